@@ -1,0 +1,696 @@
+"""The client over real HTTP: the demo service where it behaves, raw sockets where it does not."""
+
+import datetime
+import email.utils
+import subprocess
+import sys
+import traceback
+
+import pytest
+import requests
+from conftest import KEY
+from faults import (
+    FaultServer,
+    answer,
+    close,
+    close_before_handshake,
+    close_before_reading,
+    deaf_url,
+    drip,
+    endless,
+    file_answer,
+    garbage,
+    garbage_handshake,
+    gzip_bomb,
+    hang,
+    head,
+    html_answer,
+    huge_length,
+    json_answer,
+    redirect,
+    refused_url,
+    reset,
+    reset_before_reading,
+    send_then_close,
+    tls_trusted,
+    tls_untrusted,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+import veo_client
+from veo_client import (
+    Busy,
+    DownloadFailed,
+    Failed,
+    InvalidRequest,
+    Refused,
+    SubmissionUncertain,
+    TookTooLong,
+    Unreachable,
+    VeoClient,
+    VeoError,
+    Video,
+    VideoRequest,
+    _retry_after,
+)
+
+FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
+TAKEN = json_answer(200, {"id": "uuid:google/veo", "status": "queued"})
+CUT_OFF = send_then_close(head(200, [("Content-Length", 60)]) + b'{"id": "uuid:google/veo"')
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.slept = []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def client_for(server, clock=None, **kwargs):
+    url = server if isinstance(server, str) else server.url
+    return VeoClient(
+        KEY, base_url=url, timeout=0.4, **({"clock": clock} if clock else {}), **kwargs
+    )
+
+
+def posts(server):
+    return [request for request in server.requests if request.method == "POST"]
+
+
+# Submitting: at most one request that could be accepted
+
+
+@pytest.fixture(params=["http", "https"])
+def tls(request, monkeypatch, tmp_path):
+    return tls_trusted(monkeypatch, tmp_path) if request.param == "https" else None
+
+
+def test_the_request_is_what_the_documentation_asks_for(tls):
+    with FaultServer([TAKEN], tls=tls) as server:
+        assert client_for(server).submit(FOX) == "uuid:google/veo"
+    (request,) = server.requests
+    assert request.path == "/v2/video/generations"
+    assert request.json() == FOX.body()
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Connection"] == "close"
+    assert "veo-client" in request.headers["User-Agent"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        close_before_reading,
+        close,
+        reset,
+        hang,
+        drip(b"HTTP/1.1 200 OK\r\n" + b"x" * 200),
+        drip(b" " * 200, after=head(200, [("Content-Length", 200)])),
+        garbage,
+        CUT_OFF,
+        huge_length,
+        endless(),
+        gzip_bomb(64 << 20),
+        html_answer(200),
+        answer(200, b""),
+        answer(200, b"[" * 100_000),
+        json_answer(200, ["id"]),
+        json_answer(200, {"status": "queued"}),
+        json_answer(200, {"id": ""}),
+        json_answer(200, {"id": 7}),
+        json_answer(200, {"id": None}),
+        redirect("https://elsewhere.example/"),
+        redirect("/v2/video/generations", status=307),
+        *[json_answer(status, {"message": "trouble"}) for status in (408, 409, 418, 425, 451)],
+        *[html_answer(status) for status in (500, 502, 503, 504, 520, 599)],
+    ],
+)
+def test_a_lost_or_strange_answer_is_uncertain_and_never_sent_again(fault, tls, clock):
+    with FaultServer([fault], tls=tls) as server:
+        with pytest.raises(SubmissionUncertain, match="may cost") as caught:
+            client_for(server).submit(FOX, sleep=clock.sleep)
+        assert "account" in str(caught.value)
+    assert len(posts(server)) <= 1
+    assert server.connections == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, "request"),
+        (401, "key"),
+        (402, "credits"),
+        (403, "credits"),
+        (404, "not_found"),
+        (405, "request"),
+        (413, "request"),
+        (415, "request"),
+        (422, "request"),
+    ],
+)
+def test_a_rejection_is_told_in_the_services_words(status, reason, tls, clock):
+    said = {"message": "Expected '4' | '6' | '8', received '5'", "statusCode": status}
+    with FaultServer([json_answer(status, said)], tls=tls) as server:
+        with pytest.raises(Refused, match="Expected") as caught:
+            client_for(server).submit(FOX, sleep=clock.sleep)
+    assert caught.value.reason == reason
+    assert len(posts(server)) == 1
+    assert clock.slept == []
+
+
+def test_a_rejection_without_words_is_still_a_sentence():
+    with FaultServer([html_answer(403)]) as server, pytest.raises(Refused, match="403"):
+        client_for(server).submit(FOX)
+
+
+def test_too_many_requests_waits_as_asked_and_tries_again(clock):
+    busy = json_answer(429, {"message": "slow down"}, [("Retry-After", "7")])
+    with FaultServer([busy, busy, TAKEN]) as server:
+        assert client_for(server).submit(FOX, sleep=clock.sleep) == "uuid:google/veo"
+    assert clock.slept == [7, 7]
+
+
+def test_too_many_requests_is_told_after_three_tries(clock):
+    busy = json_answer(429, {"message": "slow down"}, [("Retry-After", "1")])
+    with FaultServer([busy] * 3) as server, pytest.raises(Busy, match="slow down"):
+        client_for(server).submit(FOX, sleep=clock.sleep)
+    assert clock.slept == [1, 1]
+
+
+@pytest.mark.parametrize("header", ["61", "3600", "2027", "soon", "", "nan", "inf", None])
+def test_a_long_or_unreadable_retry_after_is_told_at_once(header, clock):
+    headers = [] if header is None else [("Retry-After", header)]
+    with FaultServer([json_answer(429, {}, headers)]) as server, pytest.raises(Busy):
+        client_for(server).submit(FOX, sleep=clock.sleep)
+    assert clock.slept == []
+
+
+def test_a_connection_reset_at_once_is_uncertain_only_if_a_byte_had_left(tls, clock):
+    """Whether the reset comes before or after the first byte is chance; both must be right."""
+    with FaultServer(reset_before_reading, tls=tls) as server:
+        with pytest.raises((SubmissionUncertain, Unreachable)) as caught:
+            client_for(server).submit(FOX, sleep=clock.sleep)
+    tries = len(clock.slept) + 1
+    assert server.connections == tries
+    assert tries == 3 or isinstance(caught.value, SubmissionUncertain)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_refused_connection_sent_nothing_and_is_tried_three_times(scheme, clock):
+    with pytest.raises(Unreachable, match="could not be reached"):
+        client_for(refused_url(scheme)).submit(FOX, sleep=clock.sleep)
+    assert len(clock.slept) == 2
+    assert all(0.5 <= seconds <= 1.5 for seconds in clock.slept)
+
+
+def test_a_name_that_does_not_resolve_sent_nothing(clock):
+    with pytest.raises(Unreachable, match=r"no-such-host\.invalid could not be reached"):
+        client_for("https://no-such-host.invalid").submit(FOX, sleep=clock.sleep)
+    assert len(clock.slept) == 2
+
+
+def test_a_connect_timeout_sent_nothing(clock, monkeypatch):
+    monkeypatch.setattr(veo_client, "CONNECT_TIMEOUT", 0.1)
+    with deaf_url() as url, pytest.raises(Unreachable):
+        client_for(url).submit(FOX, sleep=clock.sleep)
+    assert len(clock.slept) == 2
+
+
+def test_a_service_that_comes_back_gets_the_request_once(clock, monkeypatch, tmp_path):
+    """TLS that breaks before a byte of the request is out is safe to try again."""
+    tls = tls_trusted(monkeypatch, tmp_path)
+    with FaultServer([close_before_handshake, TAKEN], tls=tls) as server:
+        try:
+            client_for(server).submit(FOX, sleep=clock.sleep)
+        except Unreachable:
+            client_for(server).submit(FOX, sleep=clock.sleep)
+    assert len(posts(server)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["authority", "host"])
+def test_a_bad_certificate_sends_nothing_and_is_not_tried_again(
+    wrong, clock, monkeypatch, tmp_path
+):
+    tls = (
+        tls_untrusted()
+        if wrong == "authority"
+        else tls_trusted(monkeypatch, tmp_path, "other.example")
+    )
+    with FaultServer([TAKEN], tls=tls) as server:
+        with pytest.raises(Unreachable, match="identity"):
+            client_for(server).submit(FOX, sleep=clock.sleep)
+    assert server.requests == []
+    assert clock.slept == []
+
+
+def test_an_odd_tls_greeting_sends_nothing(clock, monkeypatch, tmp_path):
+    tls = tls_trusted(monkeypatch, tmp_path)
+    with FaultServer([garbage_handshake], tls=tls) as server, pytest.raises(Unreachable):
+        client_for(server).submit(FOX, sleep=clock.sleep)
+    assert server.requests == []
+
+
+def test_a_long_id_of_odd_characters_is_kept():
+    name = "é:/?#%2F" * 1000
+    with FaultServer([json_answer(201, {"id": name})]) as server:
+        assert client_for(server).submit(FOX) == name
+
+
+# Looking
+
+
+RUNNING = json_answer(200, {"id": "a", "status": "generating"})
+DONE = json_answer(
+    200, {"id": "a", "status": "completed", "video": {"url": "https://cdn.example/a.mp4"}}
+)
+
+
+def test_the_id_is_sent_whole_whatever_is_in_it():
+    with FaultServer([RUNNING]) as server:
+        assert client_for(server).check("a:/b&c=d é").status == "generating"
+    assert server.requests[0].path.endswith("?generation_id=a%3A%2Fb%26c%3Dd+%C3%A9")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        close_before_reading,
+        close,
+        reset,
+        hang,
+        drip(b"HTTP/1.1 200 OK\r\n" + b"x" * 200),
+        garbage,
+        CUT_OFF,
+        endless(),
+        gzip_bomb(64 << 20),
+        html_answer(200),
+        json_answer(200, []),
+        answer(200, b""),
+        redirect("https://elsewhere.example/"),
+        json_answer(408, {}),
+        json_answer(425, {}),
+        json_answer(429, {}, [("Retry-After", "2")]),
+        *[html_answer(status) for status in (500, 502, 503, 504)],
+    ],
+)
+def test_a_look_without_news_does_not_lose_the_video(fault, tls, clock):
+    with FaultServer([TAKEN, fault, RUNNING, DONE], tls=tls) as server:
+        updates = list(client_for(server, clock).generate(FOX, sleep=clock.sleep))
+    assert updates[1].trouble
+    assert updates[2].trouble is None
+    assert updates[-1].video.url == "https://cdn.example/a.mp4"
+    assert len(posts(server)) == 1
+
+
+def test_the_first_update_carries_the_id_before_the_first_look():
+    with FaultServer([TAKEN]) as server:
+        first = next(client_for(server).generate(FOX))
+    assert (first.generation_id, first.status) == ("uuid:google/veo", "queued")
+    assert len(server.requests) == 1
+
+
+def test_the_video_is_yielded_and_returned(clock):
+    with FaultServer([TAKEN, DONE]) as server:
+        updates = client_for(server, clock).generate(FOX, sleep=clock.sleep)
+        next(updates)
+        last = next(updates)
+        with pytest.raises(StopIteration) as end:
+            next(updates)
+    assert end.value.value == last.video
+    assert last.next_poll_in == 0
+
+
+def test_looks_share_one_connection(clock):
+    with FaultServer([RUNNING, RUNNING, RUNNING, DONE]) as server:
+        list(client_for(server, clock).follow("a", sleep=clock.sleep))
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "key"), (403, "credits"), (400, "request")])
+def test_a_refused_look_ends_with_the_id(status, reason, clock):
+    with FaultServer([TAKEN, json_answer(status, {"message": "no"})]) as server:
+        with pytest.raises(Refused) as caught:
+            list(client_for(server, clock).generate(FOX, sleep=clock.sleep))
+    assert caught.value.reason == reason
+    assert caught.value.generation_id == "uuid:google/veo"
+
+
+def test_not_found_right_after_creation_is_no_news(clock):
+    missing = json_answer(404, {"message": "not found"})
+    with FaultServer([TAKEN, missing, missing, DONE]) as server:
+        *_, last = client_for(server, clock).generate(FOX, sleep=clock.sleep)
+    assert last.video
+
+
+def test_not_found_later_ends_with_the_id(clock):
+    with FaultServer(json_answer(404, {"message": "not found"})) as server:
+        with pytest.raises(Refused) as caught:
+            list(client_for(server, clock).follow("a", submitted_ago=0, sleep=clock.sleep))
+    assert caught.value.reason == "not_found"
+    assert caught.value.generation_id == "a"
+    assert 60 <= clock.now < 70
+
+
+def test_a_failed_generation_says_why(clock):
+    failed = {"status": "error", "error": {"name": "policy", "message": "not this"}}
+    with FaultServer([TAKEN, json_answer(200, failed)]) as server:
+        with pytest.raises(Failed, match="not this") as caught:
+            list(client_for(server, clock).generate(FOX, sleep=clock.sleep))
+    assert caught.value.generation_id == "uuid:google/veo"
+
+
+def test_looking_ends_in_twenty_minutes_and_keeps_the_id(clock):
+    with FaultServer(RUNNING) as server, pytest.raises(TookTooLong, match="20 minutes") as caught:
+        list(client_for(server, clock).follow("a", sleep=clock.sleep))
+    assert caught.value.generation_id == "a"
+    assert clock.now == pytest.approx(1200)
+
+
+def test_the_last_look_comes_at_the_deadline_not_before(clock):
+    with FaultServer([RUNNING, RUNNING, DONE]) as server:
+        *_, last = client_for(server, clock).follow("a", sleep=clock.sleep, give_up_after=7.0)
+    assert clock.now == pytest.approx(7.0)
+    assert last.video
+
+
+def test_an_outage_ends_after_ten_lost_answers_and_keeps_the_id(clock):
+    with FaultServer(html_answer(502)) as server, pytest.raises(Unreachable) as caught:
+        list(client_for(server, clock).follow("a", sleep=clock.sleep))
+    assert caught.value.generation_id == "a"
+    assert len(server.requests) == 10
+
+
+def test_a_driver_that_waits_itself_sees_when_to_come_back(clock):
+    """The page passes a sleep that does not sleep, and waits `next_poll_in` in its own way."""
+    with FaultServer([RUNNING, DONE]) as server:
+        updates = client_for(server, clock).follow("a", sleep=lambda _: None)
+        first = next(updates)
+        clock.now += first.next_poll_in
+        assert next(updates).elapsed == pytest.approx(first.next_poll_in)
+
+
+def test_closing_the_generator_asks_nothing_more():
+    with FaultServer([TAKEN]) as server:
+        updates = client_for(server).generate(FOX)
+        next(updates)
+        updates.close()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        ("1.5", 1.5),
+        ("-3", 0),
+        ("0", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("2027", 2027),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_every_form_of_retry_after(header, seconds):
+    assert _retry_after(header) == seconds
+
+
+def test_a_date_in_retry_after():
+    then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+    assert _retry_after(email.utils.format_datetime(then, usegmt=True)) == pytest.approx(30, abs=2)
+
+
+@given(st.text())
+def test_no_retry_after_breaks_the_client(header):
+    seconds = _retry_after(header)
+    assert seconds is None or seconds >= 0
+
+
+# Downloading
+
+
+def mp4(size=1000):
+    def box(kind, content):
+        return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+    return box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", bytes(20)) + box(b"mdat", bytes(size))
+
+
+def video_at(server, path="/a.mp4"):
+    return Video(generation_id="a", url=server.url + path)
+
+
+def test_the_file_is_put_there_whole(tmp_path):
+    with FaultServer([file_answer(mp4())]) as server:
+        path = client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    assert path.read_bytes() == mp4()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_key_stays_away_from_the_file_host(tmp_path):
+    with FaultServer([file_answer(mp4())]) as server:
+        client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    assert "Authorization" not in server.requests[0].headers
+    assert KEY not in str(server.requests)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_an_expired_address_is_asked_for_again(status, tmp_path):
+    with FaultServer([]) as server:
+        fresh = {"status": "completed", "video": {"url": server.url + "/fresh.mp4"}}
+        server._script.extend([html_answer(status), json_answer(200, fresh), file_answer(mp4())])
+        path = client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    assert path.read_bytes() == mp4()
+    assert [request.path for request in server.requests][-1] == "/fresh.mp4"
+
+
+def test_an_address_that_stays_expired_is_told_with_the_id(tmp_path):
+    with FaultServer([]) as server:
+        fresh = {"status": "completed", "video": {"url": server.url + "/a.mp4"}}
+        again = [html_answer(403), json_answer(200, fresh)]
+        server._script.extend([*again, *again, *again, html_answer(403)])
+        with pytest.raises(DownloadFailed) as caught:
+            client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    assert caught.value.generation_id == "a"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_video_is_told_with_the_id(tmp_path):
+    with FaultServer(html_answer(200)) as server, pytest.raises(DownloadFailed) as caught:
+        client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    assert caught.value.generation_id == "a"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_port_of_this_machine_is_not_trusted(tmp_path):
+    with FaultServer([]) as server, FaultServer([]) as other, pytest.raises(DownloadFailed):
+        client_for(server).download(video_at(other), tmp_path / "a.mp4")
+
+
+# Helpers, key and address
+
+
+def test_price_and_balance_come_from_the_demo_service(demo):
+    client = VeoClient(KEY, base_url=demo.base_url)
+    assert client.price("google/veo-3.1-t2v").estimate(FOX) == 0
+    assert client.balance() > 0
+
+
+def test_price_needs_no_key_and_sends_none(tls):
+    with FaultServer([json_answer(200, {"data": []})], tls=tls) as server:
+        assert client_for(server).price("google/veo-3.1-t2v").estimate(FOX) is None
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_a_balance_that_is_not_told():
+    with FaultServer([json_answer(200, {"current_balance": "much"})]) as server:
+        with pytest.raises(Unreachable):
+            client_for(server).balance()
+
+
+@pytest.mark.parametrize("call", ["submit", "check", "balance"])
+def test_without_a_key_nothing_is_sent(call):
+    with FaultServer([]) as server:
+        client = VeoClient(base_url=server.url)
+        with pytest.raises(Refused, match="AIMLAPI_KEY") as caught:
+            {
+                "submit": lambda: client.submit(FOX),
+                "check": lambda: client.check("a"),
+                "balance": client.balance,
+            }[call]()
+    assert caught.value.reason == "key"
+    assert not client.has_key
+
+
+@pytest.mark.parametrize("name", ["AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY"])
+def test_the_key_is_found_in_the_environment(name, monkeypatch):
+    monkeypatch.setenv(name, f"  {KEY}\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "never")
+    with FaultServer([json_answer(200, {"current_balance": 1})]) as server:
+        monkeypatch.setenv("AIMLAPI_BASE_URL", server.url + "/")
+        assert VeoClient().balance() == 1
+    assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].path == "/v2/billing"
+
+
+@pytest.mark.parametrize(
+    "key", ["two words", "tab\there", "line\nbreak", "nul\0", "schlüssel", "“quoted”", "x" * 501]
+)
+def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
+    with pytest.raises(InvalidRequest) as caught:
+        VeoClient(key)
+    assert caught.value.field == "api_key"
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.aimlapi.com",
+        "http://192.168.1.1:8000",
+        "ftp://127.0.0.1",
+        "api.aimlapi.com",
+        "https://",
+        "https://user:password@host",
+        "https://host?x=1",
+        "https://host#x",
+        "https://host:99999",
+        "https://[::1",
+        "http://localhost.evil.example",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_base_url_that_would_show_the_key_is_refused(url):
+    with pytest.raises(InvalidRequest) as caught:
+        VeoClient(KEY, base_url=url)
+    assert caught.value.field == "base_url"
+
+
+@pytest.mark.parametrize(
+    ("url", "base_url"),
+    [
+        ("https://api.aimlapi.com/", "https://api.aimlapi.com"),
+        (" https://api.aimlapi.com/v2 ", "https://api.aimlapi.com"),
+        ("https://proxy.example/aiml/v1/", "https://proxy.example/aiml"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_a_base_url_is_taken_as_people_write_it(url, base_url):
+    assert VeoClient(KEY, base_url=url).base_url == base_url
+
+
+def test_a_netrc_or_proxy_of_the_environment_changes_nothing(monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password other\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, refused_url())
+    with FaultServer([json_answer(200, {"current_balance": 1})]) as server:
+        client_for(server).balance()
+    assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+def everything_about(error):
+    """All that could be printed, logged or kept of an error and its causes."""
+    shown = ["".join(traceback.format_exception(error))]
+    while error:
+        shown += [repr(error), repr(vars(error)), repr(error.args)]
+        shown += [repr(getattr(argument, "__dict__", "")) for argument in error.args]
+        error = error.__cause__ or error.__context__
+    return " ".join(shown)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        close,
+        reset,
+        hang,
+        garbage,
+        CUT_OFF,
+        json_answer(401, {"message": f"Invalid API key: {KEY}"}),
+        json_answer(200, {"status": "error", "error": f"bad {KEY}"}),
+        json_answer(500, {"message": KEY}),
+        redirect(f"https://elsewhere.example/{KEY}"),
+    ],
+)
+def test_no_error_carries_the_key(fault, clock):
+    with FaultServer(fault) as server:
+        client = client_for(server, clock)
+        for call in (
+            lambda: client.submit(FOX),
+            lambda: list(client.follow("a", sleep=clock.sleep)),
+        ):
+            with pytest.raises(VeoError) as caught:
+                call()
+            assert KEY not in everything_about(caught.value)
+
+
+def test_a_client_does_not_show_its_key():
+    client = VeoClient(KEY)
+    assert KEY not in repr(client)
+    assert KEY not in repr(vars(client))
+
+
+# The whole way, with the demo service
+
+
+def test_from_a_sentence_to_a_file(demo, tmp_path):
+    client = VeoClient(KEY, base_url=demo.base_url)
+    statuses = []
+    for update in client.generate(FOX, expected=2.0):
+        statuses.append(update.status)
+    assert statuses[0] == "queued"
+    assert statuses[-1] == "completed"
+    path = client.download(update.video, tmp_path / "fox.mp4")
+    assert path.stat().st_size > 50_000
+
+
+def test_every_public_name_is_exported():
+    """A reader of `from veo_client import ...` finds all types and errors in one place."""
+    own = ("veo_client", "veo_types")
+    public = [
+        name
+        for name, value in vars(veo_client).items()
+        if isinstance(value, type) and value.__module__ in own and not name.startswith("_")
+    ]
+    assert sorted(veo_client.__all__) == sorted([*public, "MODELS"])
+
+
+def test_importing_the_client_needs_only_requests():
+    """Teaching machines have no Gradio; the client must not ask for more than `requests`."""
+    code = (
+        "import sys; import requests; before = set(sys.modules); import veo_client;"
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}"
+        " - set(sys.stdlib_module_names)))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert (
+        out.strip() == "['boxes', 'downloads', 'patience', 'transport', 'veo_client', 'veo_types']"
+    )
+
+
+def test_requests_is_what_we_think_it_is():
+    """The transport relies on this hook of the adapter; a new release must not drop it unseen."""
+    assert hasattr(requests.adapters.HTTPAdapter, "get_connection_with_tls_context")

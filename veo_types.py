@@ -1,0 +1,301 @@
+"""What is asked of the service, what comes back, and what can go wrong: data without a wire.
+
+One table, `MODELS`, says what each model takes; it is the only source of choices and checks.
+This module knows neither HTTP nor any user interface.
+
+    VeoError
+    ├── InvalidRequest        change a field, nothing was sent
+    ├── Refused               change the key, the credits or the request; nothing was charged
+    ├── Busy                  too many requests; wait, then try again
+    ├── Unreachable           no answer from the service; nothing was created, or the id is kept
+    ├── SubmissionUncertain   a clip may be in the making and may cost: look before sending again
+    ├── Failed                the service could not make the video
+    ├── TookTooLong           we stopped looking; the id is kept
+    └── DownloadFailed        the video exists, its file did not arrive; the id is kept
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+LONGEST_PROMPT = 4000
+"""Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
+
+
+Reason = Literal["key", "credits", "request", "not_found"]
+
+
+class VeoError(Exception):
+    """Base of every error raised here; its text is fit to show a person and holds no key."""
+
+    def __init__(
+        self, message: str, *, generation_id: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.generation_id = generation_id
+        """The job this is about: with it, `VeoClient.follow` goes on where this stopped."""
+        self.retry_after = retry_after
+        """Seconds after which trying again is safe and makes sense; None when it does not."""
+
+
+class InvalidRequest(VeoError):
+    """A field, key or address that cannot be right; nothing was sent."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Refused(VeoError):
+    """The service said no.  Nothing was charged."""
+
+    def __init__(self, message: str, *, reason: Reason = "request") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Busy(VeoError):
+    """Too many requests for now (429).  Nothing was created."""
+
+
+class Unreachable(VeoError):
+    """No answer, or an answer that is not the service's."""
+
+
+class SubmissionUncertain(VeoError):
+    """The create request left, its answer did not arrive: the clip may exist and may cost."""
+
+
+class Failed(VeoError):
+    """The service took the request and could not make the video."""
+
+
+class TookTooLong(VeoError):
+    """We stopped looking.  The generation may still finish: `follow` its id."""
+
+
+class DownloadFailed(VeoError):
+    """The video is ready at the service and its file did not arrive whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What one model takes."""
+
+    label: str
+    aspect_ratios: tuple[str, ...] = ("16:9", "9:16")
+    durations: tuple[int, ...] = (4, 6, 8)
+    """Seconds."""
+    resolutions: tuple[str, ...] = ("720p", "1080p")
+    expected_seconds: float = 120
+    """How long 8 s of 1080p take, by the vendor's word, until our own history knows better."""
+
+
+MODELS: Mapping[str, Model] = {
+    "google/veo-3.1-t2v": Model(label="Veo 3.1"),
+    "google/veo-3.1-t2v-fast": Model(label="Veo 3.1 Fast"),
+}
+
+_ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")
+"""The service documents no default for these; for the others it is that of `VideoRequest`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """What to film, in the service's own words.  Making one checks it: `InvalidRequest`."""
+
+    prompt: str = field(kw_only=False)
+    """Scene, subject, action; at most `LONGEST_PROMPT` characters."""
+    model: str = "google/veo-3.1-t2v"
+    aspect_ratio: str = "16:9"
+    duration: int = 8
+    """Seconds."""
+    resolution: str = "1080p"
+    negative_prompt: str = ""
+    """What to keep out, as nouns."""
+    enhance_prompt: bool = True
+    """Let the model rewrite the prompt.  Veo 3 is known to refuse `False`."""
+    generate_audio: bool = True
+    seed: int = field(default_factory=lambda: random.randrange(2**32))
+    """0 to 4,294,967,295.  Chosen here when not given, so that a good clip can be made again."""
+    auto_fix: bool = True
+    """Let the service rewrite a prompt that its content policy refuses."""
+
+    def __post_init__(self) -> None:
+        _check_text("prompt", self.prompt)
+        _check_text("negative_prompt", self.negative_prompt)
+        if not self.prompt.strip():
+            raise InvalidRequest("Describe the video: the prompt is empty.", field="prompt")
+        _check_choice("model", self.model, tuple(MODELS))
+        model = MODELS[self.model]
+        _check_choice("aspect_ratio", self.aspect_ratio, model.aspect_ratios)
+        _check_choice("duration", self.duration, model.durations)
+        _check_choice("resolution", self.resolution, model.resolutions)
+        for name in ("enhance_prompt", "generate_audio", "auto_fix"):
+            _check_choice(name, getattr(self, name), (True, False))
+        if type(self.seed) is not int or not 0 <= self.seed < 2**32:
+            raise InvalidRequest("seed must be a whole number from 0 to 4294967295.", field="seed")
+
+    def body(self) -> dict[str, object]:
+        """The JSON that is sent: what differs from the service's defaults, and the seed."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name in _ALWAYS_SENT or getattr(self, each.name) != each.default
+        }
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long a generation of this takes, as a guess: half of it grows with the length."""
+        return MODELS[self.model].expected_seconds * (0.5 + self.duration / 16)
+
+
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{name} must be text.", field=name)
+    if len(text) > LONGEST_PROMPT:
+        raise InvalidRequest(
+            f"{name} has {len(text):,} characters; shorten it to {LONGEST_PROMPT:,}.", field=name
+        )
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidRequest(f"{name} holds half a character; type it anew.", field=name)
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    # By type as well: True equals 1 and 8.0 equals 8, the service takes neither for the other.
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        allowed = " or ".join(json.dumps(choice) for choice in choices)
+        raise InvalidRequest(f"{name} must be {allowed}.", field=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """Where a finished generation can be fetched, for a while."""
+
+    generation_id: str
+    url: str
+    duration: float | None = None
+    """Seconds, when the service says so."""
+    credits_used: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What one look at a generation showed."""
+
+    generation_id: str
+    status: str | None
+    """`queued`, `generating`, `completed`, `error`, another word, or None when it said nothing."""
+    video: Video | None = None
+    error: str | None = None
+    """Why there is no video, in the service's words; set when `status` is `error`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What is known of a running generation now."""
+
+    generation_id: str
+    status: str
+    elapsed: float
+    """Seconds since it was submitted, or since we began to follow it."""
+    next_poll_in: float
+    """Seconds to let pass before the next look; 0 when there is nothing left to wait for."""
+    expected: float
+    """Seconds a generation like this takes, as a guess."""
+    trouble: str | None = None
+    """Why the last look brought no news, if it did not."""
+    video: Video | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """The service's price list for one model, as it came."""
+
+    model: str
+    pricing: Mapping[str, Any]
+
+    def estimate(self, request: VideoRequest) -> float | None:
+        """US dollars for `request`, or None when the list does not tell."""
+        if self.pricing.get("currency", "USD") != "USD":
+            return None
+        rates = {"fixed": "units", "variants": "variants"}.get(str(self.pricing.get("kind")), "")
+        quantity = {"second": request.duration, "video": 1}
+        for rate in map(_mapping, _list(self.pricing.get(rates))):
+            price, per = read_number(rate.get("price")), read_number(rate.get("per"))
+            count = quantity.get(str(rate.get("unit")).removesuffix("s"))
+            if (
+                _applies(rate.get("when"), request)
+                and count
+                and per
+                and price is not None
+                and min(per, price) >= 0
+            ):
+                return price * count / per
+        return None
+
+
+def _applies(when: object, request: VideoRequest) -> bool:
+    """Whether a price variant is for `request`; one that names what we do not know is not."""
+    return all(getattr(request, name, None) == value for name, value in _mapping(when).items())
+
+
+def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation:
+    """A `Generation` from the service's JSON, whatever is missing or of another type in it."""
+    error, video = answer.get("error"), _mapping(answer.get("video"))
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("name")
+    return Generation(
+        generation_id=generation_id,
+        status=tidy(answer.get("status")) or None,
+        error=tidy(error) or None,
+        video=_read_video(generation_id, answer) if video.get("url") else None,
+    )
+
+
+def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video:
+    video = _mapping(answer.get("video"))
+    usage = _mapping(_mapping(answer.get("meta")).get("usage"))
+    return Video(
+        generation_id=generation_id,
+        url=str(video["url"]),
+        duration=read_number(video.get("duration", answer.get("duration"))),
+        credits_used=read_number(usage.get("credits_used", usage.get("tokens_used"))),
+    )
+
+
+def read_price(model: str, answer: Mapping[str, Any]) -> Price:
+    """The `Price` of `model` in the service's catalogue; an empty one when it is not listed."""
+    for entry in map(_mapping, _list(answer.get("data"))):
+        if model in (entry.get("id"), *_list(entry.get("aliases"))):
+            return Price(model=model, pricing=_mapping(entry.get("pricing")))
+    return Price(model=model, pricing={})
+
+
+def tidy(words: object) -> str:
+    """The service's words, fit to show: text on one line, not endless."""
+    text = words[:2000] if isinstance(words, str) else ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def read_number(value: object) -> float | None:
+    """A finite JSON number; `True` is not one, and neither is one beyond a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        return float(value) if math.isfinite(value) else None
+    return None
