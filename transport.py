@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -24,7 +25,7 @@ from urllib3.exceptions import HTTPError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["CONNECT_TIMEOUT", "AnswerTooLarge", "Line", "open_session", "read_answer"]
+__all__ = ["CONNECT_TIMEOUT", "AnswerTooLarge", "Line", "open_session", "read_answer", "read_some"]
 
 CONNECT_TIMEOUT = 5.0
 LARGEST_ANSWER = 1 << 20
@@ -39,8 +40,9 @@ class Line(HTTPAdapter):
 
     An exchange has `patience` seconds from its first byte out to its last byte in.  With
     `renewed_by`, every so many bytes received grant them anew: a large file may take long, but
-    not stand still.  `check_peer` sees each connected socket before a byte goes out and raises
-    `OSError` to hang up.
+    not stand still.  `largest` then bounds what an exchange may receive in all, for headers and
+    "100 Continue" may come without end too.  `check_peer` sees each connected socket before a
+    byte goes out and raises `OSError` to hang up.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class Line(HTTPAdapter):
         *,
         patience: float,
         renewed_by: int | None = None,
+        largest: int | None = None,
         check_peer: Callable[[socket.socket], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.patience = patience
         self.renewed_by = renewed_by
+        self.largest = largest
         self.check_peer = check_peer
         self.clock = clock
         self.request_was_sent = False
@@ -74,6 +78,7 @@ class _Bounded(HTTPConnection):
         super().__init__(*args, **kwargs)
         self.line = line
         self.deadline = float("inf")
+        self.received = 0
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -91,6 +96,7 @@ class _Bounded(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self.renew()
+        self.received = 0
         super().request(*args, **kwargs)
 
     def renew(self) -> None:
@@ -118,7 +124,6 @@ class _WatchedSocket:
         self._sock = sock
         self._connection = connection
         self._idle: float | None = sock.gettimeout()
-        self._since_renewed = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -141,13 +146,12 @@ class _WatchedSocket:
         self._sock.settimeout(left if self._idle is None else min(left, self._idle))
 
     def _received(self, size: int) -> None:
-        renewed_by = self._connection.line.renewed_by
-        if renewed_by is None:
-            return
-        self._since_renewed += size
-        if self._since_renewed >= renewed_by:
-            self._since_renewed = 0
-            self._connection.renew()
+        connection, line = self._connection, self._connection.line
+        before, connection.received = connection.received, connection.received + size
+        if line.largest is not None and connection.received > line.largest:
+            raise AnswerTooLarge(f"The answer is larger than {line.largest} bytes.")
+        if line.renewed_by and before // line.renewed_by < connection.received // line.renewed_by:
+            connection.renew()
 
 
 class _WatchedStream(io.RawIOBase):
@@ -169,13 +173,23 @@ class _WatchedStream(io.RawIOBase):
         super().close()
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, for even unasked `requests` reads a redirect's whole body, endless or a gzip bomb.
+
+        Whoever wants to follow one finds it in the answer's `Location`.
+        """
+
+
 def open_session(line: Line) -> requests.Session:
     """A session that talks only through `line` and takes nothing from the environment.
 
-    A `.netrc` entry would replace the Authorization header, a proxy would see the request.
+    A `.netrc` entry would replace the Authorization header, a proxy would see the request.  No
+    cookie is kept either.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["Accept-Encoding"] = "identity"
     session.mount("https://", line)
     session.mount("http://", line)
@@ -195,3 +209,12 @@ def read_answer(response: requests.Response, *, largest: int = LARGEST_ANSWER) -
     finally:
         response.close()
     return bytes(body)
+
+
+def read_some(response: requests.Response, most: int) -> bytes:
+    """What has come of a streamed body, at most `most` bytes, as sent; empty at its end."""
+    try:
+        piece: bytes = response.raw.read1(most, decode_content=False)
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    return piece

@@ -44,6 +44,14 @@ class Words:
         return " ".join(part for part in (self.what_happened, self.cost, self.next_step) if part)
 
 
+STOPPED = Words(
+    title="Stopped looking",
+    what_happened="The service goes on making the clip.",
+    cost=CHARGED_WHEN_COMPLETE,
+    next_step="The id is kept: fetch the clip with it later.",
+)
+
+
 def of_status(update: Update) -> str:
     """The state of a running generation, and what stands in the way if anything does.
 

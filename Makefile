@@ -1,0 +1,38 @@
+# The first command may be any of these: each makes .venv and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: setup run test check bench
+
+setup: .venv/for-running .venv/for-testing
+
+run: .venv/for-running
+	$(BIN)/python app.py
+
+test: .venv/for-testing
+	$(BIN)/pytest
+
+check: .venv/for-testing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/for-testing
+	$(BIN)/python -m benchmarks
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+
+.venv/for-running: requirements.txt | $(BIN)/python
+	@echo "Installing into .venv, once; this takes about a minute."
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/for-testing: requirements-dev.txt .venv/for-running
+	$(PIP) install -r requirements-dev.txt
+	$(BIN)/python tests/chromium.py
+	@touch $@

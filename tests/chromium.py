@@ -1,0 +1,49 @@
+"""A Chromium for the page's tests: the system's, else Debian's package, else Playwright's.
+
+As a script it installs one when there is none.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# No sandbox, for root and containers; and no word to anybody outside.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def executable() -> str | None:
+    """The path for Playwright's `executable_path`; None stands for Playwright's own."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def install() -> None:
+    if executable() or _debian_package():
+        return
+    # --with-deps would ask for root again; a desktop has these libraries.
+    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+
+
+def _debian_package() -> bool:
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        command = ["apt-get", "--quiet=2", *step]
+        if subprocess.run(command, check=False, env=environment).returncode:
+            return False
+    return bool(executable())
+
+
+if __name__ == "__main__":
+    install()
+    print("Browser for the tests:", executable() or "the one that Playwright brings")
