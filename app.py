@@ -9,9 +9,10 @@ clip.  Waiting, money and HTTP are below it; what a state or an error reads like
 from __future__ import annotations
 
 import asyncio
-import atexit
 import functools
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
@@ -77,10 +78,7 @@ def jobs() -> Jobs:
 @functools.cache
 def demo_service() -> DemoServer:
     """The demo service of this process, started when first needed."""
-    server = DemoServer(seconds=DEMO_SECONDS)
-    server.start()
-    atexit.register(server.stop)
-    return server
+    return DemoServer(seconds=DEMO_SECONDS).start()
 
 
 def server_key_may_be_used() -> bool:
@@ -493,6 +491,8 @@ THEME = gr.themes.Default(
 demo = build_page()
 
 if __name__ == "__main__":
+    # So that the demo service clears its folder away when a container stops, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     demo.launch(
         css=CSS,
         theme=THEME,

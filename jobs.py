@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import clips
-from veo_client import DownloadFailed, Update, VeoClient, VeoError, Video, VideoRequest
+from veo_client import (
+    DownloadFailed,
+    SubmissionUncertain,
+    Update,
+    VeoClient,
+    VeoError,
+    Video,
+    VideoRequest,
+)
 
 Result = TypeVar("Result")
 Phase = Literal["sending", "running", "downloading", "done", "failed", "stopped"]
@@ -64,9 +72,10 @@ class Job:
     async def follow(self) -> AsyncIterator[Job]:
         """The job now, and again after each change, until it is over."""
         while True:
-            changed = self._changed
+            # Noted before the yield: the job may end while whoever follows is busy with it.
+            changed, was_over = self._changed, self.is_over
             yield self
-            if self.is_over:
+            if was_over:
                 return
             await changed.wait()
 
@@ -107,8 +116,8 @@ class Jobs:
         return self._start(job, client, updates)
 
     def _start(self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]) -> Job:
-        self._forget_the_oldest()
         self._jobs[job.token] = job
+        self._forget_the_oldest()
         task = asyncio.get_running_loop().create_task(self._drive(job, client, updates))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -124,8 +133,7 @@ class Jobs:
             job._tell(phase="failed", error=error)
         except Exception:
             logging.getLogger(__name__).exception("A job ended in a fault of ours.")
-            fault = VeoError("Something went wrong here.", generation_id=job.generation_id)
-            job._tell(phase="failed", error=fault)
+            job._tell(phase="failed", error=_our_fault(job))
 
     async def _see_through(
         self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]
@@ -161,6 +169,16 @@ class Jobs:
         over = [token for token, job in self._jobs.items() if job.is_over]
         for token in over[: max(0, len(self._jobs) - JOBS_KEPT)]:
             del self._jobs[token]
+
+
+def _our_fault(job: Job) -> VeoError:
+    """What can be said after an error that nobody foresaw."""
+    if job.generation_id is None:
+        return SubmissionUncertain(
+            "Something went wrong here: the clip may be in the making, and may cost. "
+            "Look at your account before you send it again."
+        )
+    return VeoError("Something went wrong here.", generation_id=job.generation_id)
 
 
 def _leave_waiting_to_us(_: float) -> None:

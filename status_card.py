@@ -122,7 +122,8 @@ def of_job(job: Job) -> dict[str, Any]:
 def _in_words(job: Job) -> tuple[str, str, str]:
     """State for the style sheet, title and detail."""
     if job.phase == "done" and job.facts:
-        return "done", "Your demo clip is ready" if job.demo else "Your clip is ready", describe(job.facts, job)
+        title = "Your demo clip is ready" if job.demo else "Your clip is ready"
+        return "done", title, describe(job.facts, job)
     if job.phase == "stopped":
         return "stopped", words.STOPPED.title, str(words.STOPPED)
     if job.phase == "sending":

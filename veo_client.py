@@ -85,6 +85,7 @@ KEY_VARIABLES = ("AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY")
 USER_AGENT = "veo-client/1.0 (python-requests)"
 
 LONGEST_KEY = 500
+SHORTEST_REAL_KEY = 8
 SUBMIT_TRIES = 3
 LONGEST_RETRY_AFTER = 60.0
 FRESH_ADDRESSES = 3
@@ -292,9 +293,10 @@ class VeoClient:
                 **kwargs,
             )
             body = read_answer(response)
-            if self._bearer.key:
-                # Some services repeat the key in an error's text.
-                body = body.replace(self._bearer.key.encode(), b"[key]")
+            own_key = self._bearer.key or ""
+            if len(own_key) >= SHORTEST_REAL_KEY:
+                # Some services repeat the key in an error's text.  "demo" is a word, not a key.
+                body = body.replace(own_key.encode(), b"[key]")
             return _Answer(response.status_code, response.headers, body)
         except requests.RequestException as error:
             # The request in it carries the key, and an error may be logged, kept or pickled.

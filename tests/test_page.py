@@ -1,0 +1,499 @@
+"""The page in a real browser and through its API, served by `python app.py` as a person does."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import chromium
+import pytest
+import requests
+from conftest import KEY
+from faults import FaultServer, json_answer
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Page, expect, sync_playwright
+
+import clips
+import words
+from veo_types import Refused, VideoRequest
+
+ROOT = Path(__file__).parents[1]
+FOX = "A red fox trots through fresh snow at sunrise"
+REST_OF_THE_FIELDS = [each.name for each in fields(VideoRequest) if each.name != "prompt"]
+SOON = 30_000
+"""Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
+
+
+class ServedPage:
+    """`python app.py` with its own environment; `log` is all it printed."""
+
+    def __init__(self, folder: Path, **environment: str):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = (folder / "log").open("w+")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "GRADIO"))}
+        self._process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={
+                **inherited,
+                "HOME": str(folder),
+                "GRADIO_TEMP_DIR": str(folder / "clips"),
+                "GRADIO_SERVER_PORT": str(self.port),
+                **environment,
+            },
+        )
+
+    def __enter__(self):
+        for _ in range(600):
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(self.url, timeout=5)
+                return self
+            assert self._process.poll() is None, self.log
+            time.sleep(0.1)
+        raise AssertionError(f"the page did not come up: {self.log}")
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+
+@pytest.fixture(scope="module")
+def demo_page(tmp_path_factory):
+    with ServedPage(tmp_path_factory.mktemp("demo")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def keyed_page(tmp_path_factory, demo):
+    """The server's key, and a service that answers at once."""
+    folder = tmp_path_factory.mktemp("keyed")
+    with ServedPage(folder, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=demo.base_url) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def visitors_page(tmp_path_factory, demo):
+    """A Space: the server's key is there, but not for visitors."""
+    folder = tmp_path_factory.mktemp("visitors")
+    environment = {
+        "AIMLAPI_KEY": "the-owners",
+        "AIMLAPI_BASE_URL": demo.base_url,
+        "SPACE_ID": "a/b",
+    }
+    with ServedPage(folder, **environment) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium.executable(), args=chromium.ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A new visitor.  A test fails if the page asked anybody outside, or a script broke."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    outside, broken = [], []
+    page.on("request", lambda request: outside.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    context.close()
+    at_home = ("http://127.0.0.1:", "data:", "blob:")
+    assert [url for url in outside if not url.startswith(at_home)] == []
+    assert broken == []
+
+
+def open_page(tab: Page, served: ServedPage) -> None:
+    tab.goto(served.url)
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+    expect(tab.locator("#mode")).not_to_be_empty()
+
+
+def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str = "720p") -> None:
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.get_by_role("radio", name=f"{seconds} s").check()
+    tab.get_by_role("radio", name=resolution).check()
+    tab.get_by_role("button", name="Generate").click()
+
+
+def wait_for(tab: Page, title: str | re.Pattern) -> None:
+    expect(tab.locator("#status .title")).to_have_text(title, timeout=SOON)
+
+
+def shown_id(tab: Page) -> str:
+    return tab.locator("#status code").inner_text()
+
+
+# The way of a clip
+
+
+def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
+    """States go by, the asked-for film plays to its end, the download is the same file."""
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Waiting in line at the service")
+    expect(tab.locator("#status .clock")).to_contain_text("usually about 0:08")
+    wait_for(tab, "Making the video")
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#status .detail")).to_contain_text("1280 × 720, 4 s, 24 fps, with sound")
+
+    video = tab.locator("#video video")
+    tab.wait_for_function("document.querySelector('#video video')?.ended", timeout=SOON)
+    assert video.evaluate("v => [v.duration, v.videoWidth, v.videoHeight]") == [4, 1280, 720]
+    assert video.evaluate("v => v.webkitAudioDecodedByteCount") > 0
+
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    saved = tmp_path / "saved.mp4"
+    download.value.save_as(saved)
+    assert saved.read_bytes() == requests.get(video.get_attribute("src"), timeout=10).content
+    assert clips.inspect(saved).frames == 96
+    assert clips.read_request(saved)["prompt"] == FOX
+    assert download.value.suggested_filename == "demo-clip.mp4"
+
+
+def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    generation_id = shown_id(tab)
+
+    tab.reload()
+    wait_for(tab, re.compile("Making the video|Your demo clip is ready"))
+    assert shown_id(tab) == generation_id
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
+    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+    wait_for(tab, "Your demo clip is ready")
+
+    tab.reload()
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#video video")).to_be_visible()
+
+
+def test_a_closed_tab_does_not_stop_the_job(keyed_page, tab, browser):
+    open_page(tab, keyed_page)
+    press_generate(tab, FOX)
+    expect(tab.locator("#status code")).not_to_be_empty(timeout=SOON)
+    generation_id = shown_id(tab)
+    storage = tab.context.storage_state()
+    tab.close()
+
+    again = browser.new_context(storage_state=storage).new_page()
+    again.goto(keyed_page.url)
+    wait_for(again, "Your clip is ready")
+    assert shown_id(again) == generation_id
+    again.context.close()
+
+
+def test_stop_waiting_stops_looking_and_the_id_fetches_the_clip(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    stop = tab.get_by_role("button", name="Stop waiting")
+    expect(stop).to_be_enabled(timeout=SOON)
+    stop.click()
+    wait_for(tab, "Stopped looking")
+    expect(stop).to_be_disabled()
+    assert "charged only if it completes" in tab.locator("#status .detail").inner_text()
+
+
+def test_an_earlier_clip_is_fetched_by_its_id(keyed_page, tab):
+    _, facts = program(keyed_page).predict(
+        FOX, duration=4, resolution="720p", api_name="/generate"
+    )
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Fetch an earlier clip").click()
+    tab.get_by_label("Id of the request").fill(f" {facts['generation_id']} ")
+    tab.get_by_role("button", name="Look for it").click()
+    wait_for(tab, "Your clip is ready")
+    assert shown_id(tab) == facts["generation_id"]
+
+
+def test_the_id_is_copied_with_one_click(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    expect(tab.locator("#status code")).not_to_be_empty(timeout=SOON)
+    tab.get_by_role("button", name="Copy").click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == shown_id(tab)
+
+
+# The form
+
+
+def service_that_never_finishes(connection):
+    """Takes every request and is always at it."""
+    taken = {
+        "id": "job",
+        "status": "queued" if connection.request.method == "POST" else "generating",
+    }
+    json_answer(200, taken)(connection)
+
+
+def test_every_control_reaches_the_request(tab, tmp_path):
+    with FaultServer(service_that_never_finishes) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            tab.get_by_label("Prompt", exact=True).fill(FOX)
+            for choice in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
+                tab.get_by_role("radio", name=choice).check()
+            tab.get_by_role("checkbox", name="Sound").uncheck()
+            tab.get_by_role("button", name="Advanced").click()
+            tab.get_by_label("Negative prompt").fill("people, text")
+            tab.get_by_label("Seed").fill("4294967295")
+            tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
+            tab.get_by_role("checkbox", name="Auto-fix").uncheck()
+            tab.get_by_role("button", name="Generate").click()
+            wait_for(tab, "Making the video")
+            tab.get_by_role("button", name="Generate").click()
+            (sent,) = [request for request in service.requests if request.method == "POST"]
+    assert sent.json() == {
+        "prompt": FOX,
+        "model": "google/veo-3.1-t2v-fast",
+        "aspect_ratio": "9:16",
+        "duration": 6,
+        "resolution": "720p",
+        "negative_prompt": "people, text",
+        "enhance_prompt": False,
+        "generate_audio": False,
+        "seed": 4294967295,
+        "auto_fix": False,
+    }
+
+
+@pytest.mark.parametrize("prompt", ["", "   "])
+def test_an_empty_prompt_is_told_at_the_field(prompt, keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    expect(tab.locator("#prompt")).to_contain_text("Describe the video: the prompt is empty.")
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+
+
+def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Advanced").click()
+    tab.get_by_label("Seed").fill("-1")
+    press_generate(tab, FOX)
+    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+
+
+def test_an_example_fills_the_form(demo_page, tab):
+    open_page(tab, demo_page)
+    tab.get_by_text("Waves roll onto a black sand beach").click()
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(
+        re.compile("^Waves roll .+ deep surf$")
+    )
+
+
+# Keys and modes
+
+
+def test_the_mode_is_always_visible(demo_page, keyed_page, visitors_page, tab):
+    for served, words in [
+        (demo_page, "Demo"),
+        (keyed_page, "This server's key"),
+        (visitors_page, "Demo"),
+    ]:
+        open_page(tab, served)
+        expect(tab.locator("#mode")).to_contain_text(words)
+
+
+def give_key(tab: Page, key: str) -> None:
+    tab.get_by_role("button", name="Your own API key").click()
+    tab.get_by_label("AI/ML API key").fill(key)
+    tab.get_by_role("button", name="Use this key").click()
+
+
+def test_a_visitors_key_is_used_and_leaves_memory_nowhere(visitors_page, tab):
+    open_page(tab, visitors_page)
+    give_key(tab, KEY)
+    expect(tab.locator("#mode")).to_contain_text("Your key")
+    expect(tab.locator("#mode")).to_contain_text("left")
+    expect(tab.get_by_label("AI/ML API key")).to_have_value("")
+    press_generate(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+
+    clip = requests.get(tab.locator("#video video").get_attribute("src"), timeout=10).content
+    config = requests.get(f"{visitors_page.url}/config", timeout=10).text
+    storage = tab.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    for place in (tab.content(), storage, config, visitors_page.log, clip.decode("latin-1")):
+        assert KEY not in place
+
+
+def test_a_refused_key_is_told_and_not_kept(visitors_page, tab):
+    open_page(tab, visitors_page)
+    give_key(tab, "two words")
+    expect(tab.locator("#key-note")).to_contain_text("copy it again")
+    expect(tab.locator("#mode")).to_contain_text("Demo")
+
+
+def test_a_key_that_the_service_refuses_says_what_to_do(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #bad-key")
+    wait_for(tab, "The key is not accepted")
+    explained = words.of_error(Refused("Invalid API key.", reason="key"))
+    expect(tab.locator("#status .detail")).to_have_text(str(explained))
+
+
+def test_a_lost_answer_is_told_as_such_and_not_sent_again(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #lost-answer")
+    wait_for(tab, "Not known whether it was taken")
+    expect(tab.locator("#status .detail")).to_contain_text("may cost")
+
+
+def test_words_of_the_service_are_shown_as_text(tab, tmp_path):
+    """Whatever the service says, nothing of it runs and nothing is fetched."""
+    evil = (
+        "<img src=x onerror=alert(1)> ${alert(1)} {{ value }} ![x](http://elsewhere.example/x.png)"
+    )
+
+    def refuse(connection):
+        json_answer(400, {"message": evil})(connection)
+
+    with FaultServer(refuse) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            expect(tab.locator("#status .detail")).to_contain_text(evil)
+            assert tab.locator("#status img").count() == 0
+
+
+# On a phone
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    open_page(page, demo_page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    button = page.get_by_role("button", name="Stop waiting").bounding_box()
+    card = page.locator("#status").bounding_box()
+    assert 0 < card["y"] - button["y"] - button["height"] < 40
+    context.close()
+
+
+# For programs
+
+
+def program(served: ServedPage) -> Client:
+    return Client(served.url, verbose=False, analytics_enabled=False)
+
+
+@pytest.fixture(autouse=True)
+def clients_leave_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_only_three_endpoints_are_public(demo_page):
+    info = requests.get(f"{demo_page.url}/gradio_api/info", timeout=10).json()
+    assert sorted(info["named_endpoints"]) == ["/generate", "/price", "/resume"]
+    assert info["unnamed_endpoints"] == {}
+    for endpoint in info["named_endpoints"].values():
+        assert len(endpoint["description"]) > 40
+    optional = {
+        each["parameter_name"]: each["parameter_has_default"]
+        for each in info["named_endpoints"]["/generate"]["parameters"]
+    }
+    assert optional == {"prompt": False, **dict.fromkeys([*REST_OF_THE_FIELDS, "api_key"], True)}
+
+
+def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
+    client = program(keyed_page)
+    file, facts = client.predict(FOX, duration=4, resolution="720p", seed=7, api_name="/generate")
+    assert clips.inspect(file).frames == 96
+    assert facts["request"]["seed"] == 7
+    assert (facts["width"], facts["height"], facts["duration"]) == (1280, 720, 4)
+    assert facts["demo"] is False
+
+    again, resumed = client.predict(facts["generation_id"], api_name="/resume")
+    assert clips.inspect(again).frames == 96
+    assert resumed["request"] is None
+
+    assert client.predict(api_name="/price") == {"usd": 0, "text": "free"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
+        ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
+        ({"prompt": FOX, "api_key": "two words"}, "copy it again"),
+        ({"prompt": f"{FOX} #no-credits"}, "Top up"),
+    ],
+)
+def test_a_program_gets_the_same_words(fields, words, keyed_page):
+    with pytest.raises(AppError, match=words):
+        program(keyed_page).predict(**fields, api_name="/generate")
+    assert "Traceback" not in keyed_page.log
+
+
+def test_the_error_of_a_failed_job_carries_its_id(keyed_page):
+    with pytest.raises(AppError, match=r"id: \S+"):
+        program(keyed_page).predict(f"{FOX} #failed", api_name="/generate")
+
+
+def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
+    file, _ = program(visitors_page).predict(
+        FOX, duration=4, resolution="720p", api_key=KEY, api_name="/generate"
+    )
+    assert KEY.encode() not in Path(file).read_bytes()
+    assert KEY not in visitors_page.log
+
+
+# What the page relies on in Gradio
+
+
+def in_a_fresh_python(code: str) -> None:
+    """Gradio leaves event loops open at import, which would fail whatever test comes next."""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_gradio_still_has_the_store_that_we_enlarge():
+    """At its own 2,000, so many page loads push a waiting visitor's messages out."""
+    in_a_fresh_python(
+        "import app; store = app.demo._queue.pending_messages_per_session;"
+        "assert type(store).__name__ == 'LRUCache', type(store);"
+        "assert store.max_size == 100_000"
+    )
+
+
+def test_the_page_keeps_no_history_of_inputs(demo_page):
+    """Gradio's own keeps passwords in clear."""
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    assert config.get("run_history") in (False, None)
+    assert json.dumps(config).count("password") == 2
+
+
+def test_importing_the_page_starts_nothing():
+    in_a_fresh_python(
+        "import threading, app;"
+        "assert app.demo_service.cache_info().currsize == 0;"
+        "assert threading.active_count() == 1, threading.enumerate()"
+    )
