@@ -168,9 +168,9 @@ def mirror(canvas: Canvas, horizon: float, slope: Array, dim: float) -> None:
     depth = np.arange(canvas.height - top, dtype=F)[:, None]
     source = F(top - 1) - depth * F(1.3) - slope * (depth * F(0.25) + F(2.5))
     source = np.clip(source, 0, top - 1.01)
-    row = source.astype(np.int32)
+    row = source.astype(np.intp)
     part = (source - row) * F(dim)
-    pixel = row * canvas.width + np.arange(canvas.width, dtype=np.int32)
+    pixel = row * canvas.width + np.arange(canvas.width)
     for channel in canvas.rgb:
         upper, lower = channel.take(pixel), channel.take(pixel + canvas.width)
         channel[top:] = upper * F(dim) + (lower - upper) * part
@@ -389,7 +389,7 @@ class Curtain:
         first, last = self.HEIGHTS[[0, -1]]
         scale = (len(self.HEIGHTS) - 1) / (last - first)
         place = (canvas.y[: light.shape[1]] - edge.astype(F)) * (scale / length).astype(F)
-        index = np.clip(place - F(first * scale), 0, len(self.HEIGHTS) - 1).astype(np.int16)
+        index = np.clip(place - F(first * scale), 0, len(self.HEIGHTS) - 1).astype(np.intp)
         strength = (presence * rays * self.strength).astype(F)
         for channel, colours in zip(light, self.colours, strict=True):
             channel += colours.take(index) * strength
