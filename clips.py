@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 import boxes
+from parts import publish
 
 # Far above any clip of the service (4K for 8 s, 1080p for 148 s), low enough to end soon.
 MAX_PICTURE_PIXELS = 4096 * 4096
@@ -159,18 +160,20 @@ def receive(
 ) -> Facts:
     """Let `download` fetch a clip and put it at `path` once it is known to be whole.
 
-    The request that made it, if known, is written into it.  Until then it stands beside `path`
-    under a name that nobody takes for a clip; what came damaged is removed.
+    Until then it stands beside `path`, under a name that nobody takes for a clip; there it stays
+    if it is not whole, for it is paid for.  The request that made it, if known, is written into
+    it; a clip that cannot take it is better than none.
     """
     unchecked = path.with_name(f"{path.name}.unchecked")
+    download(unchecked)
     try:
-        download(unchecked)
         facts = inspect(unchecked)
-        if request:
+    except BrokenClip as error:
+        raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
+    if request:
+        with suppress(OSError, ValueError, TypeError):
             write_request(unchecked, request)
-        unchecked.replace(path)
-    finally:
-        unchecked.unlink(missing_ok=True)
+    publish(unchecked, path)
     return facts
 
 
@@ -364,14 +367,7 @@ def _written_whole(path: Path) -> Iterator[BinaryIO]:
     try:
         with part.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        publish(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name survives a power cut only once the folder is on disk
-    finally:
-        os.close(folder)

@@ -13,7 +13,6 @@ This module knows no server, no model names and no prices.
 
 import bisect
 import hashlib
-import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -81,8 +80,6 @@ def render(
     film = Film(prompt=prompt, seed=seed, width=width, height=height, duration=duration)
     try:
         write_film(part, film, compose_sound(prompt, seed, duration) if sound else None)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -103,7 +100,8 @@ WORDS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("sea ocean water beach coast wave waves lake river island boat ship", {"scene": "sea"}),
     ("forest forests wood woods tree trees jungle pine pines", {"scene": "hills", "hue": 155}),
     ("hill hills mountain mountains valley ridge field meadow desert", {"scene": "hills"}),
-    ("snow snowy snowfall winter blizzard", {"weather": "snow"}),
+    ("fox wolf deer bear dog horse rabbit", {"scene": "hills"}),
+    ("snow snowy snowfall winter blizzard", {"scene": "hills", "weather": "snow"}),
     ("rain rainy raining storm stormy drizzle downpour", {"weather": "rain"}),
 )
 LIGHT_DICE = ("day", "dusk", "dusk", "night")

@@ -1,10 +1,10 @@
 """Fetch a file from an address that nobody vouches for: public hosts only, and whole or not at all.
 
 A finished video's address comes out of a server's answer, so it may point anywhere, and what it
-gives may be cut short, changed half-way or no video.  What has arrived waits in `NAME.part`, beside
-a note in `NAME.part.json`, and the next attempt goes on from there, in another process too.
+gives may be cut short, changed half-way or no video.  What has arrived is kept (`parts`), and the
+next attempt goes on from there.
 
-This module knows addresses and files; it knows neither the service nor its keys.
+This module knows addresses and answers; it knows neither the service nor its keys.
 """
 
 from __future__ import annotations
@@ -12,24 +12,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
-import json
-import os
 import random
 import re
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 import boxes
+from parts import Claimed, Kept, Part, claim, publish
 from transport import CONNECT_TIMEOUT, AnswerTooLarge, Line, open_session, read_some
 
 __all__ = ["AddressExpired", "DownloadError", "fetch"]
@@ -83,7 +80,7 @@ def fetch(
     try:
         if path.is_dir():
             raise DownloadError(f"{path} is a folder. Choose a name for the file and run again.")
-        with _claim(path, _without_query(url)) as part:
+        with claim(path, _without_query(url)) as part:
             for attempt in range(attempts):
                 if attempt:
                     sleep(_pause_before(attempt))
@@ -92,6 +89,10 @@ def fetch(
                 except _Interrupted as interruption:
                     reason = str(interruption)
             raise DownloadError(f"The download stopped: {reason}. {part.kept().in_words()}")
+    except Claimed:
+        raise DownloadError(
+            f"Another download holds {path}. Wait for it, or choose another name."
+        ) from None
     except OSError as error:
         raise DownloadError(_disk_trouble(error, path)) from error
 
@@ -177,29 +178,6 @@ def _check_peer(sock: socket.socket, *, at_home: bool, https: bool) -> None:
 # What an answer means
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The first `size` bytes of a certain file."""
-
-    size: int = 0
-    total: int | None = None
-    """How many it will be; None if the host does not say."""
-    etag: str | None = None
-    """A strong one, or what is kept cannot be told from another file's beginning."""
-
-    def is_whole(self) -> bool:
-        return 0 < self.size == self.total
-
-    def headers(self) -> dict[str, str]:
-        """Ask for the rest, or for everything if the file has changed (RFC 9110, 13.1.5)."""
-        return {"Range": f"bytes={self.size}-", "If-Range": self.etag} if self.etag else {}
-
-    def in_words(self) -> str:
-        if not self.size:
-            return "Run again later; the clip stays at the service."
-        return f"{self.size:,} of {self.total:,} bytes are kept: run again to go on from there."
-
-
 def understand(status: int, headers: Mapping[str, str], kept: Kept) -> Kept | None:
     """Say what the body of this answer continues; None means nothing that is of use."""
     if status in (403, 404, 410):
@@ -253,7 +231,7 @@ class _Download:
     clock: Callable[[], float]
     on_progress: Progress | None
 
-    def attempt(self, part: _Part) -> Path:
+    def attempt(self, part: Part) -> Path:
         """Ask once, receive what comes, and finish if that makes the file whole."""
         kept = part.kept()
         with self._answer(kept.headers()) as response:
@@ -263,7 +241,7 @@ class _Download:
                 raise _Interrupted("what came does not fit what was kept")
             if not known.is_whole():
                 self._receive(response, known, part)
-        return part.finish(known)
+        return self._finish(part, known)
 
     @contextlib.contextmanager
     def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -303,7 +281,7 @@ class _Download:
             with response:
                 yield response
 
-    def _receive(self, response: requests.Response, known: Kept, part: _Part) -> None:
+    def _receive(self, response: requests.Response, known: Kept, part: Part) -> None:
         size = known.size
         try:
             self._check_size(known.total or size)
@@ -319,6 +297,17 @@ class _Download:
             raise
         if known.total is not None and size != known.total:
             raise _Interrupted("the connection was lost")
+
+    def _finish(self, part: Part, known: Kept) -> Path:
+        """Give the file its name if it is whole."""
+        try:
+            boxes.check_whole(part.file)
+        except ValueError as error:
+            part.discard()
+            if known.total is None:
+                raise _Interrupted("the host tells no length, and the file is not whole") from error
+            raise DownloadError(f"{error} It was not kept. {ASK_AGAIN}") from error
+        return publish(part.file, part.path)
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -356,129 +345,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
         error = error.__cause__ or error.__context__
-
-
-# The file on the disk
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The unfinished file beside `path`, and a note of what it is a part of."""
-
-    path: Path
-    address: str
-    note: BinaryIO
-    """Open and locked as long as this download runs."""
-
-    @property
-    def file(self) -> Path:
-        return _beside(self.path, ".part")
-
-    def kept(self) -> Kept:
-        """What an earlier attempt left of the file at this address, if that can be resumed."""
-        try:
-            self.note.seek(0)
-            note = json.load(self.note)
-            size, total, etag = self.file.stat().st_size, note["total"], note["etag"]
-            usable = note["address"] == self.address and isinstance(etag, str) and 0 < size <= total
-        except (FileNotFoundError, LookupError, TypeError, ValueError):
-            usable = False
-        return Kept(size=size, total=total, etag=etag) if usable else Kept()
-
-    def open(self, known: Kept) -> BinaryIO:
-        """The file, ready for the bytes after the known ones."""
-        if not known.size:
-            # The bytes first: a note of the new file must not meet any of the old one.
-            self.file.write_bytes(b"")
-            note = {"address": self.address, "etag": known.etag, "total": known.total}
-            self.note.truncate(0)
-            self.note.write(json.dumps(note).encode())
-            self.note.flush()
-        return self.file.open("ab")
-
-    def discard(self) -> None:
-        self.file.unlink(missing_ok=True)
-
-    def finish(self, known: Kept) -> Path:
-        """Give the file its name if it is whole, and see it safe on the disk."""
-        try:
-            boxes.check_whole(self.file)
-        except ValueError as error:
-            self.discard()
-            if known.total is None:
-                raise _Interrupted("the host tells no length, and the file is not whole") from error
-            raise DownloadError(f"{error} It was not kept. {ASK_AGAIN}") from error
-        _sync(self.file)
-        self.file.replace(self.path)
-        if os.name == "posix":
-            _sync(self.path.parent)
-        return self.path
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _claim(path: Path, address: str) -> Iterator[_Part]:
-    """Hold the part for one download; another one of the same file, by any process, is refused."""
-    note_path = _beside(path, ".part.json")
-    with _locked(note_path) as note:
-        part = _Part(path, address, note)
-        try:
-            yield part
-        finally:
-            # Before the lock goes, so that whoever opened this note meanwhile finds it stale.
-            if os.name == "posix" and not part.file.exists():
-                note_path.unlink(missing_ok=True)
-    # Windows removes no open file, neither ours until now nor that of another download.
-    if os.name == "nt" and not part.file.exists():
-        with contextlib.suppress(PermissionError):
-            note_path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Open and lock the file at `path`, and make sure that it is still there then."""
-    while True:
-        with path.open("a+b") as file:
-            try:
-                _lock(file)
-            except (BlockingIOError, PermissionError):
-                raise DownloadError(
-                    f"Another download holds {path}. Wait for it, or choose another name."
-                ) from None
-            if _is_at(path, file):
-                yield file
-                return
-
-
-def _is_at(path: Path, file: BinaryIO) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: BinaryIO) -> None:
-        file.seek(1 << 30)  # far behind the note, for Windows keeps even ours from reading it
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: BinaryIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _disk_trouble(error: OSError, path: Path) -> str:

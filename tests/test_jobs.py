@@ -177,7 +177,8 @@ def test_a_damaged_clip_is_never_shown(jobs, tmp_path):
     assert isinstance(job.error, DownloadFailed)
     assert job.error.generation_id == "a"
     assert job.clip is None
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert "kept as" in str(job.error)
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".unchecked"]
 
 
 def test_a_fault_of_ours_does_not_claim_that_nothing_was_sent(jobs, monkeypatch, caplog):

@@ -222,9 +222,7 @@ def test_stop_waiting_stops_looking_and_the_id_fetches_the_clip(keyed_page, tab)
 
 
 def test_an_earlier_clip_is_fetched_by_its_id(keyed_page, tab):
-    _, facts = program(keyed_page).predict(
-        FOX, duration=4, resolution="720p", api_name="/generate"
-    )
+    _, facts = program(keyed_page).predict(FOX, duration=4, resolution="720p", api_name="/generate")
     open_page(tab, keyed_page)
     tab.get_by_role("button", name="Fetch an earlier clip").click()
     tab.get_by_label("Id of the request").fill(f" {facts['generation_id']} ")
@@ -313,13 +311,13 @@ def test_an_example_fills_the_form(demo_page, tab):
 
 
 def test_the_mode_is_always_visible(demo_page, keyed_page, visitors_page, tab):
-    for served, words in [
+    for served, said in [
         (demo_page, "Demo"),
         (keyed_page, "This server's key"),
         (visitors_page, "Demo"),
     ]:
         open_page(tab, served)
-        expect(tab.locator("#mode")).to_contain_text(words)
+        expect(tab.locator("#mode")).to_contain_text(said)
 
 
 def give_key(tab: Page, key: str) -> None:

@@ -687,7 +687,8 @@ def test_importing_the_client_needs_only_requests():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert (
-        out.strip() == "['boxes', 'downloads', 'patience', 'transport', 'veo_client', 'veo_types']"
+        out.strip()
+        == "['boxes', 'downloads', 'parts', 'patience', 'transport', 'veo_client', 'veo_types']"
     )
 
 

@@ -1,0 +1,159 @@
+"""Files that appear whole or not at all.
+
+`publish` gives a finished file its name so that a power cut leaves it there or not there, never
+half.  `claim` holds an unfinished one, `NAME.part`, beside a note in `NAME.part.json` of what it is
+a part of, so that the next attempt goes on from there, in another process too.  This module knows
+files; it knows no network and no video.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+
+class Claimed(Exception):
+    """Another download, perhaps of another process, is at this file."""
+
+
+def publish(unnamed: Path, path: Path) -> Path:
+    """Give the finished file `unnamed` the name `path`, once it is safe on the disk."""
+    _sync(unnamed)
+    unnamed.replace(path)
+    if os.name == "posix":
+        # The new name survives a power cut only once the folder is on the disk; Windows has no
+        # way to ask for that.
+        _sync(path.parent)
+    return path
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The first `size` bytes of a certain file."""
+
+    size: int = 0
+    total: int | None = None
+    """How many it will be; None if the host does not say."""
+    etag: str | None = None
+    """A strong one, or what is kept cannot be told from another file's beginning."""
+
+    def is_whole(self) -> bool:
+        return 0 < self.size == self.total
+
+    def headers(self) -> dict[str, str]:
+        """Ask for the rest, or for everything if the file has changed (RFC 9110, 13.1.5)."""
+        return {"Range": f"bytes={self.size}-", "If-Range": self.etag} if self.etag else {}
+
+    def in_words(self) -> str:
+        if not self.size:
+            return "Run again later; the clip stays at the service."
+        return f"{self.size:,} of {self.total:,} bytes are kept: run again to go on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The unfinished file beside `path`, and a note of what it is a part of."""
+
+    path: Path
+    address: str
+    note: BinaryIO
+    """Open and locked as long as this download runs."""
+
+    @property
+    def file(self) -> Path:
+        return _beside(self.path, ".part")
+
+    def kept(self) -> Kept:
+        """What an earlier attempt left of the file at this address, if that can be resumed."""
+        try:
+            self.note.seek(0)
+            note = json.load(self.note)
+            size, total, etag = self.file.stat().st_size, note["total"], note["etag"]
+            usable = note["address"] == self.address and isinstance(etag, str) and 0 < size <= total
+        except (FileNotFoundError, LookupError, TypeError, ValueError):
+            usable = False
+        return Kept(size=size, total=total, etag=etag) if usable else Kept()
+
+    def open(self, known: Kept) -> BinaryIO:
+        """The file, ready for the bytes after the known ones."""
+        if not known.size:
+            # The bytes first: a note of the new file must not meet any of the old one.
+            self.file.write_bytes(b"")
+            note = {"address": self.address, "etag": known.etag, "total": known.total}
+            self.note.truncate(0)
+            self.note.write(json.dumps(note).encode())
+            self.note.flush()
+        return self.file.open("ab")
+
+    def discard(self) -> None:
+        self.file.unlink(missing_ok=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+@contextlib.contextmanager
+def claim(path: Path, address: str) -> Iterator[Part]:
+    """Hold the part for one download; another one of the same file, by any process, is refused."""
+    note_path = _beside(path, ".part.json")
+    with _locked(note_path) as note:
+        part = Part(path, address, note)
+        try:
+            yield part
+        finally:
+            # Before the lock goes, so that whoever opened this note meanwhile finds it stale.
+            if os.name == "posix" and not part.file.exists():
+                note_path.unlink(missing_ok=True)
+    # Windows removes no open file, neither ours until now nor that of another download.
+    if os.name == "nt" and not part.file.exists():
+        with contextlib.suppress(PermissionError):
+            note_path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """Open and lock the file at `path`, and make sure that it is still there then."""
+    while True:
+        with path.open("a+b") as file:
+            try:
+                _lock(file)
+            except (BlockingIOError, PermissionError):
+                raise Claimed from None
+            if _is_at(path, file):
+                yield file
+                return
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO) -> None:
+        file.seek(1 << 30)  # far behind the note, for Windows keeps even ours from reading it
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
