@@ -3,7 +3,8 @@
     python app.py
 
 Gradio Blocks and their events: it binds widgets to `VideoRequest`, follows a job and plays its
-clip.  Waiting, money and HTTP are below it; what a state or an error reads like is in `words`.
+clip.  It knows no HTTP and decides nothing about waiting or money; what a state or an error reads
+like is in `words`.
 """
 
 from __future__ import annotations

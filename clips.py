@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -174,7 +174,7 @@ def receive(
         with suppress(OSError, ValueError, TypeError):
             write_request(unchecked, request)
     publish(unchecked, path)
-    return facts
+    return replace(facts, size=path.stat().st_size)
 
 
 def _to_json(request: Mapping[str, object]) -> bytes:

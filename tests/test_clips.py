@@ -20,7 +20,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageStat
 
 import clips
-from clips import BrokenClip, Facts, filmstrip, inspect, poster, read_request, write_request
+from clips import (
+    BrokenClip,
+    Facts,
+    filmstrip,
+    inspect,
+    poster,
+    read_request,
+    receive,
+    write_request,
+)
 from demo_scene import render
 
 FPS = 24
@@ -834,3 +843,53 @@ def test_no_metadata_makes_reading_fail(content, whole, tmp_path):
     for last in (clips._request_box(content), box(b"meta", content)):
         found = read_request(save(tmp_path, whole + last))
         assert found is None or isinstance(found, dict)
+
+
+# Receiving a clip
+
+
+def arriving(content):
+    """A download that brings `content`."""
+    return lambda path: path.write_bytes(content)
+
+
+def test_a_received_clip_is_whole_and_knows_its_request(whole, tmp_path):
+    facts = receive(arriving(whole), tmp_path / "fox.mp4", REQUEST)
+    assert facts == inspect(tmp_path / "fox.mp4")
+    assert read_request(tmp_path / "fox.mp4") == REQUEST
+    assert names(tmp_path) == ["fox.mp4"]
+
+
+def test_a_clip_whose_request_is_not_known_is_received_as_it_came(whole, tmp_path):
+    receive(arriving(whole), tmp_path / "fox.mp4", None)
+    assert (tmp_path / "fox.mp4").read_bytes() == whole
+
+
+def test_what_came_damaged_is_kept_but_never_shown_as_a_clip(whole, tmp_path):
+    """It is paid for, and our own judgement may be wrong."""
+    half = whole[:-100]
+    with pytest.raises(BrokenClip, match=r"kept as fox\.mp4\.unchecked"):
+        receive(arriving(half), tmp_path / "fox.mp4", REQUEST)
+    assert names(tmp_path) == ["fox.mp4.unchecked"]
+    assert (tmp_path / "fox.mp4.unchecked").read_bytes() == half
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "disk full"), ValueError, TypeError])
+def test_a_clip_that_cannot_take_its_request_is_better_than_none(
+    trouble, whole, tmp_path, monkeypatch
+):
+    def refuse(*_):
+        raise trouble
+
+    monkeypatch.setattr(clips, "write_request", refuse)
+    receive(arriving(whole), tmp_path / "fox.mp4", REQUEST)
+    assert (tmp_path / "fox.mp4").read_bytes() == whole
+
+
+def test_a_download_that_fails_leaves_the_place_to_the_next_one(tmp_path):
+    def fail(_):
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        receive(fail, tmp_path / "fox.mp4", REQUEST)
+    assert names(tmp_path) == []

@@ -1,0 +1,121 @@
+"""What the documents say of the code is so: who imports whom, the file tree, the commands."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import make_clip
+from demo_faults import FAULTS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
+
+# Three floors; nobody imports upwards.  The standard library is everybody's.
+IMPORTS = {
+    "boxes": set(),
+    "parts": set(),
+    "transport": {"requests", "urllib3"},
+    "veo_types": set(),
+    "downloads": {"requests", "boxes", "parts", "transport"},
+    "patience": {"veo_types"},
+    "veo_client": {"requests", "downloads", "patience", "transport", "veo_types"},
+    "clips": {"av", "PIL", "boxes", "parts"},
+    "demo_pictures": {"numpy"},
+    "demo_scene": {"av", "PIL", "numpy", "demo_pictures"},
+    "demo_studio": {"pydantic", "demo_scene"},
+    "demo_faults": {"fastapi", "starlette", "demo_studio"},
+    "demo_api": {"fastapi", "pydantic", "pydantic_core", "starlette", "demo_faults", "demo_studio"},
+    "demo_server": {"fastapi", "uvicorn", "demo_api", "demo_faults", "demo_scene", "demo_studio"},
+    "words": {"veo_types"},
+    "jobs": {"clips", "veo_client"},
+    "status_card": {"gradio", "clips", "jobs", "veo_client", "words"},
+    "make_clip": {"clips", "demo_server", "veo_client", "words"},
+    "app": {"gradio", "demo_server", "jobs", "status_card", "veo_client", "veo_types", "words"},
+}
+
+
+def imported_by(module: str) -> set[str]:
+    """Every package or module of ours that `module` imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    roots = {name.partition(".")[0] for name in names}
+    return roots - set(sys.stdlib_module_names) - {"_typeshed"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_who_imports_whom(module):
+    assert imported_by(module) == IMPORTS[module]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_it_is_for_and_what_it_does_not_know(module):
+    docstring = ast.get_docstring(ast.parse((ROOT / f"{module}.py").read_text()))
+    assert re.search(r"\b(not|no|neither|nothing|without)\b", docstring, re.I)
+
+
+def test_no_room_is_above_a_fifth_of_the_house():
+    lines = {module: (ROOT / f"{module}.py").read_text().count("\n") for module in MODULES}
+    assert max(lines.values()) <= sum(lines.values()) / 5
+
+
+def test_the_file_tree_of_the_readme_is_the_real_one():
+    tree = README.partition("## What is where")[2].partition("```\n")[2].partition("```")[0]
+    told = {line.split()[0].rstrip("/") for line in tree.splitlines() if line.strip()}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    there = {path.partition("/")[0] for path in tracked}
+    assert told == there - {".gitignore", "LICENSE", "CHANGELOG.md", "README.md"}
+
+
+def test_the_readme_names_every_fault_word():
+    assert set(FAULTS) <= set(re.findall(r"`(#[a-z-]+)`", README))
+
+
+def test_the_readme_names_every_exit_code():
+    for code, meaning in make_clip.EXIT_CODES.items():
+        assert f"| {code} | {meaning} |" in README
+
+
+def test_a_space_gets_the_gradio_that_was_tested():
+    pinned = re.search(r"^gradio==(.+)$", (ROOT / "requirements.txt").read_text(), re.M)[1]
+    assert f"sdk_version: {pinned}\n" in README
+    assert README.startswith("---\n")
+    for field in ("sdk: gradio", "app_file: app.py", "license: mit"):
+        assert f"\n{field}\n" in README
+
+
+def test_every_direct_dependency_is_pinned_exactly():
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if line and not line.startswith(("#", "-r ")):
+                assert re.fullmatch(r"[A-Za-z-]+==[0-9.]+", line), line
+
+
+def test_every_make_target_of_the_readme_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.M)):
+        assert f"\n{target}:" in makefile, target
+
+
+def test_the_client_in_ten_lines_runs_as_shown(demo, tmp_path):
+    """The README's example, with nothing changed but where the service is."""
+    code = re.search(r"```python\n(.+?)```", README, re.S)[1]
+    assert code.count("\n") <= 10
+    modules = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", modules + code],
+        cwd=tmp_path,
+        env={"AIMLAPI_KEY": "any", "AIMLAPI_BASE_URL": demo.base_url},
+        check=True,
+    )
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
