@@ -35,7 +35,7 @@ def next_wait(elapsed: float, expected: float) -> float:
     """Seconds until the next look at a generation `elapsed` seconds old, without jitter."""
     first = min(max(expected / 4, 0.5), 3.0)
     steady = min(max(expected / 26, 1.0), 4.5)
-    if elapsed < first:
+    if elapsed < first / 2:
         return first - elapsed
     if elapsed < expected / 2 - steady:
         return min(elapsed, expected / 15, LONGEST_WAIT)

@@ -466,10 +466,10 @@ def test_a_scene_that_breaks_leaves_neither_a_file_nor_a_part(tmp_path, monkeypa
 
 
 def test_a_disk_that_refuses_at_the_last_moment_leaves_nothing(tmp_path, monkeypatch):
-    def refuse(descriptor):
+    def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(demo_scene.os, "fsync", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(OSError, match="No space left"):
         render_small(tmp_path / "clip.mp4")
     assert list(tmp_path.iterdir()) == []

@@ -261,6 +261,7 @@ def test_every_control_reaches_the_request(tab, tmp_path):
                 tab.get_by_role("radio", name=choice).check()
             tab.get_by_role("checkbox", name="Sound").uncheck()
             tab.get_by_role("button", name="Advanced").click()
+            expect(tab.get_by_role("checkbox", name="Auto-fix")).to_be_visible()
             tab.get_by_label("Negative prompt").fill("people, text")
             tab.get_by_label("Seed").fill("4294967295")
             tab.get_by_role("checkbox", name="Enhance prompt").uncheck()

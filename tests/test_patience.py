@@ -39,7 +39,11 @@ def test_a_demo_of_eight_seconds_is_noticed_within_a_second():
 
 @given(st.floats(0, 1e5), st.floats(0.1, 1e4))
 def test_a_wait_is_never_absurd(elapsed, expected):
-    assert 0 < next_wait(elapsed, expected) <= 15.0
+    assert 0.25 <= next_wait(elapsed, expected) <= 15.0
+
+
+def test_a_first_look_that_jitter_made_early_is_not_repeated_at_once():
+    assert next_wait(2.7, 120.0) == 2.7
 
 
 @given(st.floats(1, 1000))
