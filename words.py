@@ -6,6 +6,7 @@ neither widgets nor terminals.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from veo_types import (
@@ -41,7 +42,7 @@ class Words:
     next_step: str
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.what_happened, self.cost, self.next_step) if part)
+        return f"{self.what_happened} {self.cost} {self.next_step}"
 
 
 STOPPED = Words(
@@ -58,97 +59,86 @@ def of_status(update: Update) -> str:
     A word of the service that we do not know is shown as it came.
     """
     state = STATUSES.get(update.status, update.status)
-    return f"{state}. {update.trouble} Looking again." if update.trouble else state
+    if update.status == "completed" and not update.video:
+        state = "The video is ready, its address is not there yet"
+    return f"{state}. {_sentence(update.trouble)} Looking again." if update.trouble else state
 
 
 def of_error(error: VeoError) -> Words:
     """Title, cost and next step for `error`; the one place where errors become words."""
-    said = str(error)
+    title, cost, next_step = _explain(error)
+    return Words(
+        title=title, what_happened=_sentence(str(error)) or title, cost=cost, next_step=next_step
+    )
+
+
+def _explain(error: VeoError) -> tuple[str, str, str]:
+    """Title, cost and next step.  With an id, a clip may come of it: no charge is ruled out."""
+    has_id = bool(error.generation_id)
+    cost = CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
+    again = "look again" if has_id else "try again"
     match error:
         case InvalidRequest():
-            return Words(
-                title="Something to change",
-                what_happened=said,
-                cost="",
-                next_step="Nothing was sent.",
-            )
+            return "Something to change", "Nothing was sent.", "Change it, then try again."
         case Refused(reason="key"):
-            return Words(
-                title="The key is not accepted",
-                what_happened=said,
-                cost=_cost(error),
-                next_step="Check the key in your AI/ML API account.",
-            )
+            return "The key is not accepted", cost, "Your AI/ML API account shows your keys."
         case Refused(reason="credits"):
-            return Words(
-                title="No credits left",
-                what_happened=said,
-                cost=_cost(error),
-                next_step="Top up your AI/ML API account, then try again.",
-            )
+            return "No credits left", cost, f"Top up your AI/ML API account, then {again}."
+        case Refused(reason="not_found") if has_id:
+            next_step = "Check the id: it belongs to the key that made it."
+            return "Not found", "Looking costs nothing.", next_step
         case Refused(reason="not_found"):
-            return Words(
-                title="Not found",
-                what_happened=said,
-                cost="",
-                next_step="Check the id: it belongs to the key that made it.",
-            )
-        case Refused() | Failed():
-            return Words(
-                title="The service could not make this video",
-                what_happened=said,
-                cost=NOT_CHARGED,
-                next_step=_after_refusal(said),
-            )
+            return "Not found", cost, "Check the base URL: the service is not there."
+        case Refused() if has_id:
+            return "The service does not show this video", cost, "Check the id, then look again."
+        case Refused():
+            return "The service refused this request", cost, _after_refusal(str(error))
+        case Failed():
+            # It has an id, yet the vendor says that failed generations are never charged.
+            title = "The service could not make this video"
+            return title, NOT_CHARGED, _after_refusal(str(error))
         case Busy():
-            return Words(
-                title="Too many requests",
-                what_happened=said,
-                cost=_cost(error),
-                next_step=f"Wait {_for_how_long(error.retry_after)}, then try again.",
-            )
+            wait = _for_how_long(error.retry_after)
+            return "Too many requests", cost, f"Wait {wait}, then {again}."
         case Unreachable():
-            return Words(
-                title="No answer from the service",
-                what_happened=said,
-                cost=_cost(error),
-                next_step="Look again later." if error.generation_id else "Then try again.",
-            )
+            return "No answer from the service", cost, f"{again.capitalize()} later."
         case SubmissionUncertain():
-            return Words(
-                title="Not known whether it was taken",
-                what_happened=said,
-                cost="",
-                next_step="It is not sent again by itself.",
-            )
+            cost = "If it was taken, it is charged once it completes."
+            return "Not known whether it was taken", cost, "It is not sent again by itself."
+        case TookTooLong() if has_id:
+            return "We stopped looking", cost, "The id is kept: look again later."
         case TookTooLong():
-            return Words(
-                title="We stopped looking",
-                what_happened=said,
-                cost=CHARGED_WHEN_COMPLETE,
-                next_step="The id is kept: look again later.",
-            )
+            return "We stopped", cost, "Try again."
+        case DownloadFailed() if has_id:
+            cost = "It stays at the service for a while, and fetching it again costs nothing."
+            return "The video did not arrive", cost, "Fetch it again."
         case DownloadFailed():
-            return Words(
-                title="The video did not arrive",
-                what_happened=said,
-                cost="The video is paid for and stays at the service for a while.",
-                next_step="Fetch it again.",
-            )
-    return Words(title="Something went wrong", what_happened=said, cost="", next_step="")
+            return "The video did not arrive", cost, "Try again."
+    if has_id:
+        return "Something went wrong", cost, "The id is kept: look again later."
+    # An error that nobody foresaw: the request may have been on its way.
+    cost = "Whether anything was charged is not known."
+    return "Something went wrong", cost, "Look at your account before you try again."
 
 
 def clock(seconds: float) -> str:
     """Minutes and seconds: 0:42."""
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(max(int(seconds), 0), 60)
     return f"{minutes}:{rest:02d}"
 
 
 def dollars(amount: float | None) -> str:
     """An estimate in US dollars; never a guess."""
-    if amount is None:
+    if amount is None or not math.isfinite(amount):
         return "price not known"
-    return "free" if amount == 0 else f"about ${amount:.2f}"
+    if 0 < amount < 0.01:
+        return "less than $0.01"
+    return f"about ${amount:,.2f}" if amount else "free"
+
+
+def _sentence(said: str) -> str:
+    """`said` with a full stop: the service leaves it out, and more is said after it."""
+    return said if not said or said.endswith((".", "!", "?", "…")) else f"{said}."
 
 
 def _after_refusal(said: str) -> str:
@@ -157,14 +147,12 @@ def _after_refusal(said: str) -> str:
         return "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
     if "audio" in about or "sound" in about:
         return "Try without sound, or with other words for it."
-    return "Change the prompt, then try again."
-
-
-def _cost(error: VeoError) -> str:
-    return CHARGED_WHEN_COMPLETE if error.generation_id else NOT_CHARGED
+    return "Change the prompt or the settings, then try again."
 
 
 def _for_how_long(seconds: float | None) -> str:
     if seconds is None:
         return "a minute"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    if seconds < 120:
+        return f"{max(math.ceil(seconds), 1)} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.0f} hours"

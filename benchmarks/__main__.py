@@ -17,7 +17,7 @@ def main() -> int:
     missed = 0
     for bench in (bench_polling, bench_start, bench_render, bench_download):
         for row in bench.rows():
-            bound = f"{'at most' if row.at_most else 'at least'} {row.limit:g}"
+            bound = f"{'at most' if row.at_most else 'at least'} {row.limit:.3g}"
             verdict = "" if row.holds else "  MISSED"
             missed += not row.holds
             print(
