@@ -190,6 +190,9 @@ class Studio:
             generation.started = self.clock()
             try:
                 self._make(generation)
+            except OSError as error:
+                message = f"The demo server cannot keep this clip: {error.strerror}."
+                generation.error = {"name": "NoRoom", "message": message}
             except Exception:
                 logging.getLogger(__name__).exception("A demo clip could not be drawn.")
                 message = "The demo server could not draw this clip; its log says why."

@@ -113,6 +113,7 @@ class Jobs:
         job = Job(request=None, expected=expected, demo=demo)
         job.generation_id = generation_id
         updates = client.follow(generation_id, expected=expected, sleep=_leave_waiting_to_us)
+        next(updates)  # it comes before the first look and knows nothing
         return self._start(job, client, updates)
 
     def _start(self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]) -> Job:
@@ -153,13 +154,16 @@ class Jobs:
 
     def _receive(self, job: Job, client: VeoClient, video: Video) -> None:
         folder = self._folder / secrets.token_urlsafe(16)
-        folder.mkdir(parents=True)
         path = folder / ("demo-clip.mp4" if job.demo else "veo-clip.mp4")
+        body = job.request.body() if job.request else None
         try:
-            body = job.request.body() if job.request else None
+            folder.mkdir(parents=True)
             job.facts = clips.receive(partial(client.download, video), path, body)
         except clips.BrokenClip as error:
-            raise DownloadFailed(str(error), generation_id=video.generation_id) from error
+            raise DownloadFailed(str(error)) from error
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
         job.clip = path
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:

@@ -55,6 +55,8 @@ class Watch:
         self.generation_id = generation_id
         self.expected = expected
         self.age = submitted_ago or 0.0
+        # Of unknown age: it may long be there.
+        self._looks_at_once = submitted_ago is None
         self.not_found_grace = (
             NOT_FOUND_GRACE_UNKNOWN_AGE if submitted_ago is None else NOT_FOUND_GRACE - self.age
         )
@@ -67,7 +69,9 @@ class Watch:
         self._without_url_since: float | None = None
 
     def wait(self, followed: float) -> float:
-        """Seconds until the next look, `followed` seconds after the first."""
+        """Seconds until the next look, after following for `followed` seconds."""
+        if self._looks_at_once:
+            return 0.0
         planned = next_wait(self.age + followed, self.expected) * random.uniform(0.9, 1.1)
         return max(planned, self._pause)
 
@@ -84,7 +88,7 @@ class Watch:
 
     def learn(self, generation: Generation, followed: float) -> None:
         """Take in an answer.  A status never goes back, and `completed` stays."""
-        self._misses, self._pause, self.trouble = 0, 0.0, None
+        self._misses, self._pause, self.trouble, self._looks_at_once = 0, 0.0, None, False
         if self.status != "completed":
             if generation.status == "error":
                 reason = generation.error or "The service gave no reason."
@@ -101,6 +105,7 @@ class Watch:
 
     def miss(self, error: Busy | Unreachable | Refused, followed: float) -> None:
         """Take in a look without news.  The video is paid for: a lost answer must not lose it."""
+        self._looks_at_once = False
         if isinstance(error, Refused):
             if error.reason != "not_found" or followed >= self.not_found_grace:
                 raise error

@@ -186,16 +186,16 @@ class VeoClient:
     ) -> Generator[Update, None, Video]:
         """Look until the video is there.  Closing the generator stops the looking, not the work.
 
-        `expected` and `submitted_ago` are seconds, as far as known; `give_up_after` counts from
-        now.  Raises `Failed`, `Refused`, `Unreachable`, `Busy`, `TookTooLong` or
-        `DownloadFailed`, each with the id.
+        `expected` and `submitted_ago` are seconds, as far as known: an id of unknown age is looked
+        up at once.  `give_up_after` counts from now.  Raises `Failed`, `Refused`, `Unreachable`,
+        `Busy`, `TookTooLong` or `DownloadFailed`, each with the id.
         """
         began = self._clock()
         watch = Watch(generation_id, expected=expected, submitted_ago=submitted_ago)
         while True:
             followed = self._clock() - began
             wait = min(watch.wait(followed), give_up_after - followed)
-            if watch.video is None and wait <= 0:
+            if watch.video is None and followed >= give_up_after:
                 raise TookTooLong(
                     f"No video after {followed / 60:.0f} minutes of looking. It may still come.",
                     generation_id=generation_id,

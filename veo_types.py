@@ -206,7 +206,7 @@ class Update:
     elapsed: float
     """Seconds since it was submitted, or since we began to follow it."""
     next_poll_in: float
-    """Seconds to let pass before the next look; 0 when there is nothing left to wait for."""
+    """Seconds to let pass before the next look; 0 to look at once, or when the video is there."""
     expected: float
     """Seconds a generation like this takes, as a guess."""
     trouble: str | None = None

@@ -81,7 +81,11 @@ def _explain(error: VeoError) -> tuple[str, str, str]:
         case InvalidRequest():
             return "Something to change", "Nothing was sent.", "Change it, then try again."
         case Refused(reason="key"):
-            return "The key is not accepted", cost, "Your AI/ML API account shows your keys."
+            return (
+                "The key is not accepted",
+                cost,
+                "Check it: your AI/ML API account shows your keys.",
+            )
         case Refused(reason="credits"):
             return "No credits left", cost, f"Top up your AI/ML API account, then {again}."
         case Refused(reason="not_found") if has_id:

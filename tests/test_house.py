@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import make_clip
+import progress
 from demo_faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,8 @@ IMPORTS = {
     "words": {"veo_types"},
     "jobs": {"clips", "veo_client"},
     "status_card": {"gradio", "clips", "jobs", "veo_client", "words"},
-    "make_clip": {"clips", "demo_server", "veo_client", "words"},
+    "progress": {"clips", "veo_client", "words"},
+    "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "app": {"gradio", "demo_server", "jobs", "status_card", "veo_client", "veo_types", "words"},
 }
 
@@ -82,7 +83,7 @@ def test_the_readme_names_every_fault_word():
 
 
 def test_the_readme_names_every_exit_code():
-    for code, meaning in make_clip.EXIT_CODES.items():
+    for code, meaning in progress.EXIT_CODES.items():
         assert f"| {code} | {meaning} |" in README
 
 

@@ -181,6 +181,22 @@ def test_a_damaged_clip_is_never_shown(jobs, tmp_path):
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".unchecked"]
 
 
+def test_a_folder_that_cannot_be_written_keeps_the_id(demo, tmp_path):
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    jobs = Jobs(tmp_path / "taken")
+
+    async def story():
+        job = begin(jobs, demo)
+        await watch(job)
+        return job
+
+    job = asyncio.run(story())
+    jobs._pool.shutdown()
+    assert isinstance(job.error, DownloadFailed)
+    assert job.error.generation_id == job.generation_id
+    assert "cannot be kept here (" in str(job.error)
+
+
 def test_a_fault_of_ours_does_not_claim_that_nothing_was_sent(jobs, monkeypatch, caplog):
     def broken(*_, **__):
         raise ZeroDivisionError

@@ -41,7 +41,8 @@ import clips
 import demo_scene
 import make_clip
 import patience
-from make_clip import CHANGE_SOMETHING, DONE, LOOK_FIRST, NOT_MADE, RESUME, TRY_LATER
+import progress
+from progress import CHANGE_SOMETHING, DONE, LOOK_FIRST, NOT_MADE, RESUME, TRY_LATER
 from veo_types import VideoRequest
 
 SHORT = ("--duration", "4", "--resolution", "720p")
@@ -124,9 +125,9 @@ def check_decency(said):
 @pytest.fixture
 def call(folder, monkeypatch, capfd):
     """`main` with all waiting cut short: gives exit code, standard output and standard error."""
-    waits = make_clip.Progress.sleep
+    waits = progress.Progress.sleep
     monkeypatch.setattr(
-        make_clip.Progress, "sleep", lambda self, seconds: waits(self, min(seconds, 0.02))
+        progress.Progress, "sleep", lambda self, seconds: waits(self, min(seconds, 0.02))
     )
 
     def call(*arguments, service=None, key=KEY):

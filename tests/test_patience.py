@@ -163,5 +163,12 @@ def test_an_id_of_unknown_age_that_is_not_found_is_soon_given_up():
         w.miss(Refused("no", reason="not_found"), 10.0)
 
 
+def test_an_id_of_unknown_age_is_looked_up_at_once():
+    w = watch(submitted_ago=None)
+    assert w.wait(0.0) == 0
+    w.miss(Unreachable("no answer"), 0.0)
+    assert w.wait(0.0) >= 2
+
+
 def test_elapsed_counts_from_the_submission():
     assert watch(submitted_ago=100.0).update(5.0, 1.0).elapsed == 105.0

@@ -383,7 +383,10 @@ def test_looking_ends_in_twenty_minutes_and_keeps_the_id(clock):
 
 def test_the_last_look_comes_at_the_deadline_not_before(clock):
     with FaultServer([RUNNING, RUNNING, DONE]) as server:
-        *_, last = client_for(server, clock).follow("a", sleep=clock.sleep, give_up_after=7.0)
+        updates = client_for(server, clock).follow(
+            "a", submitted_ago=0, sleep=clock.sleep, give_up_after=7.0
+        )
+        *_, last = updates
     assert clock.now == pytest.approx(7.0)
     assert last.video
 
@@ -398,7 +401,7 @@ def test_an_outage_ends_after_ten_lost_answers_and_keeps_the_id(clock):
 def test_a_driver_that_waits_itself_sees_when_to_come_back(clock):
     """The page passes a sleep that does not sleep, and waits `next_poll_in` in its own way."""
     with FaultServer([RUNNING, DONE]) as server:
-        updates = client_for(server, clock).follow("a", sleep=lambda _: None)
+        updates = client_for(server, clock).follow("a", submitted_ago=0, sleep=lambda _: None)
         first = next(updates)
         clock.now += first.next_poll_in
         assert next(updates).elapsed == pytest.approx(first.next_poll_in)
