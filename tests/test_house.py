@@ -99,7 +99,14 @@ def test_every_direct_dependency_is_pinned_exactly():
     for name in ("requirements.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-r ")):
-                assert re.fullmatch(r"[A-Za-z-]+==[0-9.]+", line), line
+                assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line), line
+
+
+def test_every_imported_package_is_pinned():
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
+    imported = set().union(*IMPORTS.values()) - set(MODULES)
+    names = {"PIL": "pillow", "pydantic_core": "pydantic"}
+    assert {names.get(package, package) for package in imported} == pinned
 
 
 def test_every_make_target_of_the_readme_exists():

@@ -15,7 +15,7 @@ import chromium
 import pytest
 import requests
 from conftest import KEY
-from faults import FaultServer, json_answer
+from faults import FaultServer, json_answer, refused_url
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect, sync_playwright
@@ -379,6 +379,20 @@ def test_a_lost_answer_is_told_as_such_and_not_sent_again(keyed_page, tab):
     press_generate(tab, f"{FOX} #lost-answer")
     wait_for(tab, "Not known whether it was taken")
     expect(tab.locator("#status .detail")).to_contain_text("may cost")
+
+
+def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):
+    with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=refused_url()) as served:
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "No answer from the service")
+        expect(tab.locator("#status .detail")).to_contain_text("Nothing was charged.")
+        assert "Traceback" not in served.log
+
+
+def test_the_page_listens_on_this_machine_only(demo_page):
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", demo_page.port), timeout=5)
 
 
 def test_words_of_the_service_are_shown_as_text(tab, tmp_path):

@@ -4,6 +4,7 @@ import datetime
 import email.utils
 import subprocess
 import sys
+import time
 import traceback
 
 import pytest
@@ -38,7 +39,9 @@ from faults import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+import clips
 import veo_client
+from demo_faults import FAULTS
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -666,6 +669,61 @@ def test_from_a_sentence_to_a_file(demo, tmp_path):
     assert statuses[-1] == "completed"
     path = client.download(update.video, tmp_path / "fox.mp4")
     assert path.stat().st_size > 50_000
+
+
+FAULTS_MET = {
+    "#bad-key": Refused,
+    "#no-credits": Refused,
+    "#blocked": Refused,
+    "#must-enhance": None,
+    "#busy": None,
+    "#too-many": Busy,
+    "#bad-gateway": SubmissionUncertain,
+    "#lost-answer": SubmissionUncertain,
+    "#no-answer": SubmissionUncertain,
+    "#not-found-yet": None,
+    "#flaky": None,
+    "#unknown-status": None,
+    "#backwards": None,
+    "#stuck": TookTooLong,
+    "#refused": Failed,
+    "#failed": Failed,
+    "#no-url": DownloadFailed,
+    "#expired-link": None,
+    "#cut-download": None,
+    "#broken-file": DownloadFailed,
+    "#slow-download": None,
+}
+"""What the client makes of each fault of the demo service; None: the clip arrives all the same."""
+
+
+def test_every_fault_of_the_demo_service_is_met_here():
+    assert set(FAULTS_MET) == set(FAULTS)
+
+
+@pytest.mark.parametrize(("fault", "outcome"), FAULTS_MET.items())
+def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, clock, tmp_path):
+    """The client's own clock only runs while it sleeps; the service needs real time to draw."""
+
+    def sleep(seconds):
+        clock.sleep(seconds)
+        time.sleep(min(seconds, 0.15))
+
+    client = VeoClient(KEY, base_url=demo.base_url, timeout=1.0, clock=clock)
+    request = VideoRequest(f"fox {fault}", duration=4, resolution="720p")
+    path = tmp_path / "fox.mp4"
+
+    def story():
+        *_, last = client.generate(request, expected=8.0, sleep=sleep, give_up_after=300)
+        client.download(last.video, path)
+
+    if outcome is None:
+        story()
+        assert clips.inspect(path).frames == 96
+    else:
+        with pytest.raises(outcome):
+            story()
+        assert not path.exists()
 
 
 def test_every_public_name_is_exported():
