@@ -115,8 +115,9 @@ def request_from(*values: Any) -> VideoRequest:
     given["negative_prompt"] = (given["negative_prompt"] or "").strip()
     seed = given.pop("seed")
     if seed not in (None, ""):
-        # A form's number may be 7.0; anything that is no whole number is refused as it came.
-        given["seed"] = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
+        # What is no whole number goes on as it came, to be refused in the one place for that.
+        text = str(seed).strip().removesuffix(".0")
+        given["seed"] = int(text) if text.isdecimal() else seed
     return VideoRequest(**given)
 
 
@@ -365,10 +366,12 @@ def build_form() -> list[gr.components.Component]:
             info="What to keep out, as nouns",
             max_length=LONGEST_PROMPT,
         )
-        seed = gr.Number(
+        # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
+        seed = gr.Textbox(
+            value="",
             label="Seed",
             info="The same seed films much the same again; empty for a new one",
-            precision=0,
+            max_length=10,
         )
         enhance_prompt = gr.Checkbox(
             value=True, label="Enhance prompt", info="Veo may refuse to leave this out"
@@ -464,11 +467,13 @@ def add_api(form: list[gr.components.Component]) -> None:
     clip = gr.File(label="clip", visible=False)
     facts = gr.JSON(label="facts", visible=False)
     by_name = dict(zip(FIELDS, form, strict=True))
+    by_name["seed"] = gr.Number(label="seed", precision=0, visible=False)
     priced = [by_name[name] for name in ("model", "duration", "resolution", "generate_audio")]
     nobody = gr.Button(visible=False)
     # `VideoRequest` checks the values as they come; Gradio's own check would log a traceback.
     common: dict[str, Any] = {"preprocess": False, "concurrency_limit": VISITORS_AT_ONCE}
-    nobody.click(api_generate, [*form, api_key], [clip, facts], api_name="generate", **common)
+    fields = [*by_name.values(), api_key]
+    nobody.click(api_generate, fields, [clip, facts], api_name="generate", **common)
     nobody.click(api_resume, [generation_id, api_key], [clip, facts], api_name="resume", **common)
     nobody.click(api_price, priced, facts, api_name="price", **common)
 

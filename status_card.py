@@ -69,7 +69,15 @@ function paint() {
     value.state === 'done' ? 'Took ' + clock(elapsed) : '';
   element.querySelector('.id').style.visibility = value.generation_id ? 'visible' : 'hidden';
 }
-function begin() { seen = performance.now(); paint(); }
+let state = '';
+function begin() {
+  seen = performance.now();
+  paint();
+  // On a phone the card may be below the button's screen: bring it in when something begins.
+  if (props.value.state === 'running' && state !== 'running')
+    element.scrollIntoView({ block: 'nearest' });
+  state = props.value.state;
+}
 watch('value', begin);
 begin();
 setInterval(paint, 500);

@@ -316,6 +316,22 @@ def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
     expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
 
 
+def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
+    """Also after the folded part was opened, which makes an empty gr.Number a 0."""
+    with FaultServer(service_that_never_finishes) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            tab.get_by_role("button", name="Advanced").click()
+            expect(tab.get_by_label("Seed")).to_have_value("")
+            for _ in range(2):
+                press_generate(tab, FOX)
+                wait_for(tab, "Making the video")
+                tab.get_by_role("button", name="Stop waiting").click()
+                wait_for(tab, "Stopped looking")
+            seeds = [each.json()["seed"] for each in service.requests if each.method == "POST"]
+    assert len(set(seeds)) == 2
+
+
 def test_an_example_fills_the_form(demo_page, tab):
     open_page(tab, demo_page)
     tab.get_by_text("Waves roll onto a black sand beach").click()
@@ -413,6 +429,15 @@ def test_words_of_the_service_are_shown_as_text(tab, tmp_path):
 
 
 # On a phone
+
+
+def test_what_happens_is_on_the_phones_screen(keyed_page, browser):
+    page = browser.new_context(viewport={"width": 390, "height": 700}).new_page()
+    open_page(page, keyed_page)
+    press_generate(page, f"{FOX} #stuck")
+    wait_for(page, re.compile("Waiting in line|Making the video"))
+    expect(page.locator("#status .title")).to_be_in_viewport()
+    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
