@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import html
 import os
 import signal
 import sys
@@ -207,15 +208,16 @@ async def on_key(text: str) -> tuple[str | None, str, str, str]:
 
     Gives the key for the state, the emptied box, a note, and the line that says whose key is used.
     """
-    if not (text or "").strip():
+    key = (text or "").strip()
+    if not key:
         return None, "", "No key is kept.", mode(None)
     try:
-        balance = await asyncio.to_thread(VeoClient(text).balance)
+        balance = await asyncio.to_thread(VeoClient(key).balance)
     except (InvalidRequest, Refused) as error:
-        return None, "", str(words.of_error(error)), mode(None)
+        return None, "", html.escape(str(words.of_error(error))), mode(None)
     except VeoError:
-        return text.strip(), "", "The key could not be checked now; it is kept.", mode(text)
-    return text.strip(), "", "The service accepts this key.", mode(text, balance)
+        return key, "", "The key could not be checked now; it is kept.", mode(key)
+    return key, "", "The service accepts this key.", mode(key, balance)
 
 
 async def show(job: Job, kept: dict[str, Any]) -> AsyncIterator[tuple[Any, ...]]:
@@ -424,7 +426,7 @@ def build_page() -> gr.Blocks:
                         elem_id="key-box",
                     )
                     use_key = gr.Button("Use this key", size="sm")
-                    key_note = gr.Markdown(elem_id="key-note")
+                    key_note = gr.HTML(elem_id="key-note")
                 with gr.Accordion("Fetch an earlier clip", open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label="Id of the request", elem_id="earlier-id")
                     fetch = gr.Button("Look for it", size="sm")
@@ -438,12 +440,25 @@ def build_page() -> gr.Blocks:
             "concurrency_limit": VISITORS_AT_ONCE,
         }
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        generate.click(
-            on_generate, [*form, key], validator=check_form, trigger_mode="once", **follows
-        )
-        gr.on([fetch.click, earlier.submit], on_fetch, [earlier, key, kept], **follows)
         page.load(restore_form, kept, [*form, earlier, whose_key], **quick)
-        page.load(on_load, kept, **follows)
+        reload = page.load(on_load, kept, **follows)
+        # A new job takes the card: whoever follows another one there stops following, and that
+        # job goes on.
+        fetching = gr.on(
+            [fetch.click, earlier.submit],
+            on_fetch,
+            [earlier, key, kept],
+            cancels=[reload],
+            **follows,
+        )
+        generate.click(
+            on_generate,
+            [*form, key],
+            validator=check_form,
+            trigger_mode="once",
+            cancels=[reload, fetching],
+            **follows,
+        )
         stop.click(on_stop, kept, **quick)
         gr.on(
             [use_key.click, key_box.submit],
@@ -497,6 +512,10 @@ THEME = gr.themes.Default(
 demo = build_page()
 
 if __name__ == "__main__":
+    try:
+        VeoClient()
+    except InvalidRequest as error:
+        sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     demo.launch(

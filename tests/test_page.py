@@ -397,6 +397,56 @@ def test_a_lost_answer_is_told_as_such_and_not_sent_again(keyed_page, tab):
     expect(tab.locator("#status .detail")).to_contain_text("may cost")
 
 
+def test_a_refusal_of_a_key_is_shown_as_text(tab, tmp_path):
+    """Neither markup nor a picture from outside comes in with the service's words."""
+    evil = "<b id=evil>no</b> ![x](http://elsewhere.example/x.png) <img src=//elsewhere.example>"
+
+    def refuse(connection):
+        json_answer(401, {"message": evil})(connection)
+
+    with FaultServer(refuse) as service:
+        with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            give_key(tab, KEY)
+            expect(tab.locator("#key-note")).to_contain_text(evil)
+            assert tab.locator("#evil, #key-note img").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("AIMLAPI_KEY", "two words"), ("AIMLAPI_BASE_URL", "http://far.example")]
+)
+def test_a_wrong_environment_is_told_at_the_start(name, value):
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "Check AIMLAPI_KEY and AIMLAPI_BASE_URL" in ended.stderr
+    assert value not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, tab):
+    """The old one is always at it and would come back with each of its updates."""
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    stuck = shown_id(tab)
+    tab.reload()
+    wait_for(tab, "Making the video")
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    assert shown_id(tab) != stuck
+    listed = requests.get(f"{keyed_page.url}/config", timeout=10).json()["dependencies"]
+    reload, fetch, generate = [each for each in listed if len(each["outputs"]) == 5]
+    (cancelling,) = [each for each in listed if each["targets"] == generate["targets"][:1]][1:]
+    assert cancelling["cancels"] == [reload["id"], fetch["id"]]
+
+
 def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):
     with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=refused_url()) as served:
         open_page(tab, served)
