@@ -113,12 +113,11 @@ def mode(key: str | None, balance: float | None = None) -> str:
 def request_from(*values: Any) -> VideoRequest:
     """A checked request from the form's values, in the order of `FIELDS`."""
     given = dict(zip(FIELDS, values, strict=True))
-    given["negative_prompt"] = (given["negative_prompt"] or "").strip()
     seed = given.pop("seed")
     if seed not in (None, ""):
         # What is no whole number goes on as it came, to be refused in the one place for that.
         text = str(seed).strip().removesuffix(".0")
-        given["seed"] = int(text) if text.isdecimal() else seed
+        given["seed"] = int(text) if text.isdecimal() and len(text) <= 10 else seed
     return VideoRequest(**given)
 
 
@@ -140,7 +139,7 @@ def start(key: str | None, request: VideoRequest) -> Job:
 
 
 def look_again(key: str | None, generation_id: str) -> Job:
-    if not (generation_id := (generation_id or "").strip()):
+    if not (generation_id := str(generation_id or "").strip()):
         raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
     client, demo = client_for(key)
     return jobs().resume(

@@ -386,7 +386,7 @@ def _first_set(names: tuple[str, ...]) -> str | None:
 
 def _checked_key(key: str | None) -> str | None:
     """The key without the spaces around it.  `requests` would put a bad one into its error text."""
-    key = (key or "").strip()
+    key = str(key or "").strip()
     if not key.isascii() or not key.isprintable() or " " in key or len(key) > LONGEST_KEY:
         raise InvalidRequest(
             "That API key holds a space or a character that no key has; copy it again.",

@@ -549,6 +549,8 @@ def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
         ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
         ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
         ({"prompt": FOX, "api_key": "two words"}, "copy it again"),
+        ({"prompt": FOX, "api_key": ["a", "b"]}, "copy it again"),
+        ({"prompt": FOX, "negative_prompt": 7}, "negative_prompt must be text"),
         ({"prompt": f"{FOX} #no-credits"}, "Top up"),
     ],
 )
@@ -556,6 +558,29 @@ def test_a_program_gets_the_same_words(fields, words, keyed_page):
     with pytest.raises(AppError, match=words):
         program(keyed_page).predict(**fields, api_name="/generate")
     assert "Traceback" not in keyed_page.log
+
+
+def test_no_value_from_a_program_is_a_fault_of_ours():
+    """Whatever type comes, it makes a checked request or an `InvalidRequest`."""
+    in_a_fresh_python("""
+from hypothesis import given, settings, strategies as st
+import app
+from veo_client import InvalidRequest
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
+good = st.sampled_from(["fox", "16:9", 8, "1080p", True, "google/veo-3.1-t2v", 7, "7", "9" * 5000])
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(good | anything, min_size=len(app.FIELDS), max_size=len(app.FIELDS)))
+def check(values):
+    try:
+        app.request_from(*values)
+    except InvalidRequest:
+        pass
+    app.check_form(*values, None)
+
+check()
+""")
 
 
 def test_the_error_of_a_failed_job_carries_its_id(keyed_page):

@@ -558,13 +558,23 @@ def test_the_key_is_found_in_the_environment(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "key", ["two words", "tab\there", "line\nbreak", "nul\0", "schlüssel", "“quoted”", "x" * 501]
+    "key",
+    [
+        "two words",
+        "tab\there",
+        "line\nbreak",
+        "nul\0",
+        "schlüssel",
+        "“quoted”",
+        "x" * 501,
+    ],
 )
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
     with pytest.raises(InvalidRequest) as caught:
         VeoClient(key)
     assert caught.value.field == "api_key"
-    assert key not in str(caught.value)
+    assert repr(key) not in str(caught.value)
+    assert str(key) not in str(caught.value)
 
 
 @pytest.mark.parametrize(
