@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -88,12 +89,19 @@ def server_key_may_be_used() -> bool:
     return not os.environ.get("SPACE_ID") or os.environ.get("VEO_SHARE_SERVER_KEY") == "1"
 
 
+def server_has_key() -> bool:
+    """Whether there is a usable key of this server's for visitors."""
+    with suppress(InvalidRequest):
+        return server_key_may_be_used() and VeoClient().has_key
+    return False
+
+
 def client_for(key: str | None) -> tuple[VeoClient, bool]:
     """The client for a visitor's key, else the server's, else the demo; and whether it is that."""
     if key:
         return VeoClient(key), False
-    if server_key_may_be_used() and (client := VeoClient()).has_key:
-        return client, False
+    if server_has_key():
+        return VeoClient(), False
     return VeoClient("demo", base_url=demo_service().base_url), True
 
 
@@ -102,7 +110,7 @@ def mode(key: str | None, balance: float | None = None) -> str:
     if key:
         left = "" if balance is None else f" · ${balance:,.2f} left"
         return f"**Your key**{left} · clips cost money"
-    if server_key_may_be_used() and VeoClient().has_key:
+    if server_has_key():
         return "**This server's key** · its owner pays for clips"
     return "**Demo** · clips are drawn here, not made by Veo, and cost nothing"
 
@@ -186,13 +194,13 @@ async def on_load(kept: dict[str, Any] | None) -> AsyncIterator[tuple[Any, ...]]
 
 
 def restore_form(kept: dict[str, Any] | None) -> tuple[Any, ...]:
-    """The form as it was, the id of the last request, and whose key is used."""
+    """The form as it was, and the id of the last request."""
     kept = kept or {}
     form = kept.get("form")
     values = (
         form if isinstance(form, list) and len(form) == len(FIELDS) else [gr.skip()] * len(FIELDS)
     )
-    return (*values, kept.get("generation_id", ""), mode(None))
+    return (*values, kept.get("generation_id", ""))
 
 
 def on_stop(kept: dict[str, Any]) -> None:
@@ -396,7 +404,7 @@ def build_page() -> gr.Blocks:
 
         with gr.Row(elem_id="head"):
             gr.Markdown("# Film a sentence with Veo 3.1")
-            whose_key = gr.Markdown(elem_id="mode")
+            whose_key = gr.Markdown(mode(None), elem_id="mode")
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="form"):
                 form = build_form()
@@ -439,7 +447,7 @@ def build_page() -> gr.Blocks:
             "concurrency_limit": VISITORS_AT_ONCE,
         }
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        page.load(restore_form, kept, [*form, earlier, whose_key], **quick)
+        page.load(restore_form, kept, [*form, earlier], **quick)
         reload = page.load(on_load, kept, **follows)
         # A new job takes the card: whoever follows another one there stops following, and that
         # job goes on.

@@ -30,6 +30,8 @@ REST_OF_THE_FIELDS = [each.name for each in fields(VideoRequest) if each.name !=
 SOON = 30_000
 """Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
 
+expect.set_options(timeout=SOON)
+
 
 class ServedPage:
     """`python app.py` with its own environment; `log` is all it printed."""
@@ -158,7 +160,7 @@ def fill_unfolded(tab: Page, label: str, text: str) -> None:
 
 
 def wait_for(tab: Page, title: str | re.Pattern) -> None:
-    expect(tab.locator("#status .title")).to_have_text(title, timeout=SOON)
+    expect(tab.locator("#status .title")).to_have_text(title)
 
 
 def shown_id(tab: Page) -> str:
@@ -179,7 +181,7 @@ def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
     expect(tab.locator("#status .detail")).to_contain_text("1280 × 720, 4 s, 24 fps, with sound")
 
     video = tab.locator("#video video")
-    tab.wait_for_function("document.querySelector('#video video')?.ended", timeout=SOON)
+    tab.wait_for_function("document.querySelector('#video video')?.ended")
     assert video.evaluate("v => [v.duration, v.videoWidth, v.videoHeight]") == [4, 1280, 720]
     assert video.evaluate("v => v.webkitAudioDecodedByteCount") > 0
 
@@ -215,7 +217,7 @@ def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
 def test_a_closed_tab_does_not_stop_the_job(keyed_page, tab, browser):
     open_page(tab, keyed_page)
     press_generate(tab, FOX)
-    expect(tab.locator("#status code")).not_to_be_empty(timeout=SOON)
+    expect(tab.locator("#status code")).not_to_be_empty()
     generation_id = shown_id(tab)
     storage = tab.context.storage_state()
     tab.close()
@@ -231,7 +233,7 @@ def test_stop_waiting_stops_looking_and_the_id_fetches_the_clip(keyed_page, tab)
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
     stop = tab.get_by_role("button", name="Stop waiting")
-    expect(stop).to_be_enabled(timeout=SOON)
+    expect(stop).to_be_enabled()
     stop.click()
     wait_for(tab, "Stopped looking")
     expect(stop).to_be_disabled()
@@ -251,7 +253,7 @@ def test_an_earlier_clip_is_fetched_by_its_id(keyed_page, tab):
 def test_the_id_is_copied_with_one_click(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    expect(tab.locator("#status code")).not_to_be_empty(timeout=SOON)
+    expect(tab.locator("#status code")).not_to_be_empty()
     tab.get_by_role("button", name="Copy").click()
     expect(tab.get_by_role("button", name="Copied")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()") == shown_id(tab)
@@ -481,6 +483,17 @@ def test_words_of_the_service_are_shown_as_text(tab, tmp_path):
 # On a phone
 
 
+def test_the_page_does_not_jump_while_it_loads(demo_page, tab):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(demo_page.url, wait_until="commit")
+    tops = "document.querySelector('#status .title')?.getBoundingClientRect().top"
+    tab.wait_for_function(tops)
+    first = tab.evaluate(tops)
+    tab.wait_for_load_state()
+    tab.wait_for_timeout(500)
+    assert abs(tab.evaluate(tops) - first) < 2
+
+
 def test_what_happens_is_on_the_phones_screen(keyed_page, browser):
     page = browser.new_context(viewport={"width": 390, "height": 700}).new_page()
     open_page(page, keyed_page)
@@ -496,9 +509,9 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
     page = context.new_page()
     open_page(page, demo_page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    button = page.get_by_role("button", name="Stop waiting").bounding_box()
-    card = page.locator("#status").bounding_box()
-    assert 0 < card["y"] - button["y"] - button["height"] < 40
+    boxes = "['#stop', '#status'].map(each => document.querySelector(each).getBoundingClientRect())"
+    button, card = page.evaluate(boxes)
+    assert 0 < card["top"] - button["bottom"] < 40
     context.close()
 
 
