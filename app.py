@@ -40,7 +40,6 @@ from veo_client import (
     VeoError,
     VideoRequest,
 )
-from veo_types import LONGEST_PROMPT
 
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
@@ -348,48 +347,47 @@ def choices(of: str) -> list[Any]:
 def build_form() -> list[gr.components.Component]:
     """The widgets of a request, in the order of `FIELDS`."""
     defaults = VideoRequest("defaults")
-    prompt = gr.Textbox(
+    widgets: dict[str, gr.components.Component] = {}
+    widgets["prompt"] = gr.Textbox(
         label="Prompt",
         lines=4,
         max_lines=12,
-        max_length=LONGEST_PROMPT,
         placeholder="Subject, action, scene, camera, light, sound",
         autofocus=True,
         elem_id="prompt",
     )
     with gr.Row():
         names = [(each.label, name) for name, each in MODELS.items()]
-        model = gr.Radio(names, value=defaults.model, label="Model")
-        aspect_ratio = gr.Radio(
+        widgets["model"] = gr.Radio(names, value=defaults.model, label="Model")
+        widgets["aspect_ratio"] = gr.Radio(
             choices("aspect_ratios"), value=defaults.aspect_ratio, label="Aspect ratio"
         )
     with gr.Row():
         lengths = [(f"{seconds} s", seconds) for seconds in choices("durations")]
-        duration = gr.Radio(lengths, value=defaults.duration, label="Duration")
-        resolution = gr.Radio(choices("resolutions"), value=defaults.resolution, label="Resolution")
-    generate_audio = gr.Checkbox(value=True, label="Sound")
+        widgets["duration"] = gr.Radio(lengths, value=defaults.duration, label="Duration")
+        widgets["resolution"] = gr.Radio(
+            choices("resolutions"), value=defaults.resolution, label="Resolution"
+        )
+    widgets["generate_audio"] = gr.Checkbox(value=True, label="Sound")
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-        negative_prompt = gr.Textbox(
+        widgets["negative_prompt"] = gr.Textbox(
             value="",
             label="Negative prompt",
             info="What to keep out, as nouns",
-            max_length=LONGEST_PROMPT,
         )
         # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
-        seed = gr.Textbox(
+        widgets["seed"] = gr.Textbox(
             value="",
             label="Seed",
             info="The same seed films much the same again; empty for a new one",
-            max_length=10,
         )
-        enhance_prompt = gr.Checkbox(
+        widgets["enhance_prompt"] = gr.Checkbox(
             value=True, label="Enhance prompt", info="Veo may refuse to leave this out"
         )
-        auto_fix = gr.Checkbox(
+        widgets["auto_fix"] = gr.Checkbox(
             value=True, label="Auto-fix", info="Rewrite a prompt that the content policy refuses"
         )
-    by_name = locals()
-    return [by_name[name] for name in FIELDS]
+    return [widgets[name] for name in FIELDS]
 
 
 def build_page() -> gr.Blocks:

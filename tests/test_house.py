@@ -36,7 +36,7 @@ IMPORTS = {
     "status_card": {"gradio", "clips", "jobs", "veo_client", "words"},
     "progress": {"clips", "veo_client", "words"},
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
-    "app": {"gradio", "demo_server", "jobs", "status_card", "veo_client", "veo_types", "words"},
+    "app": {"gradio", "demo_server", "jobs", "status_card", "veo_client", "words"},
 }
 
 

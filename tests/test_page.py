@@ -310,6 +310,13 @@ def test_an_empty_prompt_is_told_at_the_field(prompt, keyed_page, tab):
     expect(tab.locator("#status .title")).to_have_text("Ready when you are")
 
 
+def test_too_long_a_prompt_is_told_at_the_field_and_not_cut(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, "x" * 4001)
+    expect(tab.locator("#prompt")).to_contain_text("4,001 characters; shorten it to 4,000")
+    expect(tab.locator("#prompt textarea")).to_have_value("x" * 4001)
+
+
 def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
     open_page(tab, keyed_page)
     tab.get_by_role("button", name="Advanced").click()
