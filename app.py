@@ -397,8 +397,12 @@ def build_page() -> gr.Blocks:
         title="Film a sentence with Veo 3.1", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as page:
         key = gr.State()
-        # The secret only keeps the storage readable after a restart; nothing in it is secret.
-        kept = gr.BrowserState({}, storage_key="veo-3.1", secret="public")  # noqa: S106
+        # A fixed one keeps the storage readable after a restart.
+        kept = gr.BrowserState(
+            {},
+            storage_key="veo-3.1",
+            secret="public",  # noqa: S106  # nothing in it is secret
+        )
 
         with gr.Row(elem_id="head"):
             gr.Markdown("# Film a sentence with Veo 3.1")

@@ -58,6 +58,12 @@ class Facts:
     size: int
     """Of the file, in bytes."""
 
+    def in_words(self) -> str:
+        """On one line, for a person: `1280 × 720, 4 s, 24 fps, with sound, 1.4 MB`."""
+        sound = "with sound" if self.sound else "no sound"
+        film = f"{self.width} × {self.height}, {self.duration:g} s, {self.frame_rate:g} fps"
+        return f"{film}, {sound}, {self.size / 1e6:.1f} MB"
+
 
 def inspect(path: str | os.PathLike[str]) -> Facts:
     """Decode the clip from end to end and tell what is in it; raise `BrokenClip` unless whole.

@@ -105,16 +105,10 @@ class Progress:
         self._is_sending = self._generation_id is None
 
     def saved(self, path: Path, facts: Facts, request: VideoRequest | None) -> None:
-        parts = [
-            f"{facts.width} × {facts.height}",
-            f"{facts.duration:g} s",
-            "with sound" if facts.sound else "no sound",
-            f"{facts.size / 1e6:.1f} MB",
-            *([f"seed {request.seed}"] if request else []),
-        ]
+        seed = f", seed {request.seed}" if request else ""
         self.say(
             "saved",
-            ", ".join(parts),
+            facts.in_words() + seed,
             path=str(path),
             generation_id=self._generation_id,
             facts=asdict(facts),

@@ -13,7 +13,6 @@ from typing import Any
 import gradio as gr
 
 import words
-from clips import Facts
 from jobs import Job
 from veo_client import VeoError
 
@@ -131,7 +130,8 @@ def _in_words(job: Job) -> tuple[str, str, str]:
     """State for the style sheet, title and detail."""
     if job.phase == "done" and job.facts:
         title = "Your demo clip is ready" if job.demo else "Your clip is ready"
-        return "done", title, describe(job.facts, job)
+        seed = f", seed {job.request.seed}" if job.request else ""
+        return "done", title, job.facts.in_words() + seed
     if job.phase == "stopped":
         return "stopped", words.STOPPED.title, str(words.STOPPED)
     if job.phase == "sending":
@@ -139,17 +139,6 @@ def _in_words(job: Job) -> tuple[str, str, str]:
     cost = "" if job.demo else words.CHARGED_WHEN_COMPLETE
     state = words.of_status(job.update) if job.update else "Looking for it at the service"
     return "running", state, cost
-
-
-def describe(facts: Facts, job: Job) -> str:
-    """What a finished clip is, on one line."""
-    size = f"{facts.width} × {facts.height}"
-    sound = "with sound" if facts.sound else "no sound"
-    parts = [size, f"{facts.duration:g} s", f"{facts.frame_rate:g} fps", sound]
-    parts.append(f"{facts.size / 1e6:.1f} MB")
-    if job.request:
-        parts.append(f"seed {job.request.seed}")
-    return ", ".join(parts)
 
 
 def _card(

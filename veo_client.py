@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 import requests
 
 import downloads
-from patience import Watch
+from patience import LONGEST_RETRY_AFTER, Watch
 from transport import CONNECT_TIMEOUT, Line, open_session, read_answer
 from veo_types import (
     MODELS,
@@ -87,7 +87,6 @@ USER_AGENT = "veo-client/1.0 (python-requests)"
 LONGEST_KEY = 500
 SHORTEST_REAL_KEY = 8
 SUBMIT_TRIES = 3
-LONGEST_RETRY_AFTER = 60.0
 FRESH_ADDRESSES = 3
 
 REJECTED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})

@@ -33,7 +33,7 @@ IMPORTS = {
     "demo_server": {"fastapi", "uvicorn", "demo_api", "demo_faults", "demo_scene", "demo_studio"},
     "words": {"veo_types"},
     "jobs": {"clips", "veo_client"},
-    "status_card": {"gradio", "clips", "jobs", "veo_client", "words"},
+    "status_card": {"gradio", "jobs", "veo_client", "words"},
     "progress": {"clips", "veo_client", "words"},
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "app": {"gradio", "demo_server", "jobs", "status_card", "veo_client", "words"},

@@ -199,7 +199,9 @@ def test_a_clip_is_saved_and_its_path_alone_is_on_standard_output(demo, folder):
     assert err.splitlines()[0] == "Sending the request."
     assert re.search(r"^id \S+:google/veo-3.1-t2v$", err, re.MULTILINE)
     assert re.search(r"^0:0\d of about 1:30  Fetching the video$", err, re.MULTILINE)
-    assert re.fullmatch(r"1280 × 720, 4 s, with sound, \d\.\d MB, seed 7", err.splitlines()[-1])
+    assert re.fullmatch(
+        r"1280 × 720, 4 s, 24 fps, with sound, \d\.\d MB, seed 7", err.splitlines()[-1]
+    )
     assert "\r" not in err
     assert "\x1b" not in err
     assert names(folder) == ["fox.mp4"]
@@ -933,7 +935,7 @@ def test_on_a_terminal_one_line_lives_and_leaves_nothing_behind(folder, clip):
         assert f"\r0:0{second} of about 2:00  Waiting in line at the service" in terminal.sent
     assert "of about 2:00  Fetching the video " in terminal.sent, "the longer line is wiped away"
     assert terminal.screen()[:2] == ["Sending the request.", f"id {ID}"]
-    assert re.fullmatch(r"160 × 90, 1 s, with sound, 0.\d MB, seed 7", terminal.screen()[2])
+    assert re.fullmatch(r"160 × 90, 1 s, 24 fps, with sound, 0.\d MB, seed 7", terminal.screen()[2])
     assert terminal.screen()[3:] == [""]
 
 
