@@ -105,8 +105,7 @@ class Jobs:
     ) -> Job:
         """Submit `request` and see it through.  Call it once for a click: this costs money."""
         job = Job(request=request, expected=expected, demo=demo)
-        updates = client.generate(request, expected=expected, sleep=_leave_waiting_to_us)
-        return self._start(job, client, updates)
+        return self._start(job, client, _updates(client, request, expected))
 
     def resume(self, client: VeoClient, generation_id: str, *, expected: float, demo: bool) -> Job:
         """Follow an earlier request by its id."""
@@ -173,6 +172,21 @@ class Jobs:
         over = [token for token, job in self._jobs.items() if job.is_over]
         for token in over[: max(0, len(self._jobs) - JOBS_KEPT)]:
             del self._jobs[token]
+
+
+def _updates(
+    client: VeoClient, request: VideoRequest, expected: float
+) -> Generator[Update, None, Video]:
+    """`VeoClient.generate` with the waits between looks left to the event loop.
+
+    The pause that a 429 asks for before a request is sent again is slept through in the thread.
+    """
+    generation_id = client.submit(request)
+    return (
+        yield from client.follow(
+            generation_id, expected=expected, submitted_ago=0.0, sleep=_leave_waiting_to_us
+        )
+    )
 
 
 def _our_fault(job: Job) -> VeoError:

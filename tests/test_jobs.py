@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 from conftest import KEY
@@ -233,3 +234,20 @@ def test_finished_jobs_are_forgotten_oldest_first_and_running_ones_never(jobs, m
     with FaultServer(json_answer(200, {"status": "queued"})) as server:
         kept = asyncio.run(story(server))
     assert kept == [True, False, False, False, True, True]
+
+
+def test_a_429_is_waited_out_before_the_request_is_sent_again(jobs):
+    """The event loop takes over the waits between looks, not this one."""
+    asked_to_wait = json_answer(429, {"message": "Too many requests."}, [("Retry-After", "1")])
+    with FaultServer([asked_to_wait, json_answer(403, {"message": "Out of credits."})]) as server:
+
+        async def story():
+            job = begin(jobs, server)
+            before = time.monotonic()
+            await watch(job)
+            return job, time.monotonic() - before
+
+        job, took = asyncio.run(story())
+    assert isinstance(job.error, Refused)
+    assert len(server.requests) == 2
+    assert took >= 1
