@@ -37,7 +37,7 @@ PIECE = 256 << 10
 MOST_REDIRECTS = 3
 LONGEST_PAUSE = 8.0
 
-ASK_AGAIN = "Ask for the generation again; if that does not help, tell the service."
+ASK_AGAIN = "Look for the clip again by its id; if that does not help, tell the service."
 
 Progress = Callable[[int, int | None], None]
 

@@ -178,19 +178,20 @@ class VeoClient:
         self,
         generation_id: str,
         *,
-        expected: float = 120.0,
+        expected: float | None = None,
         submitted_ago: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
         give_up_after: float = 1200.0,
     ) -> Generator[Update, None, Video]:
         """Look until the video is there.  Closing the generator stops the looking, not the work.
 
-        `expected` and `submitted_ago` are seconds, as far as known: an id of unknown age is looked
-        up at once.  `give_up_after` counts from now.  Raises `Failed`, `Refused`, `Unreachable`,
-        `Busy`, `TookTooLong` or `DownloadFailed`, each with the id.
+        `expected` and `submitted_ago` are seconds, as far as known: a generation takes 120 by
+        default, an id of unknown age is looked up at once.  `give_up_after` counts from now.
+        Raises `Failed`, `Refused`, `Unreachable`, `Busy`, `TookTooLong` or `DownloadFailed`, each
+        with the id.
         """
         began = self._clock()
-        watch = Watch(generation_id, expected=expected, submitted_ago=submitted_ago)
+        watch = Watch(generation_id, expected=expected or 120.0, submitted_ago=submitted_ago)
         while True:
             followed = self._clock() - began
             wait = min(watch.wait(followed), give_up_after - followed)

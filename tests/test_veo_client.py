@@ -401,6 +401,19 @@ def test_an_outage_ends_after_ten_lost_answers_and_keeps_the_id(clock):
     assert len(server.requests) == 10
 
 
+@pytest.mark.parametrize("following", ["generate", "follow"])
+def test_who_knows_no_expected_time_may_say_so(following, clock):
+    """`expected=None` is the client's own guess in both."""
+    with FaultServer(json_answer(200, {"id": "a", "status": "queued"})) as server:
+        client = client_for(server, clock)
+        wait = (
+            client.generate(FOX, expected=None, sleep=clock.sleep)
+            if following == "generate"
+            else client.follow("a", expected=None, sleep=clock.sleep)
+        )
+        assert next(wait).expected == (FOX.expected_seconds if following == "generate" else 120)
+
+
 def test_a_driver_that_waits_itself_sees_when_to_come_back(clock):
     """The page passes a sleep that does not sleep, and waits `next_poll_in` in its own way."""
     with FaultServer([RUNNING, DONE]) as server:
