@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: setup run test check bench
+.PHONY: setup run test check bench notebooks lab
 
 setup: .venv/for-running .venv/for-testing
 
@@ -17,6 +17,13 @@ check: .venv/for-testing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+notebooks: .venv/for-testing
+	$(BIN)/pytest tests/test_notebooks.py $(if $(WRITE),--write-notebooks)
+
+lab: .venv/for-testing
+	$(PIP) install jupyterlab==4.6.6
+	$(BIN)/jupyter lab notebooks
 
 bench: .venv/for-testing
 	$(BIN)/python -m benchmarks

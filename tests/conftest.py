@@ -13,6 +13,12 @@ KEY = "canary-0123456789abcdef"
 """Not a key; if it shows up anywhere but in a request's header, a test fails."""
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-notebooks", action="store_true", help="keep what the notebooks show now"
+    )
+
+
 @pytest.fixture(autouse=True)
 def nobodys_environment(monkeypatch, tmp_path):
     """Keep tests off a person's keys, service and files."""
