@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: setup run test check bench notebooks lab
+.PHONY: setup run test check bench notebooks lab crash-test
 
 setup: .venv/for-running .venv/for-testing
 
@@ -25,6 +25,9 @@ lab: .venv/for-testing
 	$(PIP) install jupyterlab==4.6.6
 	$(BIN)/jupyter lab notebooks
 
+crash-test: .venv/for-testing
+	$(BIN)/python tests/crashes.py
+
 bench: .venv/for-testing
 	$(BIN)/python -m benchmarks
 
@@ -42,4 +45,5 @@ $(BIN)/python:
 .venv/for-testing: requirements-dev.txt .venv/for-running
 	$(PIP) install -r requirements-dev.txt
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/postgres.py
 	@touch $@

@@ -1,27 +1,37 @@
-"""Drives jobs to their end in the background, whoever watches.
+"""Drives every job to its end in the background, whoever watches and whatever is restarted.
 
-A closed tab stops no job and any number of watchers follow one.  A thread is held only while the
-service is asked or a file arrives; in between a job costs a timer.  Jobs live in memory: what
-survives a restart is the id, kept by whoever started it.  This module knows no page and no words.
+A closed tab stops no job and any number of watchers follow one.  What a job costs and how far it
+is stands in the ledger before anything else happens, so that after a crash each goes on where it
+was, and none is sent twice.  A thread is held only while the service is asked, a file arrives or
+the ledger is written; in between a job costs a timer.  This module knows no page and no words, and
+keeps a visitor's key in memory for a while, nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, TypeVar
 
 import clips
+import veo_client
+from ledger import OPEN, Entry, Ledger, Limits, NotWritten, Payer, State
+from shelf import Shelf
 from veo_client import (
+    Busy,
     DownloadFailed,
+    Failed,
+    Refused,
     SubmissionUncertain,
+    TookTooLong,
+    Unreachable,
     Update,
     VeoClient,
     VeoError,
@@ -30,44 +40,71 @@ from veo_client import (
 )
 
 Result = TypeVar("Result")
-Phase = Literal["sending", "running", "downloading", "done", "failed", "stopped"]
 
-THREADS = 32
-JOBS_KEPT = 500
+ASKING_THREADS, FETCHING_THREADS = 32, 8
+WRITE_AGAIN_AFTER = 1.0
+LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 4, 3600.0 * 12)
+"""Seconds.  A video that the service finished is paid for: a long outage must not lose it."""
+
+NEXT_LOOK: Mapping[State, State] = {
+    "needs_attention": "running",
+    "needs_key": "running",
+    "done": "downloading",
+}
+"""Where a job goes on that is looked for again."""
+
+_log = logging.getLogger(__name__)
 
 
 class Job:
     """One video on its way.  Read it; `Jobs` alone changes it."""
 
-    def __init__(self, *, request: VideoRequest | None, expected: float, demo: bool) -> None:
-        self.token = secrets.token_urlsafe(16)
-        """Unguessable; whoever has it may follow the job."""
-        self.request = request
-        """None when only the id of an earlier request is known."""
-        self.expected = expected
-        self.demo = demo
-        self.phase: Phase = "sending" if request else "running"
-        self.generation_id: str | None = None
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
         self.update: Update | None = None
-        self.error: VeoError | None = None
-        self.clip: Path | None = None
-        self.facts: clips.Facts | None = None
-        self._started, self._ended = time.monotonic(), 0.0
+        """What the last look showed, while somebody looks."""
         self._changed = asyncio.Event()
-        self._stop = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
+
+    @property
+    def state(self) -> State:
+        return self.entry.state
 
     @property
     def is_over(self) -> bool:
-        return self.phase in ("done", "failed", "stopped")
+        """Whether nobody drives it just now."""
+        return self.state not in OPEN
+
+    @property
+    def is_demo(self) -> bool:
+        return self.entry.payer == "demo"
+
+    @property
+    def generation_id(self) -> str | None:
+        return self.entry.generation_id
+
+    @property
+    def request(self) -> VideoRequest | None:
+        """None when only the id of an earlier request is known."""
+        return VideoRequest(**self.entry.request) if self.entry.request else None
+
+    @property
+    def error(self) -> VeoError | None:
+        return _error_from(self.entry)
+
+    @property
+    def facts(self) -> clips.Facts | None:
+        facts = dict(self.entry.facts or {})
+        facts.pop("took", None)
+        return clips.Facts(**facts) if facts else None
 
     @property
     def elapsed(self) -> float:
         """Seconds from the start to now, or to the end."""
-        return (self._ended or time.monotonic()) - self._started
-
-    def stop_looking(self) -> None:
-        """Stop asking for it, once its id is known.  The service goes on making it."""
-        self._stop.set()
+        return max((self.entry.updated if self.is_over else time.time()) - self.entry.created, 0.0)
 
     async def follow(self) -> AsyncIterator[Job]:
         """The job now, and again after each change, until it is over."""
@@ -79,124 +116,444 @@ class Job:
                 return
             await changed.wait()
 
-    def _tell(self, **changes: object) -> None:
-        for name, value in changes.items():
-            setattr(self, name, value)
-        if self.is_over:
-            self._ended = time.monotonic()
+    def _tell(self, *, update: Update | None = None, **changes: Any) -> None:
+        self.entry = replace(self.entry, **changes)
+        self.update = update or self.update
         self._changed.set()
         self._changed = asyncio.Event()
 
 
 class Jobs:
-    """The jobs of one process; finished clips go into folders of their own below `folder`."""
+    """The jobs of one process, on one event loop; `start` goes on with what an earlier one left.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._jobs: dict[str, Job] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="jobs")
-
-    def get(self, token: str) -> Job | None:
-        return self._jobs.get(token)
-
-    def generate(
-        self, client: VeoClient, request: VideoRequest, *, expected: float, demo: bool
-    ) -> Job:
-        """Submit `request` and see it through.  Call it once for a click: this costs money."""
-        job = Job(request=request, expected=expected, demo=demo)
-        return self._start(job, client, _updates(client, request, expected))
-
-    def resume(self, client: VeoClient, generation_id: str, *, expected: float, demo: bool) -> Job:
-        """Follow an earlier request by its id."""
-        job = Job(request=None, expected=expected, demo=demo)
-        job.generation_id = generation_id
-        updates = client.follow(generation_id, expected=expected, sleep=_leave_waiting_to_us)
-        next(updates)  # it comes before the first look and knows nothing
-        return self._start(job, client, updates)
-
-    def _start(self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]) -> Job:
-        self._jobs[job.token] = job
-        self._forget_the_oldest()
-        task = asyncio.get_running_loop().create_task(self._drive(job, client, updates))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return job
-
-    async def _drive(
-        self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]
-    ) -> None:
-        try:
-            await self._see_through(job, client, updates)
-        except VeoError as error:
-            error.generation_id = error.generation_id or job.generation_id
-            job._tell(phase="failed", error=error)
-        except Exception:
-            logging.getLogger(__name__).exception("A job ended in a fault of ours.")
-            job._tell(phase="failed", error=_our_fault(job))
-
-    async def _see_through(
-        self, job: Job, client: VeoClient, updates: Generator[Update, None, Video]
-    ) -> None:
-        # `next` with a default: a StopIteration out of a thread would hang whoever awaits it.
-        while update := await self._in_thread(partial(next, updates, None)):
-            job._tell(phase="running", generation_id=update.generation_id, update=update)
-            if update.video:
-                job._tell(phase="downloading")
-                await self._in_thread(partial(self._receive, job, client, update.video))
-                job._tell(phase="done")
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(job._stop.wait(), update.next_poll_in)
-                job._tell(phase="stopped")
-                return
-
-    def _receive(self, job: Job, client: VeoClient, video: Video) -> None:
-        folder = self._folder / secrets.token_urlsafe(16)
-        path = folder / ("demo-clip.mp4" if job.demo else "veo-clip.mp4")
-        body = job.request.body() if job.request else None
-        try:
-            folder.mkdir(parents=True)
-            job.facts = clips.receive(partial(client.download, video), path, body)
-        except clips.BrokenClip as error:
-            raise DownloadFailed(str(error)) from error
-        except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
-        job.clip = path
-
-    async def _in_thread(self, call: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-
-    def _forget_the_oldest(self) -> None:
-        over = [token for token, job in self._jobs.items() if job.is_over]
-        for token in over[: max(0, len(self._jobs) - JOBS_KEPT)]:
-            del self._jobs[token]
-
-
-def _updates(
-    client: VeoClient, request: VideoRequest, expected: float
-) -> Generator[Update, None, Video]:
-    """`VeoClient.generate` with the waits between looks left to the event loop.
-
-    The pause that a 429 asks for before a request is sent again is slept through in the thread.
+    `client_of` gives the client for who pays, or None when there is no such key; a visitor's comes
+    from `bring_key` and is forgotten `key_kept` seconds after that.
     """
-    generation_id = client.submit(request)
-    return (
-        yield from client.follow(
-            generation_id, expected=expected, submitted_ago=0.0, sleep=_leave_waiting_to_us
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        shelf: Shelf,
+        *,
+        client_of: Callable[[Payer], VeoClient | None],
+        key_kept: float = 3600.0,
+        give_up_after: float = 1200.0,
+    ) -> None:
+        self.ledger = ledger
+        self.shelf = shelf
+        self._client_of = client_of
+        self._key_kept = key_kept
+        self._give_up_after = give_up_after
+        self._visitors: dict[str, VeoClient] = {}
+        self._forgetting: dict[str, asyncio.TimerHandle] = {}
+        self._live: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._promises: set[asyncio.Task[Any]] = set()
+        self._asking = ThreadPoolExecutor(ASKING_THREADS, "asking")
+        self._fetching = ThreadPoolExecutor(FETCHING_THREADS, "fetching")
+        self._writing = ThreadPoolExecutor(1, "writing")
+
+    async def start(self) -> None:
+        """Go on with what an earlier process left.  What may have been sent is not sent again."""
+        for deleted in await self._in(self._writing, self.ledger.half_deleted):
+            await self._in(self._writing, self._remove_files, deleted)
+        for entry in await self._in(self._writing, self.ledger.in_states, *OPEN, "needs_attention"):
+            job = Job(entry)
+            if entry.state == "submitting":
+                await self._end(job, _restarted_while_sending())
+            elif entry.state == "needs_attention":
+                if _may_pass(job.error):
+                    await self.look_again(job)
+            elif entry.payer == "demo" and entry.state == "running":
+                await self._move(job, "running", "failed", error=_as_json(_demo_restarted()))
+            elif self.client_for(job.entry.owner, job.entry.payer):
+                self._drive(job)
+            else:
+                await self._end(job, _key_forgotten())
+
+    async def stop(self) -> None:
+        """Stop driving, but let what is being sent get its id, and that be written down.
+
+        A process that is killed instead leaves nothing worse than a job that is uncertain.
+        """
+        while waited_for := self._tasks | self._promises:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*waited_for, return_exceptions=True)
+        for pool in (self._asking, self._fetching, self._writing):
+            pool.shutdown(cancel_futures=True)
+
+    async def generate(
+        self,
+        request: VideoRequest,
+        *,
+        owner: str,
+        payer: Payer,
+        spender: str,
+        expected: float,
+        dollars: float | None = None,
+        limits: Limits | None = None,
+    ) -> Job:
+        """Write `request` down, submit it and see it through.  Call it once for a click.
+
+        Raises `LimitReached`, or `NotWritten` when it cannot be written down; nothing is sent then.
+        """
+        return await self._begin(
+            owner=owner,
+            payer=payer,
+            spender=spender,
+            request=request.body(),
+            expected=expected,
+            dollars=dollars,
+            limits=limits,
         )
+
+    async def resume(self, generation_id: str, *, owner: str, payer: Payer, expected: float) -> Job:
+        """Follow an earlier request by its id; a job of the same owner that has it goes on."""
+        for job in await self.of(owner):
+            if job.generation_id == generation_id:
+                return await self.look_again(job)
+        return await self._begin(
+            owner=owner,
+            payer=payer,
+            spender=owner,
+            request=None,
+            expected=expected,
+            generation_id=generation_id,
+        )
+
+    async def look_again(self, job: Job) -> Job:
+        """Go on with a job that needs a key or attention, or whose clip made room for others."""
+
+        async def go_on(job: Job) -> Job:
+            state, to = job.state, NEXT_LOOK.get(job.state)
+            is_there = state == "done" and self.shelf.clip(job.entry.clip)
+            has_key = self.client_for(job.entry.owner, job.entry.payer)
+            if to and has_key and not is_there and await self._move(job, state, to):
+                return self._drive(job)
+            return self._live.get(job.id, job)  # perhaps another tab was faster
+
+        return await self._surely(go_on(self._live.get(job.id, job)))
+
+    async def get(self, job_id: str, owner: str) -> Job | None:
+        """The job, if it is this visitor's."""
+        job = self._live.get(job_id)
+        # No database takes half a character, and no id of ours holds one.
+        if job is None and job_id.isascii():
+            entry = await self._in(self._writing, self.ledger.get, job_id)
+            # Somebody may have looked again meanwhile.
+            job = self._live.get(job_id) or (Job(entry) if entry else None)
+        return job if job and job.entry.owner == owner else None
+
+    async def of(self, owner: str) -> list[Job]:
+        """A visitor's jobs, newest first."""
+        entries = await self._in(self._writing, self.ledger.of, owner)
+        return [self._live.get(entry.id) or Job(entry) for entry in entries]
+
+    async def delete(self, job: Job) -> bool:
+        """Forget a job and its clip, for good, once nobody drives it; tell whether it was done."""
+
+        def forget() -> bool:
+            entry = self.ledger.get(job.id)
+            if not entry or not self.ledger.delete(job.id):
+                return False
+            self._remove_files(entry)
+            return True
+
+        async def forget_and_tell() -> bool:
+            if not await self._in(self._writing, forget):
+                return False
+            if live := self._live.pop(job.id, None):
+                live._tell(deleted=time.time())  # wakes who would have looked again
+            return True
+
+        return await self._surely(forget_and_tell())
+
+    def _remove_files(self, deleted: Entry) -> None:
+        if deleted.clip:
+            self.shelf.remove(deleted.clip)
+            with suppress(NotWritten):  # the next start tries again
+                self.ledger.clip_removed(deleted.id)
+
+    async def bring_key(self, owner: str, client: VeoClient) -> None:
+        """Take a visitor's key for a while; jobs that waited for it go on."""
+        self.drop_key(owner)
+        self._visitors[owner] = client
+        loop = asyncio.get_running_loop()
+        self._forgetting[owner] = loop.call_later(self._key_kept, self.drop_key, owner)
+        for job in await self.of(owner):
+            if job.state == "needs_key":
+                await self.look_again(job)
+
+    def client_for(self, owner: str, payer: Payer) -> VeoClient | None:
+        """The client that pays, while its key is known."""
+        return self._visitors.get(owner) if payer == "visitor" else self._client_of(payer)
+
+    def has_key(self, owner: str) -> bool:
+        return owner in self._visitors
+
+    def drop_key(self, owner: str) -> None:
+        if self._visitors.pop(owner, None):
+            self._forgetting.pop(owner).cancel()
+
+    # One job, step by step
+
+    async def _begin(self, **row: Any) -> Job:
+        """Write a job down and drive it."""
+
+        async def begin() -> Job:
+            return self._drive(Job(await self._in(self._writing, partial(self.ledger.add, **row))))
+
+        return await self._surely(begin())
+
+    async def _surely(self, steps: Coroutine[Any, Any, Result]) -> Result:
+        """Go through with `steps`, though whoever asked leaves: a closed tab cancels its handler,
+        and a row that says "running" would have nobody who drives it."""
+        task = asyncio.get_running_loop().create_task(steps)
+        self._promises.add(task)
+        task.add_done_callback(self._promises.discard)
+        return await asyncio.shield(task)
+
+    def _drive(self, job: Job) -> Job:
+        if job.id not in self._live:
+            self._live[job.id] = job
+            task = asyncio.get_running_loop().create_task(self._see_through(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return self._live[job.id]
+
+    async def _see_through(self, job: Job) -> None:
+        try:
+            for pause in (*LOOK_AGAIN_AFTER, None):
+                error = await self._go_on(job)
+                if job.state != "needs_attention" or pause is None or not _may_pass(error):
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await job._changed.wait()  # somebody looked again by hand, or deleted it
+                if job.is_over:
+                    await self._move(job, "needs_attention", "running")
+                if job.is_over:
+                    return
+        finally:
+            self._live.pop(job.id, None)
+
+    async def _go_on(self, job: Job) -> VeoError | None:
+        """Take `job` as far as it goes; gives the error that it ended in, if it did."""
+        error: VeoError
+        try:
+            if job.state == "prepared":
+                await self._submit(job)
+            video = await self._look(job) if job.state == "running" else None
+            if job.state == "downloading":
+                await self._receive(job, video)
+            return None
+        except VeoError as known:
+            error = known
+        except Exception:
+            _log.exception("Job %s ended in a fault of ours.", job.id)
+            error = _our_fault(job)
+        await self._end(job, error)
+        return error
+
+    async def _submit(self, job: Job) -> None:
+        """The step that costs money.  That it is about to be taken is written down before."""
+        client, request = self.client_for(job.entry.owner, job.entry.payer), job.request
+        if client is None or request is None:
+            raise _key_forgotten()
+        if await self._move(job, "prepared", "submitting"):
+            await self._surely(self._send(job, client, request))
+
+    async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
+        generation_id = await self._in(self._asking, client.submit, request)
+        # Shown at once: if it cannot be written down now, a person may.
+        job._tell(generation_id=generation_id)
+        await self._move(
+            job,
+            ("submitting", "uncertain"),
+            "running",
+            generation_id=generation_id,
+            submitted=time.time(),
+        )
+
+    async def _look(self, job: Job) -> Video | None:
+        submitted = job.entry.submitted
+        with self._asking_for(job) as client:
+            updates = client.follow(
+                job.generation_id or "",
+                expected=job.entry.expected,
+                submitted_ago=max(time.time() - submitted, 0.0) if submitted else None,
+                sleep=_leave_waiting_to_us,
+                give_up_after=self._give_up_after,
+            )
+
+            def next_update() -> Update | None:
+                # With a default: a StopIteration out of a thread would hang whoever awaits it.
+                return next(updates, None)
+
+            while update := await self._in(self._asking, next_update):
+                job._tell(update=update)
+                if update.video:
+                    place = job.entry.clip or self.shelf.new_place()
+                    await self._move(job, "running", "downloading", clip=place)
+                    return update.video
+                await asyncio.sleep(update.next_poll_in)
+                if self.client_for(job.entry.owner, job.entry.payer) is not client:
+                    return await self._look(job)  # with another key, if there is one
+        return None
+
+    async def _receive(self, job: Job, video: Video | None) -> None:
+        with self._asking_for(job) as client:
+            receive = partial(
+                self.shelf.receive,
+                job.entry.clip or "",
+                partial(_download, client, job.generation_id or "", video),
+                name="demo-clip.mp4" if job.is_demo else "veo-clip.mp4",
+                request=job.entry.request,
+            )
+            try:
+                facts = asdict(await self._in(self._fetching, receive))
+            except clips.BrokenClip as error:
+                raise DownloadFailed(str(error)) from error
+            except OSError as error:
+                reason = (error.strerror or type(error).__name__).lower()
+                raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
+        if video and job.entry.submitted:
+            facts["took"] = time.time() - job.entry.submitted
+        await self._move(job, "downloading", "done", facts=facts)
+        await self._in(self._fetching, self._make_room)
+
+    def _make_room(self) -> None:
+        """Room for other clips, in a thread.  Whatever goes wrong, this job is done."""
+        arriving = {job.entry.clip for job in [*self._live.values()] if job.entry.clip}
+        try:
+            self.shelf.make_room(arriving)
+        except Exception:
+            _log.exception("No room could be made on the shelf.")
+
+    @contextmanager
+    def _asking_for(self, job: Job) -> Iterator[VeoClient]:
+        """The client that asks for `job`; a visitor's key that is refused is forgotten."""
+        client = self.client_for(job.entry.owner, job.entry.payer)
+        if client is None:
+            raise _key_forgotten()
+        try:
+            yield client
+        except Refused as error:
+            # Another may have been brought meanwhile.
+            if error.reason == "key" and self._visitors.get(job.entry.owner) is client:
+                self.drop_key(job.entry.owner)
+            raise
+
+    async def _end(self, job: Job, error: VeoError) -> None:
+        """Write down how it ended."""
+        unknown = isinstance(error, Refused) and error.reason == "not_found"
+        if unknown and job.is_demo and job.entry.submitted:
+            error = _demo_restarted()
+        await self._move(job, job.state, _state_after(job.entry, error), error=_as_json(error))
+
+    async def _move(
+        self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
+    ) -> bool:
+        """Change the state in the ledger, then here.  What was paid for is written, however long
+        the disk is full or the database away."""
+        if to in OPEN:
+            changes.setdefault("error", None)
+        write = partial(self.ledger.move, job.id, was, to, **changes)
+        tries = 1
+        while True:
+            try:
+                moved = await self._in(self._writing, write)
+                break
+            except NotWritten as error:
+                _log.error("Job %s: %s cannot be written down; trying again. %s", job.id, to, error)
+                await asyncio.sleep(WRITE_AGAIN_AFTER)
+                tries += 1
+        if not moved and tries > 1:
+            # A database that was lost in the very commit may have written it.
+            entry = await self._in(self._writing, self.ledger.get, job.id)
+            moved = entry is not None and entry.state == to
+        if moved:
+            job._tell(state=to, updated=time.time(), **changes)
+        return moved
+
+    async def _in(
+        self, pool: ThreadPoolExecutor, call: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(pool, partial(call, *arguments))
+
+
+def _download(client: VeoClient, generation_id: str, video: Video | None, path: Path) -> Path:
+    """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
+    video = video or client.check(generation_id).video
+    if video is None:
+        raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
+    return client.download(video, path)
+
+
+def _state_after(entry: Entry, error: VeoError) -> State:
+    """Where `error` leads from the state that it was met in."""
+    match entry.state:
+        case "prepared":
+            return "rejected"
+        case "submitting":
+            return "uncertain" if isinstance(error, SubmissionUncertain) else "rejected"
+        case "running" if isinstance(error, Failed):
+            return "failed"
+    lacks_key = isinstance(error, Refused) and error.reason == "key"
+    return "needs_key" if lacks_key and entry.payer == "visitor" else "needs_attention"
+
+
+def _may_pass(error: VeoError | None) -> bool:
+    """Whether looking again later may help without anybody's doing."""
+    return isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+
+
+def _key_forgotten() -> Refused:
+    return Refused("The key for this clip is not here any more.", reason="key")
+
+
+def _restarted_while_sending() -> SubmissionUncertain:
+    return SubmissionUncertain(
+        "The server stopped while the request was sent: the clip may be in the making, and may "
+        "cost. Look at your account before you send it again."
     )
+
+
+def _demo_restarted() -> Failed:
+    return Failed("The demo service was restarted and has forgotten this clip.")
 
 
 def _our_fault(job: Job) -> VeoError:
     """What can be said after an error that nobody foresaw."""
-    if job.generation_id is None:
+    if job.state == "submitting":
         return SubmissionUncertain(
             "Something went wrong here: the clip may be in the making, and may cost. "
             "Look at your account before you send it again."
         )
     return VeoError("Something went wrong here.", generation_id=job.generation_id)
+
+
+def _as_json(error: VeoError) -> dict[str, Any]:
+    return {
+        "kind": type(error).__name__,
+        "text": str(error),
+        "reason": getattr(error, "reason", None),
+        "retry_after": error.retry_after,
+    }
+
+
+def _error_from(entry: Entry) -> VeoError | None:
+    """The error that was written down, as it was raised."""
+    if not entry.error:
+        return None
+    kind: type[VeoError] = getattr(veo_client, str(entry.error.get("kind")), VeoError)
+    error = kind(str(entry.error.get("text")))
+    error.generation_id = entry.generation_id
+    error.retry_after = entry.error.get("retry_after")
+    if isinstance(error, Refused) and entry.error.get("reason"):
+        error.reason = entry.error["reason"]
+    return error
 
 
 def _leave_waiting_to_us(_: float) -> None:

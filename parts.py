@@ -111,7 +111,7 @@ def _beside(path: Path, ending: str) -> Path:
 def claim(path: Path, address: str) -> Iterator[Part]:
     """Hold the part for one download; another one of the same file, by any process, is refused."""
     note_path = _beside(path, ".part.json")
-    with _locked(note_path) as note:
+    with locked(note_path) as note:
         part = Part(path, address, note)
         try:
             yield part
@@ -126,8 +126,8 @@ def claim(path: Path, address: str) -> Iterator[Part]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Open and lock the file at `path`, and make sure that it is still there then."""
+def locked(path: Path) -> Iterator[BinaryIO]:
+    """Hold the file at `path`, made if need be, against every other process; else `Claimed`."""
     while True:
         with path.open("a+b") as file:
             try:

@@ -32,6 +32,34 @@ NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "It is charged only if it completes."
 
 
+STATES = {
+    "prepared": "About to be sent",
+    "submitting": "Being sent",
+    "running": "Being made",
+    "downloading": "Being fetched",
+    "done": "Ready",
+    "rejected": "Refused",
+    "uncertain": "Not known whether it was taken",
+    "failed": "Could not be made",
+    "needs_key": "Waits for your key",
+    "needs_attention": "Not fetched yet",
+}
+"""A job in the list of clips, by the ledger's states."""
+
+AGAIN = {
+    "done": "Fetch again",
+    "uncertain": "Send again anyway",
+    "needs_key": "Look again",
+    "needs_attention": "Look again",
+}
+"""What may be tried again, and what the button says."""
+
+SEND_AGAIN = (
+    "The first request may have been taken, and then this makes and charges a second clip. "
+    "Send it again anyway?"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """An error as a person should meet it."""
@@ -62,6 +90,22 @@ def of_status(update: Update) -> str:
     if update.status == "completed" and not update.video:
         state = "The video is ready, its address is not there yet"
     return f"{state}. {_sentence(update.trouble)} Looking again." if update.trouble else state
+
+
+def of_state(state: str, *, gone: bool = False) -> str:
+    """A job's state in the list; `gone` when its clip was removed to make room."""
+    return "Removed to make room" if gone else STATES[state]
+
+
+def of_cost(state: str, payer: str, amount: float | None) -> str:
+    """What a job costs, as far as it is known; empty where nothing can be said."""
+    if payer == "demo":
+        return "demo, free"
+    if state in ("rejected", "failed"):
+        return "nothing charged"
+    if amount is None:
+        return ""
+    return dollars(amount) + ("" if state == "done" else " if it completes")
 
 
 def of_error(error: VeoError) -> Words:

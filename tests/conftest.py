@@ -3,7 +3,10 @@
 import os
 from collections.abc import Iterator
 
+import chromium
 import pytest
+from playwright.sync_api import sync_playwright
+from served import ServedPage
 
 from demo_server import DemoServer
 
@@ -32,3 +35,60 @@ def demo() -> Iterator[DemoServer]:
     """One demo service for all; it answers at once and renders real clips."""
     with DemoServer(seconds=0) as server:
         yield server
+
+
+# The page in a browser
+
+
+@pytest.fixture(scope="session")
+def demo_page(tmp_path_factory):
+    with ServedPage(tmp_path_factory.mktemp("demo")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def keyed_page(tmp_path_factory, demo):
+    """The server's key, and a service that answers at once."""
+    folder = tmp_path_factory.mktemp("keyed")
+    with ServedPage(folder, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=demo.base_url) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def visitors_page(tmp_path_factory, demo):
+    """A Space: the server's key is there, but not for visitors."""
+    folder = tmp_path_factory.mktemp("visitors")
+    environment = {
+        "AIMLAPI_KEY": "the-owners",
+        "AIMLAPI_BASE_URL": demo.base_url,
+        "SPACE_ID": "a/b",
+    }
+    with ServedPage(folder, **environment) as served:
+        yield served
+
+
+# Not for the whole session: Playwright's event loop would be in the way of other tests'.
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium.executable(), args=chromium.ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A new visitor.  A test fails if the page asked anybody outside, or a script broke."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    outside, broken = [], []
+    page.on("request", lambda request: outside.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    context.close()
+    at_home = ("http://127.0.0.1:", "data:", "blob:")
+    assert [url for url in outside if not url.startswith(at_home)] == []
+    assert broken == []

@@ -958,7 +958,7 @@ def test_a_lock_on_a_note_that_is_gone_is_no_lock(path, monkeypatch):
         lock(file)
 
     monkeypatch.setattr(parts, "_lock", vanish_first)
-    with parts._locked(note) as held:
+    with parts.locked(note) as held:
         assert len(locked) == 2
         assert os.path.samestat(os.fstat(held.fileno()), note.stat())
 

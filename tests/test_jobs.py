@@ -1,253 +1,1414 @@
-"""Jobs driven in the background against the demo service, watched or not."""
+"""Jobs against a service that answers over HTTP, their ledger and shelf on the disk.
+
+A `House` is a data folder; the processes that work in it, one after the other, are a `Jobs` each.
+"""
 
 import asyncio
+import errno
+import functools
+import gc
+import itertools
+import json
+import logging
+import math
+import os
+import tempfile
 import threading
 import time
+import weakref
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import KEY
-from faults import FaultServer, answer, json_answer
+from faults import (
+    FaultServer,
+    answer,
+    close,
+    file_answer,
+    garbage,
+    hang,
+    html_answer,
+    json_answer,
+    refused_url,
+    reset,
+)
 
+import clips
+import demo_scene
 import jobs as jobs_module
+import patience
+import veo_client
 from jobs import Jobs
+from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten
+from shelf import Shelf
 from veo_client import (
+    Busy,
     DownloadFailed,
+    Failed,
     Refused,
     SubmissionUncertain,
+    TookTooLong,
+    Unreachable,
+    Update,
     VeoClient,
+    VeoError,
+    Video,
     VideoRequest,
 )
 
 FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
+ID = "uuid:google/veo"
+ME = "browser:me"
+ALL_THE_WAY = ["prepared", "submitting", "running", "downloading", "done"]
+
+
+# The service, the house, and what happens in it
+
+
+TAKEN = json_answer(200, {"id": ID, "status": "queued"})
+QUEUED = json_answer(200, {"id": ID, "status": "queued"})
+NOT_FOUND = json_answer(404, {"message": "There is no such generation."})
+BAD_KEY = json_answer(401, {"message": "This key is not known."})
+DOWN = html_answer(503)
+
+
+def completed(connection):
+    url = f"http://{connection.request.headers['Host']}/clip.mp4"
+    json_answer(200, {"id": ID, "status": "completed", "video": {"url": url}})(connection)
+
+
+@functools.cache
+def film():
+    """A small clip, whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        size = {"width": 160, "height": 96, "duration": 1}
+        return demo_scene.render(path, prompt="a fox", seed=7, sound=False, **size).read_bytes()
+
+
+class Service(FaultServer):
+    """Answers of its own for the three calls; the last one of each is given for ever."""
+
+    def __init__(self, *, create=(TAKEN,), look=(QUEUED, completed), file=None):
+        self.scripts = {
+            "create": [*create],
+            "look": [*look],
+            "file": [*(file or [file_answer(film())])],
+        }
+        super().__init__(self._play)
+
+    def _play(self, connection):
+        request = connection.request
+        script = self.scripts[call_of(request)]
+        (script.pop(0) if len(script) > 1 else script[0])(connection)
+
+    def count(self, call):
+        return [call_of(request) for request in self.requests].count(call)
+
+
+def call_of(request):
+    if request.method == "POST":
+        return "create"
+    return "file" if request.path.endswith(".mp4") else "look"
+
+
+def client_of(server, key=KEY, **options):
+    return VeoClient(key, base_url=getattr(server, "base_url", None) or server.url, **options)
+
+
+class House:
+    """A data folder with its ledger and its shelf."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}", runner="here")
+        self.shelf = Shelf(folder / "clips", most_bytes=math.inf)
+
+    @asynccontextmanager
+    async def process(self, service=None, *, start=True, **options):
+        """A process of the server from its start to its end; `service` is where its key counts."""
+        client = client_of(service) if isinstance(service, FaultServer) else service
+        payers = {"server": client, "demo": client}
+        jobs = Jobs(self.ledger, self.shelf, client_of=payers.get, **options)
+        try:
+            if start:
+                await jobs.start()
+            yield jobs
+        finally:
+            await jobs.stop()
+
+    def row(self, state, *, payer="server", error=None, age=0.0, clip=None, owner=ME):
+        """A job that an earlier process left in `state`."""
+        request = FOX.body()
+        entry = self.ledger.add(owner=owner, payer=payer, request=request, expected=2.0)
+        changes = {
+            "running": {"generation_id": ID, "submitted": time.time() - age},
+            "downloading": {"clip": clip or self.shelf.new_place()},
+        }
+        for was, to in itertools.pairwise(WAYS[state]):
+            assert self.ledger.move(entry.id, was, to, **changes.get(to, {"error": error}))
+        return self.ledger.get(entry.id)
+
+    def files(self):
+        """The name of every file on the shelf."""
+        return sorted(path.name for path in self.shelf.folder.rglob("*") if path.is_file())
+
+
+WAYS = {state: ALL_THE_WAY[: ALL_THE_WAY.index(state) + 1] for state in ALL_THE_WAY} | {
+    "rejected": ["prepared", "submitting", "rejected"],
+    "uncertain": ["prepared", "submitting", "uncertain"],
+    "failed": ["prepared", "submitting", "running", "failed"],
+    "needs_key": ["prepared", "submitting", "running", "needs_key"],
+    "needs_attention": ["prepared", "submitting", "running", "needs_attention"],
+}
 
 
 @pytest.fixture
-def jobs(tmp_path):
-    jobs = Jobs(tmp_path)
-    yield jobs
-    jobs._pool.shutdown()
+def house(tmp_path):
+    house = House(tmp_path)
+    yield house
+    house.ledger.close()
 
 
-def client_for(server):
-    return VeoClient(KEY, base_url=getattr(server, "base_url", None) or server.url)
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Nobody waits for the service; who looks again does so after an hour."""
+    monkeypatch.setattr(patience.Watch, "wait", lambda *_: 0.005)
+    monkeypatch.setattr(jobs_module, "WRITE_AGAIN_AFTER", 0.005)
+    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
 
 
-def begin(jobs, server, request=FOX, expected=2.0):
-    return jobs.generate(client_for(server), request, expected=expected, demo=False)
+def in_a_loop(story):
+    """Let a test be a coroutine.  No task may outlive it, nor end in an error unseen."""
+
+    @functools.wraps(story)
+    def test(*arguments, **named):
+        unseen = []
+
+        async def watched():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: unseen.append(context))
+            async with asyncio.timeout(60):
+                await story(*arguments, **named)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            gc.collect()
+
+        asyncio.run(watched())
+        assert unseen == []
+
+    return test
+
+
+async def begin(jobs, *, owner=ME, payer="server", request=FOX, **options):
+    return await jobs.generate(
+        request, owner=owner, payer=payer, spender=owner, expected=2.0, **options
+    )
 
 
 async def watch(job):
-    return [(each.phase, each.is_over) async for each in job.follow()]
+    """The states that somebody sees who watches `job` to its end."""
+    states = [each.state async for each in job.follow()]
+    return [state for state, _ in itertools.groupby(states)]
 
 
-def test_a_job_is_seen_through_and_its_clip_kept(jobs, demo, tmp_path):
-    async def story():
-        job = begin(jobs, demo)
-        seen = await watch(job)
-        return job, seen
-
-    job, seen = asyncio.run(story())
-    assert seen[0] == ("sending", False)
-    assert seen[-1] == ("done", True)
-    assert job.clip.is_file()
-    assert tmp_path in job.clip.parents
-    assert job.token not in str(job.clip)
-    assert (job.facts.width, job.facts.frames) == (1280, 96)
-    assert jobs.get(job.token) is job
+async def until(condition):
+    """Wait for what nobody tells."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
-def test_any_number_may_follow_and_a_latecomer_sees_the_end(jobs, demo):
-    async def story():
-        job = begin(jobs, demo)
+def told(error):
+    """All that `words` makes of an error."""
+    reason = getattr(error, "reason", None)
+    return type(error), str(error), reason, error.retry_after, error.generation_id
+
+
+async def kept(house, job):
+    """`job` as the next process finds it in the ledger."""
+    async with house.process(start=False) as later:
+        return await later.get(job.id, job.entry.owner)
+
+
+def hold(monkeypatch, owner, name):
+    """Let a call of `owner.name` wait in the middle: gives (has begun, may go on)."""
+    original, begun, may_go_on = getattr(owner, name), threading.Event(), threading.Event()
+
+    def held(*arguments, **named):
+        begun.set()
+        assert may_go_on.wait(10)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, held)
+    return begun, may_go_on
+
+
+# Seen through
+
+
+@in_a_loop
+async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
+    async with house.process(client_of(demo)) as jobs:
+        job = await begin(jobs, payer="demo")
         together = await asyncio.gather(*(watch(job) for _ in range(50)))
-        return together, await watch(job)
-
-    together, late = asyncio.run(story())
-    assert all(seen[-1] == ("done", True) for seen in together)
-    assert late == [("done", True)]
-
-
-def test_nobody_needs_to_watch(jobs, demo):
-    async def story():
-        job = begin(jobs, demo)
-        follower = job.follow()
-        await anext(follower)
-        await follower.aclose()
-        while not job.is_over:
-            await asyncio.sleep(0.05)
-        return job
-
-    assert asyncio.run(story()).clip
+        assert together == [ALL_THE_WAY] * 50
+        assert await watch(job) == ["done"]
+        assert await jobs.get(job.id, ME) is not None
+    clip = house.shelf.clip(job.entry.clip)
+    assert house.files() == ["clip.json", "demo-clip.mp4", "poster.jpg"]
+    assert house.shelf.poster(job.entry.clip).read_bytes()[:2] == b"\xff\xd8"
+    assert clips.read_request(clip) == FOX.body()
+    assert (job.facts.width, job.facts.frames, job.facts.size) == (1280, 96, clip.stat().st_size)
+    note = json.loads(clip.with_name("clip.json").read_text())
+    assert note["request"] == FOX.body()
+    assert clips.Facts(**note["facts"]) == job.facts
+    assert job.request == FOX
+    assert job.error is None
+    later = await kept(house, job)
+    assert (later.state, later.facts, later.generation_id) == ("done", job.facts, job.generation_id)
+    assert job.id not in str(clip)
 
 
-def test_a_slow_watcher_still_sees_the_end(jobs):
+@in_a_loop
+async def test_nobody_needs_to_watch(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            follower = job.follow()
+            await anext(follower)
+            await follower.aclose()
+            await until(lambda: job.is_over)
+    assert house.files() == ["clip.json", "poster.jpg", "veo-clip.mp4"]
+    assert house.ledger.get(job.id).facts["took"] < 10
+
+
+@in_a_loop
+async def test_a_slow_watcher_still_sees_the_end(house):
     """The job may be over before whoever follows has dealt with its first state."""
-
-    async def story(server):
-        job = begin(jobs, server)
-        seen = []
-        async for each in job.follow():
-            seen.append(each.phase)
-            while not job.is_over:
-                await asyncio.sleep(0.01)
-        return seen
-
-    with FaultServer([json_answer(401, {"message": "no"})]) as server:
-        assert asyncio.run(story(server)) == ["sending", "failed"]
+    with Service(create=[BAD_KEY]) as service:
+        async with house.process(service) as jobs:
+            seen = []
+            async for each in (await begin(jobs)).follow():
+                seen.append(each.state)
+                await until(lambda each=each: each.is_over)
+    assert seen == ["prepared", "rejected"]
 
 
-def test_a_refusal_ends_the_job_with_its_error(jobs):
-    async def story(server):
-        job = begin(jobs, server)
-        await watch(job)
-        return job.error
-
-    with FaultServer([json_answer(401, {"message": "no"})]) as server:
-        assert isinstance(asyncio.run(story(server)), Refused)
-
-
-def test_stop_looking_ends_at_once_and_keeps_the_id(jobs):
-    async def story(server):
-        job = begin(jobs, server, expected=120.0)
-        async for each in job.follow():
-            if each.generation_id:
-                job.stop_looking()
-        return job
-
-    with FaultServer([json_answer(200, {"id": "a"})]) as server:
-        job = asyncio.run(story(server))
-    assert (job.phase, job.generation_id) == ("stopped", "a")
-    assert job.elapsed < 2.0
+@in_a_loop
+async def test_what_the_service_says_is_shown_while_it_runs(house):
+    upscaling = json_answer(200, {"id": ID, "status": "upscaling"})
+    with Service(look=[QUEUED, DOWN, upscaling, completed]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            updates = [each.update async for each in job.follow()]
+    shown = [(each.status, bool(each.trouble)) for each in updates if each]
+    seen = [what for what, _ in itertools.groupby(shown)]
+    troubled = [("queued", False), ("queued", True), ("upscaling", False), ("completed", False)]
+    assert seen == troubled
+    assert {each.generation_id for each in updates if each} == {ID}
 
 
-def test_stopping_during_the_submission_does_not_lose_the_id(jobs):
+@in_a_loop
+async def test_nobody_gets_the_job_of_another(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            for running in (True, False):
+                assert job.is_over is not running
+                assert (await jobs.get(job.id, ME)).id == job.id
+                assert await jobs.get(job.id, "browser:you") is None
+                assert await jobs.of("browser:you") == []
+                await watch(job)
+            for odd in ("", "x" * 10_000, "\0", "\ud800", "' OR 1=1 --", ID):
+                assert await jobs.get(odd, ME) is None
+
+
+@in_a_loop
+async def test_the_newest_job_comes_first(house):
+    with Service(create=[BAD_KEY]) as service:
+        async with house.process(service) as jobs:
+            made = [await begin(jobs) for _ in range(3)]
+            await asyncio.gather(*map(watch, made))
+            assert [job.id for job in await jobs.of(ME)] == [job.id for job in reversed(made)]
+
+
+@in_a_loop
+async def test_a_clip_is_fetched_by_its_id_alone(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert await watch(job) == ["running", "downloading", "done"]
+            assert (job.request, job.generation_id) == (None, ID)
+            assert await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert len(await jobs.of(ME)) == 1
+    clip = house.shelf.clip(job.entry.clip)
+    assert json.loads(clip.with_name("clip.json").read_text())["request"] is None
+    assert clip.read_bytes() == film()
+    assert service.count("create") == 0
+    assert service.count("file") == 1
+
+
+@in_a_loop
+async def test_an_id_that_has_a_job_goes_on_as_that_job(house):
+    row = house.row("needs_attention", error={"kind": "Refused", "text": "Out of credits."})
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert job.id == row.id
+            assert await watch(job) == ["running", "downloading", "done"]
+
+
+# The request that costs money
+
+
+LOST = (SubmissionUncertain, "The service did not answer", None, None)
+REPLIES = {
+    "401": (BAD_KEY, (Refused, "This key is not known.", "key", None)),
+    "402": (json_answer(402, {"message": "Pay."}), (Refused, "Pay.", "credits", None)),
+    "403": (json_answer(403, {"message": "Empty."}), (Refused, "Empty.", "credits", None)),
+    "400": (json_answer(400, {"message": "Odd."}), (Refused, "Odd.", "request", None)),
+    "429": (
+        json_answer(429, {"message": "Full."}, [("Retry-After", "3600")]),
+        (Busy, "Full.", None, 3600.0),
+    ),
+    "close": (close, LOST),
+    "reset": (reset, LOST),
+    "garbage": (garbage, LOST),
+    "hang": (hang, LOST),
+    "502": (html_answer(502), (SubmissionUncertain, "answered 502 without", None, None)),
+    "html": (html_answer(200), (SubmissionUncertain, "answered 200 without", None, None)),
+    "no-id": (json_answer(200, {}), (SubmissionUncertain, "answered 200 without", None, None)),
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+@in_a_loop
+async def test_a_request_that_is_not_taken_is_sent_once(house, reply):
+    """Its words are kept for the next process, and that does not send it either."""
+    answered, (kind, text, reason, retry_after) = REPLIES[reply]
+    state = "uncertain" if kind is SubmissionUncertain else "rejected"
+    with Service(create=[answered]) as service:
+        async with house.process(client_of(service, timeout=0.3)) as jobs:
+            job = await begin(jobs)
+            assert await watch(job) == ["prepared", "submitting", state]
+        async with house.process(service) as later:
+            again = await later.get(job.id, ME)
+        assert [request.method for request in service.requests] == ["POST"]
+    assert told(again.error) == told(job.error) == (kind, str(job.error), reason, retry_after, None)
+    assert text in str(job.error)
+    assert (again.state, again.generation_id) == (state, None)
+
+
+@in_a_loop
+async def test_a_service_that_is_not_there_was_sent_nothing(house, monkeypatch):
+    monkeypatch.setattr(veo_client, "random", SimpleNamespace(uniform=lambda *_: 0.0))
+    async with house.process(VeoClient(KEY, base_url=refused_url())) as jobs:
+        job = await begin(jobs)
+        assert await watch(job) == ["prepared", "submitting", "rejected"]
+    assert told((await kept(house, job)).error) == told(job.error)
+    assert isinstance(job.error, Unreachable)
+
+
+@in_a_loop
+async def test_a_429_is_waited_out_before_the_request_is_sent_again(house):
+    """The event loop takes over the waits between looks, not this one."""
+    busy = json_answer(429, {"message": "Too many requests."}, [("Retry-After", "0.3")])
+    with Service(create=[busy, BAD_KEY]) as service:
+        async with house.process(service) as jobs:
+            job, before = await begin(jobs), time.monotonic()
+            await watch(job)
+            assert time.monotonic() - before >= 0.3
+    assert isinstance(job.error, Refused)
+    assert service.count("create") == 2
+
+
+@in_a_loop
+async def test_the_row_says_submitting_before_the_request_arrives(house):
+    seen = []
+
+    def look_it_up(connection):
+        seen.extend((row.state, row.request) for row in house.ledger.of(ME))
+        TAKEN(connection)
+
+    with Service(create=[look_it_up]) as service:
+        async with house.process(service) as jobs:
+            await watch(await begin(jobs))
+            assert service.requests[0].json() == FOX.body()
+    assert seen == [("submitting", FOX.body())]
+
+
+@in_a_loop
+async def test_nothing_is_sent_until_that_is_written_down(house, monkeypatch, caplog):
+    writable = unwritable(house, monkeypatch, "submitting")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: caplog.text.count("trying again") > 3)
+            assert (job.state, service.requests) == ("prepared", [])
+            writable.set()
+            assert await watch(job) == ALL_THE_WAY
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_an_id_that_cannot_be_written_down_is_shown_and_written_later(house, monkeypatch):
+    writable = unwritable(house, monkeypatch, "running")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            shown = [each.generation_id async for each in until_shown(job)]
+            assert shown[-1] == ID
+            assert (job.state, house.ledger.get(job.id).generation_id) == ("submitting", None)
+            writable.set()
+            assert (await watch(job))[-1] == "done"
+        assert service.count("create") == 1
+    row = house.ledger.get(job.id)
+    assert (row.generation_id, row.state) == (ID, "done")
+    assert time.time() - 20 < row.submitted <= time.time()
+
+
+@in_a_loop
+async def test_what_was_written_though_the_database_could_not_say_so(house, monkeypatch):
+    """It was lost in the very commit: the change is there, and a second one finds another state."""
+    move = house.ledger.move
+    lost = []
+
+    def unconfirmed(job_id, was, to, **changes):
+        moved = move(job_id, was, to, **changes)
+        if to not in lost:
+            lost.append(to)
+            raise NotWritten("server closed the connection unexpectedly")
+        return moved
+
+    monkeypatch.setattr(house.ledger, "move", unconfirmed)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert await watch(await begin(jobs)) == ALL_THE_WAY
+        assert service.count("create") == 1
+    assert lost == ALL_THE_WAY[1:]
+
+
+async def until_shown(job):
+    async for each in job.follow():
+        yield each
+        if each.generation_id:
+            return
+
+
+def unwritable(house, monkeypatch, *states):
+    """Let no row come into `states` until the event is set."""
+    move, writable = house.ledger.move, threading.Event()
+
+    def refuse(job_id, was, to, **changes):
+        if to in states and not writable.is_set():
+            raise NotWritten("disk I/O error")
+        return move(job_id, was, to, **changes)
+
+    monkeypatch.setattr(house.ledger, "move", refuse)
+    return writable
+
+
+@in_a_loop
+async def test_what_cannot_be_written_down_is_not_sent(house, monkeypatch):
+    def full(**row):
+        raise NotWritten("database or disk is full")
+
+    monkeypatch.setattr(house.ledger, "add", full)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            with pytest.raises(NotWritten):
+                await begin(jobs)
+            with pytest.raises(NotWritten):
+                await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+    assert service.requests == []
+
+
+@in_a_loop
+async def test_what_is_above_a_limit_is_not_sent(house):
+    with Service(create=[TAKEN]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs, limits=Limits(clips=1))
+            with pytest.raises(LimitReached):
+                await begin(jobs, limits=Limits(clips=1))
+            await watch(job)
+            assert len(await jobs.of(ME)) == 1
+    assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_a_tab_closed_at_the_click_leaves_no_job_undriven(house, monkeypatch):
+    """The page's handler is cancelled while the row is being written."""
+    writing, may_go_on = hold(monkeypatch, house.ledger, "add")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            click = asyncio.create_task(begin(jobs))
+            await asyncio.to_thread(writing.wait, 10)
+            click.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await click
+            may_go_on.set()
+            [job] = await jobs.of(ME)
+            assert (await watch(job))[-1] == "done"
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_stopping_during_the_submission_does_not_lose_the_id(house):
     arrived, go_on = threading.Event(), threading.Event()
 
     def slow(connection):
         arrived.set()
         go_on.wait(10)
-        json_answer(200, {"id": "a"})(connection)
+        TAKEN(connection)
 
-    async def story(server):
-        job = begin(jobs, server)
-        await asyncio.to_thread(arrived.wait, 10)
-        job.stop_looking()
-        go_on.set()
-        await watch(job)
-        return job
-
-    with FaultServer([slow]) as server:
-        job = asyncio.run(story(server))
-    assert (job.phase, job.generation_id) == ("stopped", "a")
-
-
-def test_waiting_holds_no_thread(jobs):
-    """Two hundred jobs wait at once on 32 threads: a thread each would leave most unsubmitted."""
-
-    async def story(server):
-        waiting = [begin(jobs, server, expected=120.0) for _ in range(200)]
-        while not all(job.generation_id for job in waiting):
-            await asyncio.sleep(0.02)
-        for job in waiting:
-            job.stop_looking()
-        await asyncio.gather(*(watch(job) for job in waiting))
-        return waiting
-
-    with FaultServer(json_answer(200, {"id": "a", "status": "queued"})) as server:
-        waiting = asyncio.run(story(server))
-        assert len([each for each in server.requests if each.method == "POST"]) == 200
-    assert {job.phase for job in waiting} == {"stopped"}
+    with Service(create=[slow]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await asyncio.to_thread(arrived.wait, 10)
+            asyncio.get_running_loop().call_later(0.05, go_on.set)
+        row = house.ledger.get(job.id)
+        assert (row.state, row.generation_id) == ("running", ID)
+        async with house.process(service) as later:
+            assert (await watch(await later.get(job.id, ME)))[-1] == "done"
+        assert service.count("create") == 1
 
 
-def test_a_damaged_clip_is_never_shown(jobs, tmp_path):
-    def box(kind, content):
-        return (8 + len(content)).to_bytes(4, "big") + kind + content
-
-    hollow = box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", bytes(20)) + box(b"mdat", bytes(99))
-
-    async def story(server):
-        job = begin(jobs, server, expected=1.0)
-        await watch(job)
-        return job
-
-    with FaultServer([]) as server:
-        done = {"id": "a", "status": "completed", "video": {"url": f"{server.url}/a.mp4"}}
-        answers = [json_answer(200, {"id": "a"}), json_answer(200, done), answer(200, hollow)]
-        server._script.extend(answers)
-        job = asyncio.run(story(server))
-    assert isinstance(job.error, DownloadFailed)
-    assert job.error.generation_id == "a"
-    assert job.clip is None
-    assert "kept as" in str(job.error)
-    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".unchecked"]
+# Every other end
 
 
-def test_a_folder_that_cannot_be_written_keeps_the_id(demo, tmp_path):
-    (tmp_path / "taken").write_text("a file where the folder should be")
-    jobs = Jobs(tmp_path / "taken")
+REFUSED = {"id": ID, "status": "error", "error": {"message": "The prompt was refused."}}
+HOLLOW = b"".join(
+    (8 + len(content)).to_bytes(4) + kind + content
+    for kind, content in ((b"ftyp", b"isom" + bytes(4)), (b"moov", bytes(20)), (b"mdat", bytes(99)))
+)
+ENDS = {
+    "error": ({"look": [json_answer(200, REFUSED)]}, Failed, "The prompt was refused.", None),
+    "key": ({"look": [BAD_KEY]}, Refused, "This key is not known.", "key"),
+    "credits": ({"look": [json_answer(403, {"message": "Empty."})]}, Refused, "Empty.", "credits"),
+    "not-found": ({"look": [NOT_FOUND]}, Refused, "There is no such generation.", "not_found"),
+    "misses": ({"look": [DOWN]}, Unreachable, "no usable answer (503)", None),
+    "busy": ({"look": [json_answer(429, {"message": "Full."})]}, Busy, "Full.", None),
+    "too-long": ({"look": [QUEUED]}, TookTooLong, "No video after", None),
+    "no-url": (
+        {"look": [json_answer(200, {"id": ID, "status": "completed"})]},
+        DownloadFailed,
+        "gives no address",
+        None,
+    ),
+    "hollow": ({"file": [answer(200, HOLLOW)]}, DownloadFailed, "What came is kept as", None),
+    "html": ({"file": [html_answer(200)]}, DownloadFailed, "not an MP4", None),
+}
 
-    async def story():
-        job = begin(jobs, demo)
-        await watch(job)
-        return job
 
-    job = asyncio.run(story())
-    jobs._pool.shutdown()
-    assert isinstance(job.error, DownloadFailed)
-    assert job.error.generation_id == job.generation_id
-    assert "cannot be kept here (" in str(job.error)
+@pytest.mark.parametrize("end", ENDS)
+@in_a_loop
+async def test_every_end_has_its_words_and_keeps_the_id(house, monkeypatch, end):
+    """The next process finds the same words."""
+    monkeypatch.setattr(patience, "NOT_FOUND_GRACE", 0.0)
+    monkeypatch.setattr(patience, "MISSING_URL_GRACE", 0.0)
+    script, kind, text, reason = ENDS[end]
+    with Service(**script) as service:
+        give_up_after = 0.1 if end == "too-long" else 60.0
+        async with house.process(service, give_up_after=give_up_after) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+            later = await kept(house, job)
+        assert service.count("create") == 1
+        if end in ("misses", "busy"):
+            assert service.count("look") == 10
+    assert later.state == job.state == ("failed" if kind is Failed else "needs_attention")
+    assert told(later.error) == told(job.error)
+    assert (type(job.error), getattr(job.error, "reason", None)) == (kind, reason)
+    assert text in str(job.error)
+    assert job.error.generation_id == ID
+    assert house.shelf.clip(job.entry.clip) is None
+    assert [name for name in house.files() if name.endswith(".mp4")] == []
 
 
-def test_a_fault_of_ours_does_not_claim_that_nothing_was_sent(jobs, monkeypatch, caplog):
+def test_every_error_leads_to_a_state_that_the_ledger_knows():
+    """From wherever it was met: else the job would end nowhere."""
+    kinds = [getattr(veo_client, name) for name in veo_client.__all__]
+    errors = [kind("") for kind in kinds if isinstance(kind, type) and issubclass(kind, VeoError)]
+    assert len(errors) == 9
+    for state, payer, error in itertools.product(OPEN, ("demo", "server", "visitor"), errors):
+        entry = SimpleNamespace(state=state, payer=payer)
+        for reason in ("key", "credits", "request", "not_found"):
+            vars(error).update(reason=reason)
+            assert jobs_module._state_after(entry, error) in ARROWS[state]
+
+
+@in_a_loop
+async def test_a_full_disk_while_the_clip_arrives(house):
+    """Once there is room again, the clip is fetched without a new request."""
+    place = house.shelf.new_place()
+    (house.shelf.folder / place).mkdir(parents=True)
+    full = house.shelf.folder / place / "veo-clip.mp4.unchecked.part"
+    full.symlink_to("/dev/full")
+    row = house.row("downloading", clip=place)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert await watch(job) == ["downloading", "needs_attention"]
+            assert told(job.error)[:2] == (
+                DownloadFailed,
+                "The disk is full. Free some space and run again; the clip stays at the service.",
+            )
+            full.unlink()
+            assert (await watch(await jobs.look_again(job)))[-1] == "done"
+            assert job.error is None
+        assert service.count("create") == 0
+
+
+@in_a_loop
+async def test_a_disk_that_is_full_at_the_very_end(house, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(clips, "publish", full)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+    assert job.state == "needs_attention"
+    assert str(job.error) == "The clip cannot be kept here (no space left on device)."
+
+
+@in_a_loop
+async def test_a_folder_that_cannot_be_written_keeps_the_id(house):
+    house.shelf.folder.write_text("a file where the folder should be")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            assert (await watch(job))[-1] == "needs_attention"
+            assert str(job.error) == "The clip cannot be kept here (not a directory)."
+            assert job.error.generation_id == ID
+            house.shelf.folder.unlink()
+            assert (await watch(await jobs.look_again(job)))[-1] == "done"
+
+
+@in_a_loop
+async def test_a_fault_of_ours_does_not_claim_that_nothing_was_sent(house, monkeypatch, caplog):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    async def story():
-        client = VeoClient(KEY, base_url="http://127.0.0.1:9")
-        monkeypatch.setattr(client, "submit", broken)
-        job = jobs.generate(client, FOX, expected=1.0, demo=False)
-        await watch(job)
-        return job
-
-    job = asyncio.run(story())
+    monkeypatch.setattr(VeoClient, "submit", broken)
+    async with house.process(VeoClient(KEY)) as jobs:
+        job = await begin(jobs)
+        assert (await watch(job))[-1] == "uncertain"
     assert isinstance(job.error, SubmissionUncertain)
     assert "ended in a fault of ours" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
     assert KEY not in caplog.text
 
 
-def test_finished_jobs_are_forgotten_oldest_first_and_running_ones_never(jobs, monkeypatch):
-    monkeypatch.setattr(jobs_module, "JOBS_KEPT", 3)
+@pytest.mark.parametrize("where", ["follow", "download"])
+@in_a_loop
+async def test_a_fault_of_ours_keeps_the_id(house, monkeypatch, caplog, where):
+    def broken(*_, **__):
+        raise ZeroDivisionError
 
-    async def story(server):
-        running = jobs.resume(client_for(server), "a", expected=120.0, demo=False)
-        over = []
-        for number in range(5):
-            job = jobs.resume(client_for(server), str(number), expected=120.0, demo=False)
-            job.stop_looking()
+    monkeypatch.setattr(VeoClient, where, broken)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            assert (await watch(job))[-1] == "needs_attention"
+    assert told(job.error) == (VeoError, "Something went wrong here.", None, None, ID)
+    assert told((await kept(house, job)).error) == told(job.error)
+    assert "ZeroDivisionError" in caplog.text
+
+
+@in_a_loop
+async def test_a_shelf_that_makes_no_room_takes_no_clip_away(house, monkeypatch, caplog):
+    def broken(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.shelf, "make_room", broken)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            assert await watch(job) == ALL_THE_WAY
+            await until(lambda: not jobs._live)
+    assert house.ledger.get(job.id).state == "done"
+    assert "ZeroDivisionError" in caplog.text
+
+
+# Visitors' keys
+
+
+@in_a_loop
+async def test_a_refused_key_of_a_visitor_waits_for_another(house):
+    with Service(look=[BAD_KEY, QUEUED, completed]) as service:
+        async with house.process(start=False) as jobs:
+            await jobs.bring_key(ME, client_of(service))
+            job = await begin(jobs, payer="visitor")
+            assert (await watch(job))[-1] == "needs_key"
+            assert told(job.error) == (Refused, "This key is not known.", "key", None, ID)
+            assert told((await kept(house, job)).error) == told(job.error)
+            assert not jobs.has_key(ME)
+            assert (await jobs.look_again(job)).state == "needs_key"
+            await jobs.bring_key("browser:you", client_of(service))
+            assert house.ledger.get(job.id).state == "needs_key"
+
+            await jobs.bring_key(ME, client_of(service, "another-key"))
+            job = await jobs.get(job.id, ME)
+            assert (await watch(job))[-1] == "done"
+            assert job.error is None
+        keys = [request.headers["Authorization"] for request in service.requests]
+        assert keys[0] == f"Bearer {KEY}"
+        assert set(keys[2:-1]) == {"Bearer another-key"}
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_a_key_is_forgotten_after_a_while(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(start=False, key_kept=0.5) as jobs:
+            await jobs.bring_key(ME, client_of(service))
+            job = await begin(jobs, payer="visitor")
+            assert (await watch(job))[-1] == "needs_key"
+            assert str(job.error) == "The key for this clip is not here any more."
+            assert not jobs.has_key(ME)
+            assert jobs.client_for(ME, "visitor") is None
+            late = await begin(jobs, payer="visitor")
+            assert await watch(late) == ["prepared", "rejected"]
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_a_key_brought_again_is_kept_from_then_on(house):
+    async with house.process(start=False, key_kept=0.05) as jobs:
+        await jobs.bring_key(ME, VeoClient(KEY))
+        jobs._key_kept = 3600.0
+        await jobs.bring_key(ME, VeoClient(KEY))
+        await asyncio.sleep(0.1)
+        assert jobs.has_key(ME)
+        jobs.drop_key(ME)
+        assert not jobs.has_key(ME)
+
+
+@in_a_loop
+async def test_a_key_that_was_forgotten_is_nowhere_in_memory(house):
+    """Neither is one that a newer one took the place of; a timer would hold it for an hour."""
+    async with house.process(start=False) as jobs:
+        client = VeoClient(KEY)
+        first = weakref.ref(client)
+        await jobs.bring_key(ME, client)
+        client = VeoClient(KEY)
+        second = weakref.ref(client)
+        await jobs.bring_key(ME, client)
+        del client
+        gc.collect()
+        assert (first(), bool(second())) == (None, True)
+        jobs.drop_key(ME)
+        jobs.drop_key(ME)
+        gc.collect()
+        assert second() is None
+
+
+@in_a_loop
+async def test_a_key_brought_anew_does_not_stop_what_runs(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(start=False) as jobs:
+            await jobs.bring_key(ME, client_of(service))
+            job = await begin(jobs, payer="visitor")
+            await until(lambda: service.count("look") > 2)
+            await jobs.bring_key(ME, client_of(service, "another-key"))
+            service.scripts["look"] = [QUEUED, completed]
+            assert (await watch(job))[-1] == "done"
+            assert jobs.has_key(ME)
+        looks = [request for request in service.requests if call_of(request) == "look"]
+        assert looks[-1].headers["Authorization"] == "Bearer another-key"
+
+
+@in_a_loop
+async def test_a_refused_key_does_not_take_a_newer_one_along(house):
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def refuse_late(connection):
+        arrived.set()
+        go_on.wait(10)
+        BAD_KEY(connection)
+
+    with Service(look=[refuse_late]) as service:
+        async with house.process(start=False) as jobs:
+            await jobs.bring_key(ME, client_of(service))
+            job = await begin(jobs, payer="visitor")
+            await asyncio.to_thread(arrived.wait, 10)
+            newer = client_of(service, "another-key")
+            await jobs.bring_key(ME, newer)
+            go_on.set()
+            assert (await watch(job))[-1] == "needs_key"
+            assert jobs.client_for(ME, "visitor") is newer
+
+
+# Looking again, and deleting
+
+
+@in_a_loop
+async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    with Service(look=[DOWN] * 10 + [completed], file=[html_answer(), file_answer(film())]) as it:
+        async with house.process(it) as jobs:
+            job = await begin(jobs)
+            assert (await watch(job))[-1] == "needs_attention"
+            await until(lambda: job.state == "done")
+            assert job.error is None
+    assert it.count("create") == 1
+    assert house.ledger.get(job.id).error is None
+
+
+@in_a_loop
+async def test_looking_again_by_itself_ends(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    with Service(look=[DOWN]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: not jobs._live)
+            assert job.state == "needs_attention"
+        assert service.count("look") == 30
+
+
+@pytest.mark.parametrize("reply", [BAD_KEY, json_answer(400, {"message": "Odd."})])
+@in_a_loop
+async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply):
+    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    with Service(look=[reply]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            assert (await watch(job))[-1] == "needs_attention"
+            await asyncio.sleep(0.1)
+        async with house.process(service) as jobs:
+            await asyncio.sleep(0.1)
+            assert (await jobs.get(job.id, ME)).state == "needs_attention"
+        assert service.count("look") == 1
+
+
+@in_a_loop
+async def test_looking_again_by_hand_does_not_wait_for_the_hour(house):
+    with Service(look=[DOWN] * 10 + [completed]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            assert (await watch(job))[-1] == "needs_attention"
+            job = await jobs.look_again(job)
+            assert job.state == "running"
+            assert (await watch(job))[-1] == "done"
+            await until(lambda: not jobs._live)
+
+
+@pytest.mark.parametrize("state", ["needs_key", "needs_attention"])
+@in_a_loop
+async def test_two_tabs_that_look_again_see_one_job(house, state):
+    row = house.row(state)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            tabs = [await jobs.get(row.id, ME) for _ in range(2)]
+            first, second = await asyncio.gather(*map(jobs.look_again, tabs))
+            assert first is second
+            assert (await watch(first))[-1] == "done"
+            assert (await jobs.look_again(tabs[0])).state == "done"
+        assert service.count("file") == 1
+
+
+@in_a_loop
+async def test_a_stale_tab_does_not_stop_a_job_that_waits(house):
+    """It still shows what needed attention earlier; the job, meanwhile, has gone on and rests."""
+    row = house.row("needs_attention", error={"kind": "VeoError", "text": "Odd."})
+    with Service(look=[DOWN] * 10 + [QUEUED, completed]) as service:
+        async with house.process(service) as jobs:
+            stale = await jobs.get(row.id, ME)
+            assert (await watch(await jobs.look_again(await jobs.get(row.id, ME))))[-1] == (
+                "needs_attention"
+            )
+            assert (await watch(await jobs.look_again(stale)))[-1] == "done"
+
+
+@in_a_loop
+async def test_a_tab_closed_while_looking_again_leaves_no_job_undriven(house, monkeypatch):
+    row = house.row("needs_attention", error={"kind": "VeoError", "text": "Odd."})
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            writing, may_go_on = hold(monkeypatch, house.ledger, "move")
+            click = asyncio.create_task(jobs.look_again(job))
+            await asyncio.to_thread(writing.wait, 10)
+            click.cancel()
+            may_go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await click
+            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+
+
+@in_a_loop
+async def test_who_asks_while_another_looks_again_gets_the_driven_job(house, monkeypatch):
+    """The row is read just when it says `running`: a copy of it would never change again."""
+    row = house.row("needs_attention", error={"kind": "VeoError", "text": "Odd."})
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            writing, may_go_on = hold(monkeypatch, house.ledger, "move")
+            looking = asyncio.create_task(jobs.look_again(job))
+            await asyncio.to_thread(writing.wait, 10)
+            asking = asyncio.create_task(jobs.get(row.id, ME))
+            listing = asyncio.create_task(jobs.of(ME))
+            await asyncio.sleep(0.02)
+            may_go_on.set()
+            assert await asking is await looking
+            assert await listing == [await looking]
+
+
+@in_a_loop
+async def test_a_clip_that_made_room_is_fetched_again(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
             await watch(job)
-            over.append(job)
-        kept = [jobs.get(job.token) is not None for job in [running, *over]]
-        running.stop_looking()
-        await watch(running)
-        return kept
+            await until(lambda: not jobs._live)
+            assert (await jobs.look_again(job)).state == "done"
+            assert service.count("file") == 1
+            house.shelf.remove(job.entry.clip)
+            assert await watch(await jobs.look_again(job)) == ["downloading", "done"]
+        assert house.shelf.clip(job.entry.clip)
+        assert service.count("file") == 2
+        assert service.count("create") == 1
 
-    with FaultServer(json_answer(200, {"status": "queued"})) as server:
-        kept = asyncio.run(story(server))
-    assert kept == [True, False, False, False, True, True]
+
+@in_a_loop
+async def test_the_oldest_clip_makes_room_for_the_newest(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            made = []
+            for _ in range(3):
+                made.append(await begin(jobs))
+                await watch(made[-1])
+                await until(lambda: not jobs._live)
+                house.shelf.most_bytes = 2.5 * len(film())
+            places = [job.entry.clip for job in made]
+            there = [bool(house.shelf.clip(place)) for place in places]
+    assert there == [False, True, True]
 
 
-def test_a_429_is_waited_out_before_the_request_is_sent_again(jobs):
-    """The event loop takes over the waits between looks, not this one."""
-    asked_to_wait = json_answer(429, {"message": "Too many requests."}, [("Retry-After", "1")])
-    with FaultServer([asked_to_wait, json_answer(403, {"message": "Out of credits."})]) as server:
+@in_a_loop
+async def test_a_clip_that_just_came_never_makes_room(house):
+    house.shelf.most_bytes = 0
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+            await until(lambda: not jobs._live)
+    assert house.shelf.clip(job.entry.clip)
 
-        async def story():
-            job = begin(jobs, server)
+
+@in_a_loop
+async def test_a_deleted_job_is_gone_with_its_clip(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: service.count("look"))
+            assert not await jobs.delete(job)
+            assert await jobs.get(job.id, ME) is job
+            service.scripts["look"] = [completed]
+            assert (await watch(job))[-1] == "done"
+            other = await begin(jobs)
+            await watch(other)
+            assert await jobs.delete(job)
+            assert not await jobs.delete(job)
+            assert await jobs.get(job.id, ME) is None
+            assert [each.id for each in await jobs.of(ME)] == [other.id]
+            assert (await jobs.look_again(job)).state == "done"
+    assert not (house.shelf.folder / job.entry.clip).exists()
+    assert house.shelf.clip(other.entry.clip)
+
+
+@in_a_loop
+async def test_a_job_that_rests_can_be_deleted(house, monkeypatch):
+    """And nobody looks at it again: not after its hour either."""
+    with Service(file=[html_answer()]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+            assert (house.shelf.folder / job.entry.clip).exists()
+            looks = service.count("look")
+            assert await jobs.delete(job)
+            assert await jobs.get(job.id, ME) is None
+            assert await jobs.of(ME) == []
+            await until(lambda: not jobs._tasks)
+            assert service.count("look") == looks
+    assert list(house.shelf.folder.iterdir()) == []
+
+
+@in_a_loop
+async def test_a_stale_tab_deletes_all_there_is(house):
+    row = house.row("needs_key")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            stale = await jobs.get(row.id, ME)
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert (await watch(job))[-1] == "done"
+            await until(lambda: not jobs._live)
+            assert await jobs.delete(stale)
+    assert list(house.shelf.folder.iterdir()) == []
+
+
+@in_a_loop
+async def test_a_clip_whose_deletion_was_cut_off_goes_at_the_next_start(house):
+    """The process was killed when the row was forgotten and the files were still there."""
+    kept, deleted = [house.row("done") for _ in range(2)]
+    for row in (kept, deleted):
+        (house.shelf.folder / row.clip).mkdir(parents=True)
+        (house.shelf.folder / row.clip / "veo-clip.mp4").write_bytes(film())
+    assert house.ledger.delete(deleted.id)
+    async with house.process() as jobs:
+        assert [path.name for path in house.shelf.folder.iterdir()] == [kept.clip]
+        assert [job.id for job in await jobs.of(ME)] == [kept.id]
+
+
+@in_a_loop
+async def test_a_deletion_is_told_though_its_end_cannot_be_written_down(house, monkeypatch):
+    with Service(file=[html_answer()]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+
+            def full(_):
+                raise NotWritten("database or disk is full")
+
+            monkeypatch.setattr(house.ledger, "clip_removed", full)
+            assert await jobs.delete(job)
+            assert await jobs.get(job.id, ME) is None
+            await until(lambda: not jobs._tasks)
+
+
+@in_a_loop
+async def test_a_tab_closed_while_deleting_leaves_no_clip_behind(house, monkeypatch):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await watch(job)
+            writing, may_go_on = hold(monkeypatch, house.ledger, "delete")
+            click = asyncio.create_task(jobs.delete(job))
+            await asyncio.to_thread(writing.wait, 10)
+            click.cancel()
+            may_go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await click
+            assert await jobs.of(ME) == []
+    assert list(house.shelf.folder.iterdir()) == []
+
+
+# After a restart
+
+
+@in_a_loop
+async def test_what_was_not_sent_yet_is_sent_once(house):
+    row = house.row("prepared")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert await watch(await jobs.get(row.id, ME)) == ALL_THE_WAY
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_what_a_visitor_had_not_sent_yet_is_not_sent(house):
+    row = house.row("prepared", payer="visitor")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert job.state == "rejected"
+            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
+            await jobs.bring_key(ME, client_of(service))
+        assert service.requests == []
+
+
+@pytest.mark.parametrize("payer", ["server", "visitor", "demo"])
+@in_a_loop
+async def test_what_may_have_been_sent_is_never_sent_again(house, payer):
+    row = house.row("submitting", payer=payer)
+    with Service() as service:
+        for _ in range(2):
+            async with house.process(service) as jobs:
+                job = await jobs.get(row.id, ME)
+                await jobs.bring_key(ME, client_of(service))
+                assert (await jobs.look_again(job)).state == "uncertain"
+                assert isinstance(job.error, SubmissionUncertain)
+                assert "may cost" in str(job.error)
+        assert service.requests == []
+
+
+@pytest.mark.parametrize("state", ["running", "downloading"])
+@in_a_loop
+async def test_what_was_on_its_way_goes_on(house, state):
+    row = house.row(state)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            way = ALL_THE_WAY[ALL_THE_WAY.index(state) :]
+            assert await watch(await jobs.get(row.id, ME)) == way
+        assert service.count("create") == 0
+    assert clips.read_request(house.shelf.clip(house.ledger.get(row.id).clip)) == FOX.body()
+
+
+@pytest.mark.parametrize("payer", ["server", "demo"])
+@in_a_loop
+async def test_a_clip_that_is_in_its_place_is_not_fetched_again(house, payer):
+    place = house.shelf.new_place()
+    (house.shelf.folder / place).mkdir(parents=True)
+    name = "demo-clip.mp4" if payer == "demo" else "veo-clip.mp4"
+    (house.shelf.folder / place / name).write_bytes(film())
+    row = house.row("downloading", clip=place, payer=payer)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert await watch(job) == ["downloading", "done"]
+        assert service.requests == []
+    assert job.facts == clips.inspect(house.shelf.clip(place))
+    assert house.files() == sorted(["clip.json", "poster.jpg", name])
+
+
+@in_a_loop
+async def test_a_damaged_clip_in_its_place_is_fetched_again(house):
+    place = house.shelf.new_place()
+    (house.shelf.folder / place).mkdir(parents=True)
+    (house.shelf.folder / place / "veo-clip.mp4").write_bytes(film()[:-1000])
+    row = house.row("downloading", clip=place)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
+    assert house.shelf.clip(place).read_bytes().startswith(film())
+
+
+@in_a_loop
+async def test_a_download_that_was_cut_off_goes_on_where_it_was(house):
+    place = house.shelf.new_place()
+    row = house.row("downloading", clip=place)
+    half = len(film()) // 2
+    cut = file_answer(film(), cut_after=half)
+    with Service(look=[completed], file=[cut, file_answer(film())]) as service:
+        path = house.shelf.folder / place / "veo-clip.mp4.unchecked"
+        path.parent.mkdir(parents=True)
+        video = Video(generation_id=ID, url=f"{service.url}/clip.mp4")
+        with pytest.raises(veo_client.downloads.DownloadError):
+            veo_client.downloads.fetch(video.url, path, trusted=service.url, attempts=1)
+        async with house.process(service) as jobs:
+            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+        assert service.requests[-1].headers["Range"] == f"bytes={half}-"
+
+
+@in_a_loop
+async def test_demo_clips_that_were_being_made_have_failed(house):
+    """The demo service forgot them with the process that it ran in."""
+    row = house.row("running", payer="demo")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert (job.state, type(job.error)) == ("failed", Failed)
+            assert "was restarted and has forgotten" in str(job.error)
+        assert service.requests == []
+
+
+@pytest.mark.parametrize("state", ["downloading", "needs_attention"])
+@in_a_loop
+async def test_demo_clips_that_were_made_have_the_same_words(house, state, monkeypatch):
+    """Not that an id should be checked: there is no account to find it in."""
+    waited = {"kind": "DownloadFailed", "text": "The disk is full."}
+    row = house.row(state, payer="demo", error=waited, age=100.0)
+    with Service(look=[NOT_FOUND]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            await watch(job)
+            assert "was restarted and has forgotten" in str(job.error)
+            assert isinstance(job.error, Failed)
+            await until(lambda: not jobs._live)
+
+
+@pytest.mark.parametrize("state", ["running", "downloading"])
+@in_a_loop
+async def test_what_a_visitor_pays_waits_for_the_key(house, state):
+    row = house.row(state, payer="visitor")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert job.state == "needs_key"
+            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
+            assert service.requests == []
+            await jobs.bring_key(ME, client_of(service))
+            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+        assert service.count("create") == 0
+
+
+@in_a_loop
+async def test_a_key_of_the_server_that_is_gone_keeps_the_id(house):
+    rows = [house.row(state) for state in ("prepared", "running", "downloading")]
+    async with house.process() as jobs:
+        states = [(await jobs.get(row.id, ME)).state for row in rows]
+    assert states == ["rejected", "needs_attention", "needs_attention"]
+    assert [house.ledger.get(row.id).generation_id for row in rows] == [None, ID, ID]
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "rejected", "uncertain", "needs_key"])
+@in_a_loop
+async def test_what_was_over_is_left_as_it_was(house, state):
+    row = house.row(state)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert (await jobs.get(row.id, ME)).entry == row
+            assert not jobs._live
+        assert service.requests == []
+    assert house.ledger.get(row.id) == row
+
+
+@in_a_loop
+async def test_what_may_have_passed_is_looked_at_at_once(house):
+    row = house.row("needs_attention", error={"kind": "TookTooLong", "text": "No video."})
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+
+
+@pytest.mark.parametrize(("age", "end"), [(5.0, "done"), (100.0, "needs_attention")])
+@in_a_loop
+async def test_a_generation_keeps_its_age(house, age, end):
+    """Right after its creation a 404 only says that the service has not caught up."""
+    row = house.row("running", age=age)
+    with Service(look=[NOT_FOUND, completed]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            ages = [each.update.elapsed async for each in job.follow() if each.update]
+            assert (job.state, getattr(job.error, "reason", None)) == (
+                end,
+                None if end == "done" else "not_found",
+            )
+    assert age <= ages[0] < age + 5
+
+
+@in_a_loop
+async def test_another_process_s_jobs_are_left_alone(house):
+    others = Ledger(house.ledger._engine.url, runner="elsewhere")
+    entry = others.add(owner=ME, payer="server", request=FOX.body(), expected=2.0)
+    others.close()
+    with Service() as service:
+        async with house.process(service):
+            await asyncio.sleep(0.05)
+        assert service.requests == []
+    assert house.ledger.get(entry.id).state == "prepared"
+
+
+# Keys stay where they belong, threads are few, and there is an end
+
+
+@in_a_loop
+async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
+    """The service repeats it in every answer, and every kind of end is met."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", ())
+    monkeypatch.setattr(patience, "NOT_FOUND_GRACE", 0.0)
+    shown, states = [], set()
+    said = {"message": f"No such key: {KEY}"}
+    scripts = [{"create": [json_answer(status, said)]} for status in (400, 401, 403, 429, 500)]
+    scripts += [{"look": [json_answer(status, said)]} for status in (400, 401, 404, 503)]
+    scripts += [
+        {"look": [json_answer(200, {"id": ID, "status": "error", "error": said})]},
+        {"look": [json_answer(200, {"id": ID, "status": KEY}), completed]},
+        {"create": [close]},
+        {"file": [html_answer()]},
+        {},
+    ]
+    for script, payer in itertools.product(scripts, ("server", "visitor")):
+        with Service(**script) as service:
+            async with house.process(service, start=False) as jobs:
+                await jobs.bring_key(ME, client_of(service))
+                job = await begin(jobs, payer=payer)
+                async for each in job.follow():
+                    shown += [repr(each), str(vars(each)), repr(each.error), str(each.error)]
+                shown += [repr(jobs), str(vars(jobs)), repr(await jobs.of(ME))]
+            keys = {request.headers["Authorization"] for request in service.requests}
+            assert keys - {None} == {f"Bearer {KEY}"}
+            states.add(job.state)
+    monkeypatch.setattr(VeoClient, "submit", lambda *_: 1 / 0)
+    async with house.process(VeoClient(KEY)) as jobs:
+        await watch(await begin(jobs))
+    assert states == set(ARROWS) - set(OPEN)
+    files = [path for path in house.folder.rglob("*") if path.is_file()]
+    assert any(path.name == "ledger.sqlite-wal" for path in files)
+    for path in files:
+        assert KEY.encode() not in path.read_bytes(), path
+    output = "".join([caplog.text, *shown, *capfd.readouterr()])
+    assert "No such key: [key]" in output
+    assert KEY not in output
+
+
+class Patient:
+    """A client whose service takes nothing until `open`; its clips take until `ready`, and fail."""
+
+    def __init__(self):
+        self.open = threading.Event()
+        self.ready = threading.Event()
+        self.sent = itertools.count()
+        self.held = 0.0
+        """Seconds that waiting kept a thread."""
+
+    def submit(self, _):
+        self.open.wait(30)
+        return f"id-{next(self.sent)}"
+
+    def follow(self, generation_id, *, sleep, **_):
+        while not self.ready.is_set():
+            yield Update(
+                generation_id=generation_id,
+                status="queued",
+                elapsed=0.0,
+                next_poll_in=0.3,
+                expected=2.0,
+            )
             before = time.monotonic()
-            await watch(job)
-            return job, time.monotonic() - before
+            sleep(0.3)
+            self.held += time.monotonic() - before
+        raise Failed("No.", generation_id=generation_id)
 
-        job, took = asyncio.run(story())
-    assert isinstance(job.error, Refused)
-    assert len(server.requests) == 2
-    assert took >= 1
+
+@in_a_loop
+async def test_a_thousand_jobs_wait_on_few_threads(house):
+    client = Patient()
+    async with house.process(client) as jobs:
+        waiting = await asyncio.gather(*(begin(jobs) for _ in range(1000)))
+        await until(lambda: all(job.state == "submitting" for job in waiting))
+        assert threading.active_count() < 60
+        client.open.set()
+        await until(lambda: all(job.state == "running" for job in waiting))
+        assert threading.active_count() < 60
+        client.ready.set()
+        await asyncio.gather(*map(watch, waiting))
+        assert threading.active_count() < 60
+    assert client.held < 30
+    assert {job.state for job in waiting} == {"failed"}
+    assert len({job.generation_id for job in waiting}) == 1000
+    assert len(house.ledger.in_states("failed")) == 1000
+
+
+@in_a_loop
+async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypatch):
+    """Whatever its jobs are at: a look, a rest, a download, a ledger that cannot be written."""
+    before = threading.active_count()
+    resting = house.row("running")
+    with Service(look=[DOWN] * 10 + [QUEUED]) as service:
+        async with house.process(client_of(service, timeout=0.5)) as jobs:
+            assert (await watch(await jobs.get(resting.id, ME)))[-1] == "needs_attention"
+            looking = await begin(jobs)
+            await until(lambda: looking.state == "running" and looking.update)
+            service.scripts["look"] = [completed]
+            service.scripts["file"] = [hang]
+            monkeypatch.setattr(veo_client.downloads, "PATIENCE", 0.2)
+            monkeypatch.setattr(veo_client.downloads, "_pause_before", lambda _: 0.0)
+            await until(lambda: looking.state == "downloading")
+            service.scripts["look"] = [hang]
+            hanging = await begin(jobs)
+            await until(lambda: hanging.state == "running" and service.count("look") > 12)
+            unwritable(house, monkeypatch, "submitting")
+            unwritten = await begin(jobs)
+            assert len(jobs._tasks) == 4
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+    assert not jobs._tasks
+    states = {job.id: house.ledger.get(job.id).state for job in (looking, hanging, unwritten)}
+    assert [*states.values()] == ["downloading", "running", "prepared"]
+    assert threading.active_count() <= before

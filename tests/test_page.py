@@ -1,170 +1,45 @@
-"""The page in a real browser and through its API, served by `python app.py` as a person does."""
+"""The page in a real browser and through its API: form, states, keys, phones, programs."""
 
-import contextlib
 import json
 import os
 import re
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
-import chromium
 import pytest
 import requests
 from conftest import KEY
 from faults import FaultServer, json_answer, refused_url
-from gradio_client import Client
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from served import (
+    FOX,
+    ROOT,
+    ServedPage,
+    fill_unfolded,
+    in_a_fresh_python,
+    open_page,
+    press_generate,
+    program,
+    service_that_never_finishes,
+    shown_id,
+    wait_for,
+)
 
 import clips
 import words
 from veo_types import Refused, VideoRequest
 
-ROOT = Path(__file__).parents[1]
-FOX = "A red fox trots through fresh snow at sunrise"
+
+@pytest.fixture(autouse=True)
+def clients_leave_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
 REST_OF_THE_FIELDS = [each.name for each in fields(VideoRequest) if each.name != "prompt"]
-SOON = 30_000
-"""Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
-
-expect.set_options(timeout=SOON)
-
-
-class ServedPage:
-    """`python app.py` with its own environment; `log` is all it printed."""
-
-    def __init__(self, folder: Path, **environment: str):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._log = (folder / "log").open("w+")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "GRADIO"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env={
-                **inherited,
-                "HOME": str(folder),
-                "GRADIO_TEMP_DIR": str(folder / "clips"),
-                "GRADIO_SERVER_PORT": str(self.port),
-                **environment,
-            },
-        )
-
-    def __enter__(self):
-        for _ in range(600):
-            with contextlib.suppress(requests.ConnectionError):
-                requests.get(self.url, timeout=5)
-                return self
-            assert self._process.poll() is None, self.log
-            time.sleep(0.1)
-        raise AssertionError(f"the page did not come up: {self.log}")
-
-    def __exit__(self, *_):
-        self._process.kill()
-        self._process.wait()
-        self._log.close()
-
-    @property
-    def log(self) -> str:
-        self._log.seek(0)
-        return self._log.read()
-
-
-@pytest.fixture(scope="module")
-def demo_page(tmp_path_factory):
-    with ServedPage(tmp_path_factory.mktemp("demo")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def keyed_page(tmp_path_factory, demo):
-    """The server's key, and a service that answers at once."""
-    folder = tmp_path_factory.mktemp("keyed")
-    with ServedPage(folder, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=demo.base_url) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def visitors_page(tmp_path_factory, demo):
-    """A Space: the server's key is there, but not for visitors."""
-    folder = tmp_path_factory.mktemp("visitors")
-    environment = {
-        "AIMLAPI_KEY": "the-owners",
-        "AIMLAPI_BASE_URL": demo.base_url,
-        "SPACE_ID": "a/b",
-    }
-    with ServedPage(folder, **environment) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium.executable(), args=chromium.ARGUMENTS
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser):
-    """A new visitor.  A test fails if the page asked anybody outside, or a script broke."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    outside, broken = [], []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    yield page
-    context.close()
-    at_home = ("http://127.0.0.1:", "data:", "blob:")
-    assert [url for url in outside if not url.startswith(at_home)] == []
-    assert broken == []
-
-
-def open_page(tab: Page, served: ServedPage) -> None:
-    tab.goto(served.url)
-    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
-    expect(tab.locator("#mode")).not_to_be_empty()
-
-
-def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str = "720p") -> None:
-    tab.get_by_label("Prompt", exact=True).fill(prompt)
-    tab.get_by_role("radio", name=f"{seconds} s").check()
-    tab.get_by_role("radio", name=resolution).check()
-    tab.get_by_role("button", name="Generate").click()
-
-
-def fill_unfolded(tab: Page, label: str, text: str) -> None:
-    """Fill a field that was folded away until now.
-
-    Gradio mounts it then, and for some milliseconds, too few for a person, empties it again.
-    """
-    field = tab.get_by_label(label)
-    two_frames = (
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
-    for _ in range(50):
-        field.fill(text)
-        tab.evaluate(two_frames)
-        if field.input_value() == text:
-            return
-    raise AssertionError(f"{label} does not keep what is typed into it")
-
-
-def wait_for(tab: Page, title: str | re.Pattern) -> None:
-    expect(tab.locator("#status .title")).to_have_text(title)
-
-
-def shown_id(tab: Page) -> str:
-    return tab.locator("#status code").inner_text()
 
 
 # The way of a clip
@@ -260,15 +135,6 @@ def test_the_id_is_copied_with_one_click(keyed_page, tab):
 
 
 # The form
-
-
-def service_that_never_finishes(connection):
-    """Takes every request and is always at it."""
-    taken = {
-        "id": "job",
-        "status": "queued" if connection.request.method == "POST" else "generating",
-    }
-    json_answer(200, taken)(connection)
 
 
 def test_every_control_reaches_the_request(tab, tmp_path):
@@ -451,9 +317,9 @@ def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, t
     wait_for(tab, "No credits left")
     assert shown_id(tab) != stuck
     listed = requests.get(f"{keyed_page.url}/config", timeout=10).json()["dependencies"]
-    reload, fetch, generate = [each for each in listed if len(each["outputs"]) == 5]
+    *others, generate = [each for each in listed if len(each["outputs"]) == 6]
     (cancelling,) = [each for each in listed if each["targets"] == generate["targets"][:1]][1:]
-    assert cancelling["cancels"] == [reload["id"], fetch["id"]]
+    assert cancelling["cancels"] == [each["id"] for each in others]
 
 
 def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):
@@ -525,15 +391,6 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
 # For programs
 
 
-def program(served: ServedPage) -> Client:
-    return Client(served.url, verbose=False, analytics_enabled=False)
-
-
-@pytest.fixture(autouse=True)
-def clients_leave_nothing(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-
 def test_only_three_endpoints_are_public(demo_page):
     info = requests.get(f"{demo_page.url}/gradio_api/info", timeout=10).json()
     assert sorted(info["named_endpoints"]) == ["/generate", "/price", "/resume"]
@@ -584,20 +441,20 @@ def test_no_value_from_a_program_is_a_fault_of_ours():
     """Whatever type comes, it makes a checked request or an `InvalidRequest`."""
     in_a_fresh_python("""
 from hypothesis import given, settings, strategies as st
-import app
+from page import form
 from veo_client import InvalidRequest
 
 anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 good = st.sampled_from(["fox", "16:9", 8, "1080p", True, "google/veo-3.1-t2v", 7, "7", "9" * 5000])
 
 @settings(max_examples=1000, deadline=None)
-@given(st.lists(good | anything, min_size=len(app.FIELDS), max_size=len(app.FIELDS)))
+@given(st.lists(good | anything, min_size=len(form.FIELDS), max_size=len(form.FIELDS)))
 def check(values):
     try:
-        app.request_from(*values)
+        form.request_from(*values)
     except InvalidRequest:
         pass
-    app.check_form(*values, None)
+    form.check(*values, None)
 
 check()
 """)
@@ -619,11 +476,6 @@ def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
 # What the page relies on in Gradio
 
 
-def in_a_fresh_python(code: str) -> None:
-    """Gradio leaves event loops open at import, which would fail whatever test comes next."""
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
 def test_gradio_still_has_the_store_that_we_enlarge():
     """At its own 2,000, so many page loads push a waiting visitor's messages out."""
     in_a_fresh_python(
@@ -643,6 +495,7 @@ def test_the_page_keeps_no_history_of_inputs(demo_page):
 def test_importing_the_page_starts_nothing():
     in_a_fresh_python(
         "import threading, app;"
-        "assert app.demo_service.cache_info().currsize == 0;"
+        "assert app.server.demo_service.cache_info().currsize == 0;"
+        "assert app.server.the_jobs.cache_info().currsize == 0;"
         "assert threading.active_count() == 1, threading.enumerate()"
     )

@@ -111,6 +111,16 @@ def of_error(error: VeoError) -> dict[str, Any]:
     return _card("failed", explained.title, str(explained), generation_id=error.generation_id)
 
 
+def stopped(generation_id: object) -> dict[str, Any]:
+    """The card of somebody who no longer waits."""
+    shown = str(generation_id or "")
+    return _card("stopped", words.STOPPED.title, str(words.STOPPED), generation_id=shown)
+
+
+def gone() -> dict[str, Any]:
+    return _card("idle", "That clip is not here any more", "It was deleted meanwhile.")
+
+
 def of_job(job: Job) -> dict[str, Any]:
     """The card for a job as it stands."""
     if job.error:
@@ -121,22 +131,20 @@ def of_job(job: Job) -> dict[str, Any]:
         title,
         detail,
         elapsed=job.elapsed,
-        expected=job.expected,
+        expected=job.entry.expected,
         generation_id=job.generation_id,
     )
 
 
 def _in_words(job: Job) -> tuple[str, str, str]:
     """State for the style sheet, title and detail."""
-    if job.phase == "done" and job.facts:
-        title = "Your demo clip is ready" if job.demo else "Your clip is ready"
+    if job.state == "done" and job.facts:
+        title = "Your demo clip is ready" if job.is_demo else "Your clip is ready"
         seed = f", seed {job.request.seed}" if job.request else ""
         return "done", title, job.facts.in_words() + seed
-    if job.phase == "stopped":
-        return "stopped", words.STOPPED.title, str(words.STOPPED)
-    if job.phase == "sending":
+    if job.state in ("prepared", "submitting"):
         return "running", "Sending the request", ""
-    cost = "" if job.demo else words.CHARGED_WHEN_COMPLETE
+    cost = "" if job.is_demo else words.CHARGED_WHEN_COMPLETE
     state = words.of_status(job.update) if job.update else "Looking for it at the service"
     return "running", state, cost
 

@@ -1,0 +1,30 @@
+"""`gr.Blocks` that repeats nothing of what was sent: neither to the visitor nor in the log.
+
+Gradio's own errors quote the inputs, and one of them may be a key.  This module knows neither
+keys nor jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+import gradio as gr
+
+_log = logging.getLogger(__name__)
+
+
+class DiscreetBlocks(gr.Blocks):
+    async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """Run one event; an error that nobody foresaw is logged by its place alone."""
+        try:
+            return await super().process_api(*arguments, **named)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("An event ended in %s, raised here:\n%s", type(error).__name__, frames)
+            said = "That could not be handled. Check what was sent, or reload the page."
+            raise gr.Error(said, print_exception=False) from None

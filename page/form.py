@@ -1,0 +1,114 @@
+"""The form: one widget for each field of a request, and the way from its values to a checked one.
+
+It knows the table of what models take and nothing of jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from veo_client import MODELS, InvalidRequest, VideoRequest
+
+FIELDS = (
+    "prompt",
+    "model",
+    "aspect_ratio",
+    "duration",
+    "resolution",
+    "generate_audio",
+    "negative_prompt",
+    "seed",
+    "enhance_prompt",
+    "auto_fix",
+)
+"""The request's fields in the order of the form."""
+
+EXAMPLES = [
+    "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "
+    "soft crunch of paws",
+    "Waves roll onto a black sand beach at night under a full moon, wide static shot, deep surf",
+    "Rain on the neon streets of a small city, a cyclist passes, shallow focus, quiet traffic hum",
+    "A paper boat drifts down a forest stream, macro lens, dappled light, birdsong",
+]
+
+
+def request_from(*values: Any) -> VideoRequest:
+    """A checked request from the form's values, in the order of `FIELDS`."""
+    given = dict(zip(FIELDS, values, strict=True))
+    seed = given.pop("seed")
+    if seed not in (None, ""):
+        # What is no whole number goes on as it came, to be refused in the one place for that.
+        text = str(seed).strip().removesuffix(".0")
+        given["seed"] = int(text) if text.isdecimal() and len(text) <= 10 else seed
+    return VideoRequest(**given)
+
+
+def values_from(request: VideoRequest) -> list[Any]:
+    """The form's values for `request`, in the order of `FIELDS`; its seed, too."""
+    values = [getattr(request, name) for name in FIELDS]
+    values[FIELDS.index("seed")] = str(request.seed)
+    return values
+
+
+def check(*values: Any) -> list[dict[str, Any]]:
+    """Gradio's validator: the first wrong field gets the sentence, before anything is queued."""
+    wrong, sentence = "", ""
+    try:
+        request_from(*values[: len(FIELDS)])
+    except InvalidRequest as error:
+        wrong, sentence = error.field, str(error)
+    names = [*FIELDS, *[None] * (len(values) - len(FIELDS))]
+    return [gr.validate(name != wrong, sentence) for name in names]
+
+
+def choices(of: str) -> list[Any]:
+    """What any model takes for a field, in the table's order."""
+    return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
+
+
+def build() -> list[gr.components.Component]:
+    """The widgets of a request, in the order of `FIELDS`."""
+    defaults = VideoRequest("defaults")
+    widgets: dict[str, gr.components.Component] = {}
+    widgets["prompt"] = gr.Textbox(
+        label="Prompt",
+        lines=4,
+        max_lines=12,
+        placeholder="Subject, action, scene, camera, light, sound",
+        autofocus=True,
+        elem_id="prompt",
+    )
+    with gr.Row():
+        names = [(each.label, name) for name, each in MODELS.items()]
+        widgets["model"] = gr.Radio(names, value=defaults.model, label="Model")
+        widgets["aspect_ratio"] = gr.Radio(
+            choices("aspect_ratios"), value=defaults.aspect_ratio, label="Aspect ratio"
+        )
+    with gr.Row():
+        lengths = [(f"{seconds} s", seconds) for seconds in choices("durations")]
+        widgets["duration"] = gr.Radio(lengths, value=defaults.duration, label="Duration")
+        widgets["resolution"] = gr.Radio(
+            choices("resolutions"), value=defaults.resolution, label="Resolution"
+        )
+    widgets["generate_audio"] = gr.Checkbox(value=True, label="Sound")
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        widgets["negative_prompt"] = gr.Textbox(
+            value="",
+            label="Negative prompt",
+            info="What to keep out, as nouns",
+        )
+        # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
+        widgets["seed"] = gr.Textbox(
+            value="",
+            label="Seed",
+            info="The same seed films much the same again; empty for a new one",
+        )
+        widgets["enhance_prompt"] = gr.Checkbox(
+            value=True, label="Enhance prompt", info="Veo may refuse to leave this out"
+        )
+        widgets["auto_fix"] = gr.Checkbox(
+            value=True, label="Auto-fix", info="Rewrite a prompt that the content policy refuses"
+        )
+    return [widgets[name] for name in FIELDS]

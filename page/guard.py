@@ -1,0 +1,104 @@
+"""What stands before Gradio: only the routes that this page uses, bounded bodies, strict headers.
+
+An ASGI middleware. It knows requests and answers, and nothing of what the page does.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_BODY = 256 * 1024
+"""Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
+
+# Gradio also takes uploads, proxies Spaces, tells who is online and edits itself; not here.
+USED = re.compile(
+    r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) /?
+    | /(assets|static|svelte|pwa_icon) (/.*)?
+    | /(login|logout) (/.*)?                      # Hugging Face's, where a Space turns it on
+    | /gradio_api/ (info|openapi\.json|app_id|startup-events|theme\.css) /?
+    | /gradio_api/ (user|login_check|reset|cancel) /?
+    | /gradio_api/ (queue/join|queue/data)
+    | /gradio_api/ (heartbeat|call|run|api|file) [/=] .+
+    """,
+    re.VERBOSE,
+)
+
+POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio's, and gr.HTML's own
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+}
+
+HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
+
+
+class Guard:
+    """Lets through what the page needs.  `on_space` lets the Hub show the page in a frame."""
+
+    def __init__(self, app: ASGIApp, *, on_space: bool) -> None:
+        self._app = app
+        policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
+        self._headers = {
+            "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in policy.items()),
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_strictly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        if not USED.fullmatch(scope["path"]):
+            await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
+        elif (body := await _whole_body(scope, receive)) is None:
+            await PlainTextResponse("Too large.", 413)(scope, receive, send_strictly)
+        else:
+            await self._app(scope, _replayed(body, receive), send_strictly)
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The request's body, or None when it is larger than any that the page sends."""
+    announced = Headers(scope=scope).get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > LARGEST_BODY:
+        return None
+    body: bytes = b""
+    if scope["method"] in ("GET", "HEAD"):
+        return body
+    while len(body) <= LARGEST_BODY:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return body if len(body) <= LARGEST_BODY else None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives `body` once, and then whatever comes: that the visitor has gone."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,161 @@
+"""My clips: a visitor's jobs, newest first, each with what can be done with it.
+
+A Gradio HTML component.  Python sends plain values; the browser inserts them as text and tells
+Python which button was pressed on which job: `select` plays, `edit` takes its settings, `retry`
+looks or sends again, `delete` deletes, `focus` asks for the list anew.  It knows jobs and words,
+and decides nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+import words
+from jobs import Job
+from shelf import Shelf
+
+TEMPLATE = """
+<section aria-labelledby="my-clips-title">
+  <h2 id="my-clips-title">My clips</h2>
+  <p class="none">Clips you make appear here. They belong to this browser.</p>
+  <ul></ul>
+</section>
+"""
+
+CSS = """
+h2 { font-size: var(--text-lg); margin: 0 0 var(--spacing-md); font-weight: 600;
+  color: var(--body-text-color); }
+.none { color: var(--body-text-color-subdued); margin: 0; }
+ul { list-style: none; margin: 0; padding: 0; display: grid; gap: var(--spacing-lg);
+  grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
+li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
+  background: var(--block-background-fill); overflow: hidden; display: flex;
+  flex-direction: column; }
+.poster { aspect-ratio: 16 / 9; width: 100%; border: 0; padding: 0; display: block;
+  background: var(--background-fill-secondary); }
+button.poster { cursor: pointer; }
+.poster img { width: 100%; height: 100%; object-fit: contain; display: block; margin: 0; }
+.about { padding: var(--spacing-lg); display: flex; flex-direction: column; flex: 1;
+  gap: var(--spacing-sm); }
+.about p { margin: 0; overflow-wrap: anywhere; }
+.state { font-weight: 600; color: var(--body-text-color); }
+.prompt { color: var(--body-text-color); display: -webkit-box; -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2; overflow: hidden; }
+.facts { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
+.actions { margin-top: auto; display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
+.actions > * { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
+  padding: 2px 8px; background: transparent; color: var(--body-text-color); cursor: pointer;
+  font: inherit; font-size: var(--text-sm); text-decoration: none; }
+"""
+
+# Every text goes in as text: prompts and the service's words are nobody's markup.
+JAVASCRIPT = """
+function make(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+function action(row, name, label, ask) {
+  const button = make('button', '', label);
+  button.type = 'button';
+  button.setAttribute('aria-label', label + ': ' + row.name);
+  button.addEventListener('click', () => {
+    if (!ask || window.confirm(ask)) trigger(name, { job: row.id });
+  });
+  return button;
+}
+function show(row) {
+  const item = make('li');
+  item.dataset.state = row.state;
+  item.dataset.job = row.id;
+  const poster = make(row.clip ? 'button' : 'div', 'poster');
+  if (row.poster) {
+    const image = make('img');
+    image.src = row.poster;
+    image.alt = '';
+    poster.append(image);
+  }
+  if (row.clip) {
+    poster.type = 'button';
+    poster.setAttribute('aria-label', 'Play: ' + row.name);
+    poster.addEventListener('click', () => trigger('select', { job: row.id }));
+  }
+  const about = make('div', 'about'), actions = make('div', 'actions');
+  const when = new Date(row.created * 1000).toLocaleString([],
+    { dateStyle: 'medium', timeStyle: 'short' });
+  about.append(make('p', 'state', row.title), make('p', 'prompt', row.name),
+    make('p', 'facts', [when, row.cost].filter(Boolean).join(' · ')), actions);
+  if (row.running) actions.append(action(row, 'select', 'Show'));
+  if (row.clip) {
+    const link = make('a', '', 'Download');
+    link.href = row.clip;
+    link.download = row.file;
+    link.setAttribute('aria-label', 'Download: ' + row.name);
+    actions.append(link);
+  }
+  if (row.again) actions.append(action(row, 'retry', row.again, row.ask));
+  if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
+  if (!row.running) actions.append(action(row, 'delete', 'Delete',
+    row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
+  item.append(poster, about);
+  return item;
+}
+function paint() {
+  const rows = props.value || [];
+  element.querySelector('.none').hidden = rows.length > 0;
+  element.querySelector('ul').replaceChildren(...rows.map(show));
+}
+watch('value', paint);
+paint();
+// Another tab, a phone or the server may have gone on meanwhile.
+document.addEventListener('visibilitychange', () => { if (!document.hidden) trigger('focus'); });
+"""
+
+
+def build() -> gr.HTML:
+    """The component; give it the values of `rows`."""
+    return gr.HTML(
+        [],
+        html_template=TEMPLATE,
+        css_template=CSS,
+        js_on_load=JAVASCRIPT,
+        apply_default_css=False,
+        elem_id="my-clips",
+        label="My clips",
+    )
+
+
+def rows(jobs: list[Job], shelf: Shelf) -> list[dict[str, Any]]:
+    """What the browser shows of `jobs`; all of it may be shown to their owner."""
+    return [_row(job, shelf) for job in jobs]
+
+
+def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
+    entry = job.entry
+    clip = shelf.clip(entry.clip) if entry.state == "done" else None
+    again = words.AGAIN.get(entry.state) if not clip else None
+    return {
+        "id": job.id,
+        "state": entry.state,
+        "running": not job.is_over,
+        "title": words.of_state(entry.state, gone=entry.state == "done" and not clip),
+        "name": str((entry.request or {}).get("prompt") or f"id {entry.generation_id}"),
+        "created": entry.created,
+        "cost": words.of_cost(entry.state, entry.payer, entry.dollars),
+        "poster": address(shelf.poster(entry.clip) if clip else None),
+        "clip": address(clip),
+        "file": clip.name if clip else "",
+        "settings": bool(entry.request),
+        "again": again if entry.state != "done" or entry.generation_id else None,
+        "ask": words.SEND_AGAIN if entry.state == "uncertain" else "",
+    }
+
+
+def address(path: Path | None) -> str:
+    """Where this page serves the file, relative to it."""
+    return f"gradio_api/file={quote(str(path))}" if path else ""

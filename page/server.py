@@ -1,0 +1,198 @@
+"""What there is one of in this process: settings, ledger, shelf, jobs, demo service; and who pays.
+
+Each is made when it is first asked for.  This module knows no widgets and no words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import settings
+from demo_server import DemoServer
+from jobs import Job, Jobs
+from ledger import DAY, Ledger, LimitReached, NotWritten, Payer, open_ledger
+from parts import Claimed, locked, publish
+from settings import Settings
+from shelf import Shelf
+from veo_client import (
+    Busy,
+    InvalidRequest,
+    Price,
+    TookTooLong,
+    VeoClient,
+    VeoError,
+    VideoRequest,
+)
+
+DEMO_SECONDS = 6.0
+DEMO_EXPECTED = 8.0
+PRICE_KEPT = 600.0
+"""Seconds for which a price list is believed."""
+
+
+LONGEST_ID = 500
+
+
+class InUse(Exception):
+    """Another process works in the same data folder; the text says what to do."""
+
+
+@functools.cache
+def the_settings() -> Settings:
+    return settings.read()
+
+
+@functools.cache
+def demo_service() -> DemoServer:
+    """The demo service of this process, started when first needed."""
+    return DemoServer(seconds=DEMO_SECONDS).start()
+
+
+@functools.cache
+def the_shelf() -> Shelf:
+    return Shelf(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
+
+
+@functools.cache
+def the_jobs() -> Jobs:
+    return Jobs(
+        _open_ledger(), the_shelf(), client_of=client_of, key_kept=the_settings().key_seconds
+    )
+
+
+def _open_ledger() -> Ledger:
+    data = the_settings().data
+    # The folder's name for its rows: a restart finds them, another server on the same database
+    # leaves them alone.
+    name = data / "runner"
+    if not name.exists():
+        unnamed = data / "runner.part"
+        unnamed.write_text(secrets.token_hex(8))
+        publish(unnamed, name)
+    return open_ledger(the_settings().database_url, runner=name.read_text())
+
+
+@contextmanager
+def data_folder_held() -> Iterator[None]:
+    """The data folder, for this process alone; raises `InUse` or `OSError`."""
+    data = the_settings().data
+    (data / "clips").mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with locked(data / "lock"):
+            yield
+    except Claimed:
+        raise InUse(
+            f"Another server works in {data}: stop it, or choose another folder with VEO_DATA_DIR."
+        ) from None
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[None]:
+    """Go on with the jobs that an earlier process left."""
+    await the_jobs().start()
+    yield
+
+
+# Who pays
+
+
+def client_of(payer: Payer) -> VeoClient | None:
+    """The client for the demo or for the server's key, if there is one."""
+    if payer == "demo":
+        return _demo_client()
+    with suppress(InvalidRequest):
+        client = _server_client()
+        return client if client.has_key else None
+    return None
+
+
+@functools.cache
+def _demo_client() -> VeoClient:
+    return VeoClient("demo", base_url=demo_service().base_url)
+
+
+@functools.cache
+def _server_client() -> VeoClient:
+    return VeoClient()
+
+
+def payer_for(owner: str) -> Payer:
+    """Whose key pays for a new clip of `owner`: their own, else the server's, else the demo."""
+    return "visitor" if the_jobs().has_key(owner) else payer_without_key()
+
+
+def payer_without_key() -> Payer:
+    """Who pays for a visitor without a key: the server, if it has one to share, else the demo."""
+    return "server" if the_settings().may_share_key and client_of("server") else "demo"
+
+
+async def dollars_for(client: VeoClient | None, request: VideoRequest) -> float | None:
+    """What `request` costs by the service's price list; None when it cannot be had."""
+    if client is None:
+        return None
+    with suppress(VeoError):
+        price = await _price(client, request.model)
+        return price.estimate(request)
+    return None
+
+
+_prices: dict[tuple[str, str], tuple[float, Price]] = {}
+
+
+async def _price(client: VeoClient, model: str) -> Price:
+    known = _prices.get((client.base_url, model))
+    if not known or time.monotonic() - known[0] > PRICE_KEPT:
+        known = time.monotonic(), await asyncio.to_thread(client.price, model)
+        _prices[client.base_url, model] = known
+    return known[1]
+
+
+# From a request to a job
+
+
+async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
+    """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent."""
+    jobs, payer = the_jobs(), payer_for(owner)
+    try:
+        return await jobs.generate(
+            request,
+            owner=owner,
+            payer=payer,
+            spender=spender,
+            expected=await _expected_seconds(request, payer),
+            dollars=await dollars_for(jobs.client_for(owner, payer), request),
+            limits=the_settings().limits if payer == "server" else None,
+        )
+    except LimitReached as error:
+        said = f"{error} With an API key of your own you may go on."
+        raise Busy(said, retry_after=DAY) from None
+    except NotWritten:
+        said = "The server cannot write its list of clips now, so nothing was sent."
+        raise TookTooLong(said) from None
+
+
+async def look_for(generation_id: object, *, owner: str) -> Job:
+    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+    sought = str(generation_id or "").strip()
+    if not 0 < len(sought) <= LONGEST_ID or not sought.isprintable():
+        raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
+    payer = payer_for(owner)
+    expected = DEMO_EXPECTED if payer == "demo" else 120.0
+    try:
+        return await the_jobs().resume(sought, owner=owner, payer=payer, expected=expected)
+    except NotWritten:
+        raise TookTooLong("The server cannot write its list of clips now.") from None
+
+
+async def _expected_seconds(request: VideoRequest, payer: Payer) -> float:
+    """How long it took of late, else the client's guess."""
+    if payer == "demo":
+        return DEMO_EXPECTED
+    typical = await asyncio.to_thread(the_jobs().ledger.typical_seconds, request.body())
+    return typical or request.expected_seconds

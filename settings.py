@@ -1,0 +1,94 @@
+"""What the environment says of this server: where its data lies, whose key is spent and how far.
+
+    VEO_DATA_DIR            folder of clips and ledger (default: yours; on a Space /data)
+    VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
+    VEO_KEEP_GB             room for finished clips, the oldest go first (default: 5)
+    VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
+    VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key
+    VEO_CLIPS_A_VISITOR     of the server's key in 24 hours (default: 3 on a Space, else no limit)
+    VEO_DOLLARS_A_VISITOR   likewise (default: 10 on a Space)
+    VEO_CLIPS_A_DAY         all visitors together in 24 hours (default: 30 on a Space)
+    VEO_DOLLARS_A_DAY       likewise (default: 100 on a Space)
+
+Read once, when asked for.  Nothing here opens a file or holds a key.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from platformdirs import user_data_dir
+
+from ledger import Limits
+
+NAME = "film-a-sentence"
+SPACE_DISK = Path("/data")
+
+
+class WrongSetting(Exception):
+    """A variable of the environment that cannot be meant so; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    data: Path
+    database_url: str = field(repr=False)
+    """It may hold a password."""
+    keep_bytes: float
+    key_seconds: float
+    may_share_key: bool
+    """Whether visitors may spend the server's key."""
+    limits: Limits
+    on_space: bool
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings; raises `WrongSetting`."""
+    on_space = bool(environment.get("SPACE_ID"))
+
+    def said(name: str) -> str:
+        return environment.get(name, "").strip()
+
+    def number(name: str, default: float) -> float:
+        text = said(name)
+        if not text:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise WrongSetting(f"{name} must be a number, 0 or more; it is {text!r}.")
+        return value
+
+    def limit(name: str, on_a_space: float) -> float:
+        return number(name, on_a_space if on_space else math.inf)
+
+    data = Path(said("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
+    # Quoted, for a folder's name may hold what means something in a URL.
+    in_data = f"sqlite:///{quote(str(data / 'ledger.sqlite'))}"
+    return Settings(
+        data=data,
+        database_url=said("VEO_DATABASE_URL") or in_data,
+        keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
+        key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
+        may_share_key=not on_space or said("VEO_SHARE_SERVER_KEY") == "1",
+        limits=Limits(
+            clips_a_visitor=limit("VEO_CLIPS_A_VISITOR", 3),
+            dollars_a_visitor=limit("VEO_DOLLARS_A_VISITOR", 10),
+            clips=limit("VEO_CLIPS_A_DAY", 30),
+            dollars=limit("VEO_DOLLARS_A_DAY", 100),
+        ),
+        on_space=on_space,
+    )
+
+
+def _default_folder(on_space: bool) -> str:
+    if on_space and os.access(SPACE_DISK, os.W_OK):
+        return str(SPACE_DISK)
+    return user_data_dir(NAME, appauthor=False)

@@ -1,0 +1,132 @@
+"""The page, served by `python app.py` as a person does, and the hands of whoever uses it."""
+
+import contextlib
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+from faults import json_answer
+from gradio_client import Client
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).parents[1]
+FOX = "A red fox trots through fresh snow at sunrise"
+SOON = 30_000
+"""Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
+
+expect.set_options(timeout=SOON)
+
+
+class ServedPage:
+    """`python app.py` with its own environment; `log` is all it printed."""
+
+    def __init__(self, folder: Path, port: int = 0, **environment: str):
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", port)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = (folder / "log").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment,
+        )
+
+    @staticmethod
+    def environment(folder: Path) -> dict[str, str]:
+        """A person's environment, without their keys and with their files elsewhere."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "GRADIO"))}
+        return inherited | {
+            "HOME": str(folder),
+            "GRADIO_TEMP_DIR": str(folder / "cache"),
+            "VEO_DATA_DIR": str(folder / "data"),
+        }
+
+    def rows(self) -> list[sqlite3.Row]:
+        """The ledger's rows, as any other program can read them."""
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / "ledger.sqlite")) as ledger:
+            ledger.row_factory = sqlite3.Row
+            return ledger.execute("SELECT * FROM veo_jobs ORDER BY created").fetchall()
+
+    def __enter__(self):
+        for _ in range(600):
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(self.url, timeout=5)
+                return self
+            assert self._process.poll() is None, self.log
+            time.sleep(0.1)
+        raise AssertionError(f"the page did not come up: {self.log}")
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+
+def open_page(tab: Page, served: ServedPage) -> None:
+    tab.goto(served.url)
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+    expect(tab.locator("#mode")).not_to_be_empty()
+
+
+def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str = "720p") -> None:
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.get_by_role("radio", name=f"{seconds} s").check()
+    tab.get_by_role("radio", name=resolution).check()
+    tab.get_by_role("button", name="Generate").click()
+
+
+def fill_unfolded(tab: Page, label: str, text: str) -> None:
+    """Fill a field that was folded away until now.
+
+    Gradio mounts it then, and for some milliseconds, too few for a person, empties it again.
+    """
+    field = tab.get_by_label(label)
+    two_frames = (
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    for _ in range(50):
+        field.fill(text)
+        tab.evaluate(two_frames)
+        if field.input_value() == text:
+            return
+    raise AssertionError(f"{label} does not keep what is typed into it")
+
+
+def wait_for(tab: Page, title: str | re.Pattern) -> None:
+    expect(tab.locator("#status .title")).to_have_text(title)
+
+
+def shown_id(tab: Page) -> str:
+    return tab.locator("#status code").inner_text()
+
+
+def service_that_never_finishes(connection):
+    """Takes every request and is always at it."""
+    taken = {
+        "id": "job",
+        "status": "queued" if connection.request.method == "POST" else "generating",
+    }
+    json_answer(200, taken)(connection)
+
+
+def program(served: ServedPage) -> Client:
+    return Client(served.url, verbose=False, analytics_enabled=False)
+
+
+def in_a_fresh_python(code: str) -> None:
+    """Gradio leaves event loops open at import, which would fail whatever test comes next."""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,91 @@
+"""What reaches Gradio, and what its answers carry, on the page as it is served."""
+
+import json
+import socket
+
+import pytest
+import requests
+from conftest import KEY
+
+CLOSED = [
+    ("POST", "/gradio_api/upload"),
+    ("GET", "/gradio_api/upload_progress"),
+    ("GET", "/monitoring"),
+    ("GET", "/monitoring/summary"),
+    ("GET", "/gradio_api/proxy=https://example.org/"),
+    ("POST", "/gradio_api/process_recording"),
+    ("POST", "/gradio_api/vibe-edit"),
+    ("GET", "/gradio_api/vibe-code"),
+    ("POST", "/gradio_api/component_server"),
+    ("GET", "/gradio_api/runs"),
+    ("GET", "/gradio_api/run-history/records"),
+    ("GET", "/gradio_api/deep_link"),
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED, ids=[path for _, path in CLOSED])
+def test_routes_that_the_page_does_not_use_are_closed(method, path, demo_page):
+    answer = requests.request(method, demo_page.url + path, timeout=10)
+    assert (answer.status_code, answer.text) == (404, "Not here.")
+
+
+def test_a_page_that_pretends_to_be_this_machine_gets_nothing(demo_page):
+    """A foreign name that leads to 127.0.0.1: the browser would send it here."""
+    answer = requests.get(demo_page.url, headers={"Host": "evil.example"}, timeout=10)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_large_body_is_refused(announced, demo_page):
+    body = b'{"data": ["' + b"x" * 300_000 + b'"]}'
+    sent = body if announced else iter([body])
+    headers = {"Content-Type": "application/json"}
+    url = f"{demo_page.url}/gradio_api/call/generate"
+    assert requests.post(url, data=sent, headers=headers, timeout=10).status_code == 413
+
+
+def test_an_endless_body_does_not_hold_the_page(demo_page):
+    """Half a body, and silence: the next visitor is served all the same."""
+    with socket.create_connection(("127.0.0.1", demo_page.port), timeout=10) as slow:
+        head = "POST /gradio_api/call/generate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99"
+        slow.sendall(f"{head}\r\n\r\n{{".encode())
+        assert requests.get(demo_page.url, timeout=10).status_code == 200
+
+
+def test_answers_forbid_what_the_page_does_not_need(demo_page):
+    headers = requests.get(demo_page.url, timeout=10).headers
+    policy = dict(each.split(" ", 1) for each in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'self'"
+    assert policy["img-src"] == "'self' data: blob:"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["object-src"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_hub_alone_may_show_a_space_in_a_frame(visitors_page):
+    policy = requests.get(visitors_page.url, timeout=10).headers["Content-Security-Policy"]
+    ancestors = policy.partition("frame-ancestors ")[2]
+    assert "huggingface.co" in ancestors
+    assert "*" not in ancestors.replace("*.huggingface.co", "").replace("*.hf.space", "")
+
+
+@pytest.mark.parametrize("path", ["/../data/ledger.sqlite", "/../data/lock", "/../log"])
+def test_nothing_but_clips_is_given_out(path, demo_page):
+    for name in (f"{demo_page.folder}/data/clips{path}", f"{demo_page.folder}{path[3:]}"):
+        url = f"{demo_page.url}/gradio_api/file={name}"
+        assert requests.get(url, timeout=10).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("data", [[KEY], [KEY] * 11, [["x", KEY]] * 11, [{"path": KEY}] * 30])
+def test_what_gradio_cannot_handle_is_repeated_nowhere(data, keyed_page):
+    """Its own errors quote their inputs, one of which may be a key."""
+    for name in ("generate", "price"):
+        url = f"{keyed_page.url}/gradio_api/run/{name}"
+        answer = requests.post(url, json={"data": data}, timeout=10)
+        assert KEY not in answer.text
+        assert "Traceback" not in answer.text
+        assert "site-packages" not in answer.text
+        json.loads(answer.text)
+    assert KEY not in keyed_page.log

@@ -1,0 +1,342 @@
+"""A visitor's clips outlive tab, process and crash, and belong to them alone."""
+
+import base64
+import hashlib
+import re
+import secrets
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from conftest import KEY
+from faults import FaultServer, file_answer, json_answer
+from itsdangerous import TimestampSigner
+from playwright.sync_api import Page, expect
+from served import (
+    FOX,
+    ROOT,
+    ServedPage,
+    fill_unfolded,
+    open_page,
+    press_generate,
+    service_that_never_finishes,
+    shown_id,
+    wait_for,
+)
+
+import clips
+import demo_scene
+
+
+def first(tab: Page):
+    """The newest entry of the list."""
+    return tab.locator("#my-clips li").first
+
+
+def clip_of(tab: Page, prompt: str):
+    return tab.locator("#my-clips li", has_text=prompt)
+
+
+def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, tmp_path):
+    open_page(tab, keyed_page)
+    expect(tab.locator("#my-clips .none")).to_be_visible()
+    press_generate(tab, FOX)
+    expect(first(tab).locator(".state")).to_have_text(re.compile("Being"))
+    wait_for(tab, "Your clip is ready")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    expect(first(tab).locator(".facts")).to_contain_text("free")
+    tab.wait_for_function("document.querySelector('#my-clips img').naturalWidth > 0")
+    generation_id = shown_id(tab)
+
+    press_generate(tab, "A boat #no-credits", seconds=6, resolution="1080p")
+    wait_for(tab, "No credits left")
+    expect(first(tab).locator(".state")).to_have_text("Refused")
+    expect(first(tab).locator(".facts")).to_contain_text("nothing charged")
+
+    fox = clip_of(tab, FOX)
+    fox.get_by_role("button", name="Play").click()
+    wait_for(tab, "Your clip is ready")
+    assert shown_id(tab) == generation_id
+    expect(tab.locator("#video video")).to_be_visible()
+
+    fox.get_by_role("button", name="Use settings").click()
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
+    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+
+    with tab.expect_download() as download:
+        fox.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "fox.mp4")
+    assert clips.read_request(tmp_path / "fox.mp4")["prompt"] == FOX
+
+    addresses = [
+        each.evaluate("shown => shown.src")
+        for each in (tab.locator("#video video"), fox.locator("img"))
+    ]
+    tab.once("dialog", lambda dialog: dialog.dismiss())
+    fox.get_by_role("button", name="Delete").click()
+    expect(fox).to_have_count(1)
+    tab.once("dialog", lambda dialog: dialog.accept())
+    fox.get_by_role("button", name="Delete").click()
+    expect(fox).to_have_count(0)
+    wait_for(tab, "Ready when you are")
+    assert all(requests.get(each, timeout=10).status_code in (403, 404) for each in addresses)
+
+
+def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    second = tab.context.new_page()
+    second.goto(demo_page.url)
+    wait_for(second, "Making the video")
+    assert shown_id(second) == shown_id(tab)
+    wait_for(second, "Your demo clip is ready")
+    wait_for(tab, "Your demo clip is ready")
+    expect(first(second).locator(".state")).to_have_text("Ready")
+
+
+def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    tab.wait_for_timeout(8000)  # the demo's own time
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+
+
+def test_a_killed_server_loses_no_clip_and_sends_nothing_twice(tab, tmp_path):
+    """The service takes the request and finishes it; the server is killed in between."""
+    finish, posts = threading.Event(), []
+
+    def service(connection):
+        if connection.request.method == "POST":
+            posts.append(connection.request.json())
+            json_answer(200, {"id": "job", "status": "queued"})(connection)
+        elif connection.request.path == "/film.mp4":
+            file_answer(film)(connection)
+        elif "/generations" not in connection.request.path:
+            json_answer(200, {"current_balance": 1.0, "data": []})(connection)
+        elif not finish.is_set():
+            json_answer(200, {"id": "job", "status": "generating"})(connection)
+        else:
+            video = {"url": f"{server.url}/film.mp4"}
+            done = {"id": "job", "status": "completed", "video": video}
+            json_answer(200, done)(connection)
+
+    demo_scene.render(
+        tmp_path / "film", prompt=FOX, seed=1, width=1280, height=720, duration=4, sound=True
+    )
+    film = (tmp_path / "film").read_bytes()
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            wait_for(tab, "Making the video")
+            port = served.port
+        finish.set()
+        with ServedPage(tmp_path, port=port, **environment) as served:
+            tab.goto(served.url)
+            wait_for(tab, "Your clip is ready")
+            expect(first(tab).locator(".state")).to_have_text("Ready")
+            assert KEY.encode() not in b"".join(
+                file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+            )
+    assert len(posts) == 1
+
+
+def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
+    environment = {"AIMLAPI_BASE_URL": demo.base_url}
+
+    def give_key():
+        tab.get_by_role("button", name="Your own API key").click()
+        fill_unfolded(tab, "AI/ML API key", KEY)
+        tab.get_by_role("button", name="Use this key").click()
+        expect(tab.locator("#mode")).to_contain_text("Your key")
+
+    with ServedPage(tmp_path, **environment) as served:
+        open_page(tab, served)
+        give_key()
+        press_generate(tab, f"{FOX} #stuck")
+        wait_for(tab, "Making the video")
+        port = served.port
+    with ServedPage(tmp_path, port=port, **environment) as served:
+        tab.goto(served.url)
+        expect(first(tab).locator(".state")).to_have_text("Waits for your key")
+        expect(tab.locator("#mode")).to_contain_text("Demo")
+        give_key()
+        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(first(tab).locator(".state")).to_have_text("Being made")
+
+
+def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_path):
+    def lose_the_answer(connection):
+        if connection.request.method == "POST":
+            return
+        json_answer(200, {"data": []})(connection)
+
+    with FaultServer(lose_the_answer) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            wait_for(tab, "Not known whether it was taken")
+            again = first(tab).get_by_role("button", name="Send again anyway")
+            asked = []
+            tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+            again.click()
+            expect(tab.locator("#my-clips li")).to_have_count(1)
+            assert "charges a second clip" in asked[0]
+            assert posted(service) == 1
+            tab.once("dialog", lambda dialog: dialog.accept())
+            again.click()
+            expect(tab.locator("#my-clips li")).to_have_count(2)
+            expect(tab.locator("#my-clips .state")).to_have_text(
+                ["Not known whether it was taken"] * 2
+            )
+        assert posted(service) == 2
+
+
+def posted(service: FaultServer) -> int:
+    return sum(request.method == "POST" for request in service.requests)
+
+
+def test_a_second_server_on_the_same_folder_refuses_to_start(tmp_path):
+    with ServedPage(tmp_path):
+        ended = subprocess.run(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**ServedPage.environment(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 1
+    assert "Another server works in" in ended.stderr
+    assert "VEO_DATA_DIR" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_prompts_are_shown_as_text(keyed_page, tab):
+    evil = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>#no-credits</b>"
+    open_page(tab, keyed_page)
+    press_generate(tab, evil)
+    expect(first(tab).locator(".prompt")).to_have_text(evil)
+    assert tab.locator("#evil, #my-clips .about img").count() == 0
+
+
+# Nobody else's
+
+
+def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = ""):
+    """What a hostile program sends: the event of a button, with whatever job it likes."""
+    session = secrets.token_hex(8)
+    config = requests.get(f"{served.url}/config", timeout=10).json()
+    (event,) = [each for each in config["dependencies"] if each["api_name"] == handler]
+    body = {
+        "fn_index": event["id"],
+        "data": data,
+        "event_data": {"job": job},
+        "session_hash": session,
+    }
+    joined = requests.post(
+        f"{served.url}/gradio_api/queue/join", json=body, cookies={"session": cookie}, timeout=10
+    )
+    assert joined.status_code == 200, joined.text
+    answer = ""
+    stream = requests.get(
+        f"{served.url}/gradio_api/queue/data",
+        params={"session_hash": session},
+        stream=True,
+        timeout=30,
+    )
+    for line in stream.iter_lines(decode_unicode=True):
+        answer += line
+        if "process_completed" in line or "close_stream" in line:
+            break
+    return answer
+
+
+@pytest.mark.parametrize("handler", ["on_select", "on_retry", "on_edit", "on_delete", "on_focus"])
+def test_nobody_reaches_another_visitors_clip(handler, keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"A secret garden {handler}")
+    wait_for(tab, "Your clip is ready")
+    kept = tab.evaluate("localStorage.getItem('veo-3.1')")
+    assert kept
+    job = tab.evaluate("document.querySelector('#my-clips').innerHTML") and owned(tab)
+    for visitor in ({}, {"visitor": "x" * 43}, {"visitor": f"browser:{'x' * 43}"}, {"job": job}):
+        said = call(keyed_page, handler, [visitor], job)
+        assert "secret garden" not in said
+        assert ".mp4" not in said
+    tab.reload()
+    expect(clip_of(tab, f"A secret garden {handler}")).to_have_count(1)
+
+
+def owned(tab: Page) -> str:
+    """The id of the newest job, as its owner's browser knows it."""
+    return tab.evaluate(
+        "window.gradio_config ? [...document.querySelectorAll('#my-clips li')][0].dataset.job : ''"
+    )
+
+
+def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
+    """On a Space with `hf_oauth` the owner is who the signed cookie says, not what is kept."""
+    environment = {
+        "SYSTEM": "spaces",
+        "SPACE_ID": "a/b",
+        "OAUTH_CLIENT_ID": "client",
+        "OAUTH_CLIENT_SECRET": "secret",
+        "OAUTH_SCOPES": "openid profile",
+        "OPENID_PROVIDER_URL": "https://huggingface.co",
+    }
+    info = base64.b64encode(b'{"oauth_info": {"userinfo": {"sub": "somebody"}}}')
+    right = hashlib.sha256(b"secret-v4").hexdigest()  # as gradio.oauth makes it
+    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
+    with ServedPage(tmp_path, **environment) as served:
+        for secret in (right, "wrong"):
+            cookie = TimestampSigner(secret).sign(info).decode()
+            call(served, "on_generate", [*form, {"visitor": "login:somebody"}], "", cookie)
+        owners = [row["owner"] for row in served.rows()]
+    assert owners[0] == "login:somebody"
+    assert re.fullmatch(r"browser:[\w-]{43}", owners[1])
+
+
+# What the server's key may be spent on
+
+
+def test_a_hundred_programs_at_once_stop_exactly_at_the_cap(tmp_path):
+    with FaultServer(service_that_never_finishes) as service:
+        environment = {
+            "AIMLAPI_KEY": KEY,
+            "AIMLAPI_BASE_URL": service.url,
+            "VEO_CLIPS_A_DAY": "7",
+        }
+        with ServedPage(tmp_path, **environment) as served:
+
+            def ask(number):
+                model = "google/veo-3.1-t2v"
+                rest = [model, "16:9", 8, "1080p", True, "", None, True, True, None]
+                body = {"data": [f"{FOX} {number}", *rest]}
+                url = f"{served.url}/gradio_api/call/generate"
+                return requests.post(url, json=body, timeout=60).status_code
+
+            with ThreadPoolExecutor(50) as pool:
+                assert set(pool.map(ask, range(100))) == {200}
+            wait_until(lambda: posted(service) >= 7)
+            ledger_rows = served.rows()
+    assert posted(service) == 7
+    assert len(ledger_rows) == 7
+
+
+def wait_until(condition) -> None:
+    for _ in range(300):
+        if condition():
+            break
+        threading.Event().wait(0.1)
+    threading.Event().wait(2)
