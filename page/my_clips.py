@@ -31,13 +31,12 @@ h2 { font-size: var(--text-lg); margin: 0 0 var(--spacing-md); font-weight: 600;
   color: var(--body-text-color); }
 .none { color: var(--body-text-color-subdued); margin: 0; }
 ul { list-style: none; margin: 0; padding: 0; display: grid; gap: var(--spacing-lg);
-  grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); align-items: start; }
 li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
   background: var(--block-background-fill); overflow: hidden; display: flex;
   flex-direction: column; }
 .poster { aspect-ratio: 16 / 9; width: 100%; border: 0; padding: 0; display: block;
-  background: var(--background-fill-secondary); }
-button.poster { cursor: pointer; }
+  background: var(--background-fill-secondary); cursor: pointer; }
 .poster img { width: 100%; height: 100%; object-fit: contain; display: block; margin: 0; }
 .about { padding: var(--spacing-lg); display: flex; flex-direction: column; flex: 1;
   gap: var(--spacing-sm); }
@@ -73,17 +72,18 @@ function show(row) {
   const item = make('li');
   item.dataset.state = row.state;
   item.dataset.job = row.id;
-  const poster = make(row.clip ? 'button' : 'div', 'poster');
-  if (row.poster) {
-    const image = make('img');
-    image.src = row.poster;
-    image.alt = '';
-    poster.append(image);
-  }
   if (row.clip) {
+    const poster = make('button', 'poster');
     poster.type = 'button';
     poster.setAttribute('aria-label', 'Play: ' + row.name);
     poster.addEventListener('click', () => trigger('select', { job: row.id }));
+    if (row.poster) {
+      const image = make('img');
+      image.src = row.poster;
+      image.alt = '';
+      poster.append(image);
+    }
+    item.append(poster);
   }
   const about = make('div', 'about'), actions = make('div', 'actions');
   const when = new Date(row.created * 1000).toLocaleString([],
@@ -102,7 +102,7 @@ function show(row) {
   if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
   if (!row.running) actions.append(action(row, 'delete', 'Delete',
     row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
-  item.append(poster, about);
+  item.append(about);
   return item;
 }
 function paint() {
