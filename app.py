@@ -75,7 +75,9 @@ def restore_form(kept: Kept, request: gr.Request) -> Shown:
     values = kept.get("form")
     if not isinstance(values, list) or len(values) != len(form.FIELDS):
         values = [gr.skip()] * len(form.FIELDS)
-    return (*values, kept.get("generation_id", ""), mode(owner))
+    # The line is painted with the page; a late answer must not take back a key given meanwhile.
+    whose_key = mode(owner) if server.the_jobs().has_key(owner) else gr.skip()
+    return (*values, kept.get("generation_id", ""), whose_key)
 
 
 async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
