@@ -41,7 +41,7 @@ from veo_client import (
 
 Result = TypeVar("Result")
 
-ASKING_THREADS, FETCHING_THREADS = 32, 8
+ASKING_THREADS, FETCHING_THREADS = 96, 8
 WRITE_AGAIN_AFTER = 1.0
 LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 4, 3600.0 * 12)
 """Seconds.  A video that the service finished is paid for: a long outage must not lose it."""

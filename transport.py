@@ -29,6 +29,8 @@ __all__ = ["CONNECT_TIMEOUT", "AnswerTooLarge", "Line", "open_session", "read_an
 
 CONNECT_TIMEOUT = 5.0
 LARGEST_ANSWER = 1 << 20
+KEPT_OPEN = 100
+"""Connections for those who look next; as many may look at a time without opening a new one."""
 
 
 class AnswerTooLarge(requests.RequestException):
@@ -62,7 +64,7 @@ class Line(HTTPAdapter):
         self.request_was_sent = False
         """Whether any byte of any request was handed to a connected socket."""
         # urllib3 would repeat even a POST when TLS fails while the answer is read.
-        super().__init__(max_retries=0)
+        super().__init__(max_retries=0, pool_maxsize=KEPT_OPEN)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool = super().get_connection_with_tls_context(*args, **kwargs)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import downloads
+from benchmarks.measure import peak_mib
 from benchmarks.table import Row
 
 ROUNDS = 10
@@ -102,15 +103,9 @@ def measure_memory(url: str, folder: Path) -> tuple[float, float]:
 
 
 def print_memory(url: str, path: str) -> None:
-    print(_peak_mib())
+    print(peak_mib())
     downloads.fetch(f"{url}/film.mp4", Path(path), trusted=url, max_bytes=SIZE)
-    print(_peak_mib())
-
-
-def _peak_mib() -> float:
-    """Of this process alone; `resource` would count what its parent had before."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    print(peak_mib())
 
 
 @contextlib.contextmanager

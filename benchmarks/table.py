@@ -17,6 +17,8 @@ class Row:
     limit: float
     at_most: bool = True
     """Whether ours / peer may be at most `limit`, or must be at least that."""
+    absolute: bool = False
+    """Whether `limit` is one for ours itself, in its unit: what a person notices."""
 
     @property
     def ratio(self) -> float:
@@ -24,4 +26,5 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.ratio <= self.limit if self.at_most else self.ratio >= self.limit
+        bounded = self.ours if self.absolute else self.ratio
+        return bounded <= self.limit if self.at_most else bounded >= self.limit

@@ -11,6 +11,16 @@ from typing import Any
 
 import gradio as gr
 
+BECOME_KNOWN = """kept => {
+  const drawn = Array.from(crypto.getRandomValues(new Uint8Array(32)));
+  const visitor = drawn.map(byte => byte.toString(16).padStart(2, "0")).join("");
+  return [{ visitor, ...kept }];
+}"""
+"""JavaScript, run before the page asks for anything: who is new has an id from then on.
+
+Made by the server, two first requests at once would get two.
+"""
+
 
 def owner_of(visitor: object, request: gr.Request | None) -> str:
     """The name under which a visitor's jobs stand in the ledger.

@@ -80,7 +80,6 @@ def open_page(tab: Page, served: ServedPage) -> None:
     tab.goto(served.url)
     expect(tab.locator("#status .title")).to_have_text("Ready when you are")
     expect(tab.locator("#mode")).not_to_be_empty()
-    # The answer to the page's load: from then on the browser knows who its visitor is.
     tab.wait_for_function("localStorage.getItem('veo-3.1')")
 
 

@@ -59,7 +59,8 @@ IMPORTS = {
     "page.status_card": {"gradio", "jobs", "veo_client", "words"},
     "page.my_clips": {"gradio", "jobs", "shelf", "words"},
     "page.endpoints": {"gradio", "jobs", "page", "veo_client", "words"},
-    "app": {"gradio", "jobs", "page", "settings", "starlette", "veo_client", "words"},
+    "page.handlers": {"gradio", "jobs", "page", "veo_client", "words"},
+    "app": {"gradio", "page", "settings", "starlette", "veo_client"},
 }
 
 

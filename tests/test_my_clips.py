@@ -345,3 +345,16 @@ def wait_until(condition) -> None:
             break
         threading.Event().wait(0.1)
     threading.Event().wait(2)
+
+
+def test_a_new_visitor_is_somebody_before_the_server_answers(demo_page, tab):
+    """Else two first requests would get two ids, and a key count for the one that is lost."""
+    asked = []
+    tab.route("**/queue/join**", lambda route: asked.append(route.request.post_data_json["data"]))
+    tab.goto(demo_page.url)
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+    tab.wait_for_timeout(1000)
+    visitors = [value["visitor"] for data in asked for value in data if isinstance(value, dict)]
+    assert len(visitors) == 2
+    assert len(set(visitors)) == 1
+    tab.unroute_all(behavior="ignoreErrors")
