@@ -21,7 +21,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from page import endpoints, form, handlers, my_clips, server, status_card, visitors
+from page import endpoints, form, handlers, my_clips, server, status_card, texts, visitors
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -34,7 +34,7 @@ def build_page() -> gr.Blocks:
     """The whole page.  It starts nothing: the demo service begins with the first demo clip."""
     page: gr.Blocks
     with DiscreetBlocks(
-        title="Film a sentence with Veo 3.1", analytics_enabled=False, delete_cache=(3600, 86400)
+        title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 86400)
     ) as page:
         # A fixed one keeps the storage readable after a restart.
         kept = gr.BrowserState(
@@ -44,7 +44,7 @@ def build_page() -> gr.Blocks:
         )
 
         with gr.Row(elem_id="head"):
-            gr.Markdown("# Film a sentence with Veo 3.1")
+            gr.Markdown(f"# {texts.TITLE}")
             whose_key = gr.Markdown(handlers.mode(None), elem_id="mode")
             # A Space has this where its front matter says `hf_oauth: true`.
             if os.environ.get("OAUTH_CLIENT_ID"):
@@ -54,37 +54,35 @@ def build_page() -> gr.Blocks:
                 fields = form.build()
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(
-                        "Generate", variant="primary", min_width=120, elem_id="generate"
+                        texts.GENERATE, variant="primary", min_width=120, elem_id="generate"
                     )
-                    stop = gr.Button(
-                        "Stop waiting", interactive=False, min_width=120, elem_id="stop"
-                    )
+                    stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
             with gr.Column(elem_id="result"):
                 card = status_card.build()
                 video = gr.Video(
-                    label="Clip",
+                    label=texts.CLIP,
                     interactive=False,
                     autoplay=True,
                     buttons=[],
                     height=420,
                     elem_id="video",
                 )
-                download = gr.DownloadButton("Download", interactive=False, elem_id="download")
+                download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
             with gr.Column(elem_id="more"):
                 gr.Examples([[each] for each in form.EXAMPLES], fields[0], api_visibility="private")
-                with gr.Accordion("Your own API key", open=False, elem_id="key"):
+                with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
                     key_box = gr.Textbox(
-                        label="AI/ML API key",
+                        label=texts.KEY_LABEL,
                         type="password",
                         info=handlers.key_kept(),
                         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
                         elem_id="key-box",
                     )
-                    use_key = gr.Button("Use this key", size="sm")
+                    use_key = gr.Button(texts.USE_KEY, size="sm")
                     key_note = gr.HTML(elem_id="key-note")
-                with gr.Accordion("Fetch an earlier clip", open=False, elem_id="earlier"):
-                    earlier = gr.Textbox(label="Id of the request", elem_id="earlier-id")
-                    fetch = gr.Button("Look for it", size="sm")
+                with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
+                    earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
+                    fetch = gr.Button(texts.LOOK, size="sm")
         mine = my_clips.build()
 
         result = [card, video, download, stop, kept, mine]

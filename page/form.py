@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from page import texts
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -73,42 +74,42 @@ def build() -> list[gr.components.Component]:
     defaults = VideoRequest("defaults")
     widgets: dict[str, gr.components.Component] = {}
     widgets["prompt"] = gr.Textbox(
-        label="Prompt",
+        label=texts.PROMPT_LABEL,
         lines=4,
         max_lines=12,
-        placeholder="Subject, action, scene, camera, light, sound",
+        placeholder=texts.PROMPT_PLACEHOLDER,
         autofocus=True,
         elem_id="prompt",
     )
     with gr.Row():
         names = [(each.label, name) for name, each in MODELS.items()]
-        widgets["model"] = gr.Radio(names, value=defaults.model, label="Model")
+        widgets["model"] = gr.Radio(names, value=defaults.model, label=texts.MODEL_LABEL)
         widgets["aspect_ratio"] = gr.Radio(
-            choices("aspect_ratios"), value=defaults.aspect_ratio, label="Aspect ratio"
+            choices("aspect_ratios"), value=defaults.aspect_ratio, label=texts.ASPECT_RATIO_LABEL
         )
     with gr.Row():
         lengths = [(f"{seconds} s", seconds) for seconds in choices("durations")]
-        widgets["duration"] = gr.Radio(lengths, value=defaults.duration, label="Duration")
+        widgets["duration"] = gr.Radio(lengths, value=defaults.duration, label=texts.DURATION_LABEL)
         widgets["resolution"] = gr.Radio(
-            choices("resolutions"), value=defaults.resolution, label="Resolution"
+            choices("resolutions"), value=defaults.resolution, label=texts.RESOLUTION_LABEL
         )
-    widgets["generate_audio"] = gr.Checkbox(value=True, label="Sound")
-    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+    widgets["generate_audio"] = gr.Checkbox(value=True, label=texts.SOUND_LABEL)
+    with gr.Accordion(texts.ADVANCED_SECTION, open=False, elem_id="advanced"):
         widgets["negative_prompt"] = gr.Textbox(
             value="",
-            label="Negative prompt",
-            info="What to keep out, as nouns",
+            label=texts.NEGATIVE_PROMPT_LABEL,
+            info=texts.NEGATIVE_PROMPT_INFO,
         )
         # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
         widgets["seed"] = gr.Textbox(
             value="",
-            label="Seed",
-            info="The same seed films much the same again; empty for a new one",
+            label=texts.SEED_LABEL,
+            info=texts.SEED_INFO,
         )
         widgets["enhance_prompt"] = gr.Checkbox(
-            value=True, label="Enhance prompt", info="Veo may refuse to leave this out"
+            value=True, label=texts.ENHANCE_LABEL, info=texts.ENHANCE_INFO
         )
         widgets["auto_fix"] = gr.Checkbox(
-            value=True, label="Auto-fix", info="Rewrite a prompt that the content policy refuses"
+            value=True, label=texts.AUTO_FIX_LABEL, info=texts.AUTO_FIX_INFO
         )
     return [widgets[name] for name in FIELDS]

@@ -17,7 +17,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import form, my_clips, server, status_card, visitors
+from page import form, my_clips, server, status_card, texts, visitors
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError
 
 Kept = dict[str, Any]
@@ -29,10 +29,10 @@ def mode(owner: str | None, balance: float | None = None) -> str:
     payer = server.payer_for(owner) if owner else server.payer_without_key()
     if payer == "visitor":
         left = "" if balance is None else f" · ${balance:,.2f} left"
-        return f"**Your key**{left} · clips cost money"
+        return texts.VISITOR_MODE.format(left=left)
     if payer == "server":
-        return "**This server's key** · its owner pays for clips"
-    return "**Demo** · clips are drawn here, not made by Veo, and cost nothing"
+        return texts.SERVER_MODE
+    return texts.DEMO_MODE
 
 
 async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
@@ -151,15 +151,15 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
     key, jobs = str(text or "").strip(), server.the_jobs()
     if not key:
         jobs.drop_key(owner)
-        return "", "No key is kept.", mode(owner), kept
-    balance, note = None, "The service accepts this key."
+        return "", texts.KEY_DROPPED, mode(owner), kept
+    balance, note = None, texts.KEY_TAKEN
     try:
         client = VeoClient(key)
         balance = await asyncio.to_thread(client.balance)
     except (InvalidRequest, Refused) as error:
         return "", html.escape(str(words.of_error(error))), mode(owner), kept
     except VeoError:
-        note = "The key could not be checked now; it is kept."
+        note = texts.KEY_UNCHECKED
     await jobs.bring_key(owner, client)
     return "", note, mode(owner, balance), kept
 
@@ -208,7 +208,7 @@ def shown_gone() -> Shown:
 def key_kept() -> str:
     minutes = round(server.the_settings().key_seconds / 60)
     how_long = "an hour" if minutes == 60 else f"{minutes} minutes"
-    return f"Kept in this server's memory for {how_long}, nowhere else"
+    return texts.KEY_INFO.format(how_long=how_long)
 
 
 def no_download() -> gr.DownloadButton:

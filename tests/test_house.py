@@ -43,7 +43,7 @@ IMPORTS = {
     "progress": {"clips", "veo_client", "words"},
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "page.__init__": set(),
-    "page.form": {"gradio", "veo_client"},
+    "page.form": {"gradio", "page", "veo_client"},
     "page.discreet": {"gradio"},
     "page.guard": {"starlette"},
     "page.server": {
@@ -55,6 +55,7 @@ IMPORTS = {
         "shelf",
         "veo_client",
     },
+    "page.texts": set(),
     "page.visitors": {"gradio"},
     "page.status_card": {"gradio", "jobs", "veo_client", "words"},
     "page.my_clips": {"gradio", "jobs", "shelf", "words"},

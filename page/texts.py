@@ -1,0 +1,51 @@
+"""Every text of the page that is no state and no error: labels, hints, headings, buttons.
+
+One place to read them over and to translate them.  States and errors are in `words`, which the
+command shares; this module knows no widgets.
+"""
+
+# The page
+
+TITLE = "Film a sentence with Veo 3.1"
+GENERATE = "Generate"
+STOP = "Stop waiting"
+CLIP = "Clip"
+DOWNLOAD = "Download"
+
+# Whose key
+
+DEMO_MODE = "**Demo** · clips are drawn here, not made by Veo, and cost nothing"
+VISITOR_MODE = "**Your key**{left} · clips cost money"
+SERVER_MODE = "**This server's key** · its owner pays for clips"
+KEY_SECTION = "Your own API key"
+KEY_LABEL = "AI/ML API key"
+KEY_INFO = "Kept in this server's memory for {how_long}, nowhere else"
+USE_KEY = "Use this key"
+KEY_DROPPED = "No key is kept."
+KEY_TAKEN = "The service accepts this key."
+KEY_UNCHECKED = "The key could not be checked now; it is kept."
+
+# An earlier clip
+
+EARLIER_SECTION = "Fetch an earlier clip"
+EARLIER_LABEL = "Id of the request"
+LOOK = "Look for it"
+
+# The form
+
+PROMPT_LABEL = "Prompt"
+PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"
+MODEL_LABEL = "Model"
+ASPECT_RATIO_LABEL = "Aspect ratio"
+DURATION_LABEL = "Duration"
+RESOLUTION_LABEL = "Resolution"
+SOUND_LABEL = "Sound"
+ADVANCED_SECTION = "Advanced"
+NEGATIVE_PROMPT_LABEL = "Negative prompt"
+NEGATIVE_PROMPT_INFO = "What to keep out, as nouns"
+SEED_LABEL = "Seed"
+SEED_INFO = "The same seed films much the same again; empty for a new one"
+ENHANCE_LABEL = "Enhance prompt"
+ENHANCE_INFO = "Veo may refuse to leave this out"
+AUTO_FIX_LABEL = "Auto-fix"
+AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
