@@ -158,10 +158,11 @@ def main() -> None:
     try:
         VeoClient()
         with server.data_folder_held():
+            server.the_jobs()  # now, where a person reads what is wrong with the ledger
             serve()
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, server.InUse) as error:
+    except (WrongSetting, server.InUse, server.NoLedger) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")

@@ -39,6 +39,8 @@ class Settings:
     data: Path
     database_url: str = field(repr=False)
     """It may hold a password."""
+    ledger_copy: Path | None
+    """Where a ledger is kept whole that lies on a disk which is not."""
     keep_bytes: float
     key_seconds: float
     may_share_key: bool
@@ -70,11 +72,15 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         return number(name, on_a_space if on_space else math.inf)
 
     data = Path(said("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
+    # A Space's kept disk is a network file system, and SQLite trusts none with its locks.
+    on_network = on_space and data.is_relative_to(SPACE_DISK) and not said("VEO_DATABASE_URL")
+    ledger = (Path(user_data_dir(NAME, appauthor=False)) if on_network else data) / "ledger.sqlite"
     # Quoted, for a folder's name may hold what means something in a URL.
-    in_data = f"sqlite:///{quote(str(data / 'ledger.sqlite'))}"
+    default_url = f"sqlite:///{quote(str(ledger))}"
     return Settings(
         data=data,
-        database_url=said("VEO_DATABASE_URL") or in_data,
+        database_url=said("VEO_DATABASE_URL") or default_url,
+        ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
         may_share_key=not on_space or said("VEO_SHARE_SERVER_KEY") == "1",

@@ -11,6 +11,8 @@ GENERATE = "Generate"
 STOP = "Stop waiting"
 CLIP = "Clip"
 DOWNLOAD = "Download"
+NOT_HANDLED = "That could not be handled. Check what was sent, or reload the page."
+OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a minute."
 
 # Whose key
 

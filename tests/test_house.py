@@ -36,7 +36,7 @@ IMPORTS = {
     "demo_api": {"fastapi", "pydantic", "pydantic_core", "starlette", "demo_faults", "demo_studio"},
     "demo_server": {"fastapi", "uvicorn", "demo_api", "demo_faults", "demo_scene", "demo_studio"},
     "words": {"veo_types"},
-    "ledger": {"sqlalchemy"},
+    "ledger": {"parts", "sqlalchemy"},
     "shelf": {"clips", "parts"},
     "jobs": {"clips", "ledger", "shelf", "veo_client"},
     "settings": {"platformdirs", "ledger"},
@@ -44,7 +44,7 @@ IMPORTS = {
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "page.__init__": set(),
     "page.form": {"gradio", "page", "veo_client"},
-    "page.discreet": {"gradio"},
+    "page.discreet": {"gradio", "ledger", "page"},
     "page.guard": {"starlette"},
     "page.server": {
         "demo_server",
