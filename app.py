@@ -53,10 +53,9 @@ def build_page() -> gr.Blocks:
             with gr.Column(elem_id="form"):
                 fields = form.build()
                 with gr.Row(elem_id="buttons"):
-                    generate = gr.Button(
-                        texts.GENERATE, variant="primary", min_width=120, elem_id="generate"
-                    )
+                    generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
+                cost = gr.HTML(elem_id="cost", padding=False)
             with gr.Column(elem_id="result"):
                 card = status_card.build()
                 video = gr.Video(
@@ -94,7 +93,7 @@ def build_page() -> gr.Blocks:
             "concurrency_limit": VISITORS_AT_ONCE,
         }
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
-        known.then(handlers.restore_form, kept, [*fields, earlier, whose_key], **quick)
+        restored = known.then(handlers.restore_form, kept, [*fields, earlier], **quick)
         # Whoever asks for another job stops following the one on the card, and that job goes on.
         following: list[Any] = [known.then(handlers.on_load, kept, **follows)]
         for triggers, handler, inputs in (
@@ -117,13 +116,24 @@ def build_page() -> gr.Blocks:
         mine.edit(handlers.on_edit, kept, fields, **quick)
         mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
         mine.focus(handlers.on_focus, kept, mine, **quick)
-        gr.on(
+        given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
             [key_box, kept],
             [key_box, key_note, whose_key, kept],
             **quick,
         )
+        priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
+        asks: dict[str, Any] = {
+            "fn": handlers.on_money,
+            "inputs": [*priced, kept],
+            "outputs": [generate, cost, whose_key],
+            "trigger_mode": "always_last",
+            **quick,
+        }
+        gr.on([*(field.change for field in priced), mine.change], **asks)
+        for event in (restored, given):
+            event.then(**asks)
         endpoints.add(fields, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
@@ -140,7 +150,8 @@ CSS = """
 #status .html-container, #my-clips .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #my-clips { margin-top: 1rem; }
-#buttons { min-height: 40px; } /* they come a moment after the card */
+#buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
+#cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
 """

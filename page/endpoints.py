@@ -130,7 +130,7 @@ def add(widgets: list[gr.components.Component], **common: Any) -> None:
     facts = gr.JSON(label="facts", visible=False)
     by_name = dict(zip(form.FIELDS, widgets, strict=True))
     by_name["seed"] = gr.Number(label="seed", precision=0, visible=False)
-    priced = [by_name[name] for name in ("model", "duration", "resolution", "generate_audio")]
+    priced = [by_name[name] for name in form.PRICED]
     fields = [*by_name.values(), api_key]
     nobody = gr.Button(visible=False)
     # `VideoRequest` checks the values as they come; Gradio's own check would log a traceback.

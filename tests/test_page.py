@@ -382,9 +382,13 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
     page = context.new_page()
     open_page(page, demo_page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    boxes = "['#stop', '#status'].map(each => document.querySelector(each).getBoundingClientRect())"
-    button, card = page.evaluate(boxes)
-    assert 0 < card["top"] - button["bottom"] < 40
+    boxes = (
+        "['#stop', '#cost', '#status']"
+        ".map(each => document.querySelector(each).getBoundingClientRect())"
+    )
+    button, cost, card = page.evaluate(boxes)
+    assert 0 < cost["top"] - button["bottom"] < 40
+    assert 0 < card["top"] - cost["bottom"] < 40
     context.close()
 
 
