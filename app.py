@@ -9,13 +9,17 @@ HTTP, no SQL, and decides nothing about waiting or money; what happens at an eve
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
 from typing import Any
 
-# Gradio reads it at import: without it every page load tells Gradio's makers.
+# Both are read at import.  Without the first every page load tells Gradio's makers; without the
+# second Gradio's own client, which stands behind the tools for agents, asks the Hub for a list.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+if "SPACE_ID" not in os.environ:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -134,7 +138,7 @@ def build_page() -> gr.Blocks:
         gr.on([*(field.change for field in priced), mine.change], **asks)
         for event in (restored, given):
             event.then(**asks)
-        endpoints.add(fields, concurrency_limit=VISITORS_AT_ONCE)
+        endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     # At Gradio's 2,000, so many page loads push a waiting visitor's messages out.
@@ -161,8 +165,6 @@ THEME = gr.themes.Default(
     font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
 ).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400")
 
-demo = build_page()
-
 
 def main() -> None:
     """Serve the page until it is stopped."""
@@ -170,7 +172,7 @@ def main() -> None:
         VeoClient()
         with server.data_folder_held():
             server.the_jobs()  # now, where a person reads what is wrong with the ledger
-            serve()
+            serve(build_page())
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
     except (WrongSetting, server.InUse, server.NoLedger) as error:
@@ -181,18 +183,21 @@ def main() -> None:
 
 def middleware() -> list[Middleware]:
     """What stands before Gradio; at home also against pages that pretend to be this machine."""
-    guard = Middleware(Guard, on_space=server.the_settings().on_space)
+    known = server.the_settings()
+    guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
         return [guard]
     return [guard, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
 
 
-def serve() -> None:
+def serve(page: gr.Blocks) -> None:
+    if server.the_settings().mcp and not importlib.util.find_spec("mcp"):
+        sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder])
-    demo.launch(
+    page.launch(
         css=CSS,
         theme=THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
@@ -203,6 +208,7 @@ def serve() -> None:
         show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
+        mcp_server=server.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={"lifespan": server.lifespan, "middleware": middleware()},
     )

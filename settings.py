@@ -4,6 +4,7 @@
     VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
     VEO_KEEP_GB             room for finished clips, the oldest go first (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
+    VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
     VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key
     VEO_CLIPS_A_VISITOR     of the server's key in 24 hours (default: 3 on a Space, else no limit)
     VEO_DOLLARS_A_VISITOR   likewise (default: 10 on a Space)
@@ -47,6 +48,8 @@ class Settings:
     """Whether visitors may spend the server's key."""
     limits: Limits
     on_space: bool
+    mcp: bool
+    """Whether agents may call the endpoints as tools."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -91,6 +94,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             dollars=limit("VEO_DOLLARS_A_DAY", 100),
         ),
         on_space=on_space,
+        mcp=said("VEO_MCP") == "1",
     )
 
 

@@ -187,11 +187,17 @@ async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
         raise TookTooLong(said) from None
 
 
-async def look_for(generation_id: object, *, owner: str) -> Job:
-    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+def checked_id(generation_id: object) -> str:
+    """What may be an id of the service; raises `InvalidRequest`."""
     sought = str(generation_id or "").strip()
     if not 0 < len(sought) <= LONGEST_ID or not sought.isprintable():
         raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
+    return sought
+
+
+async def look_for(generation_id: object, *, owner: str) -> Job:
+    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+    sought = checked_id(generation_id)
     payer = payer_for(owner)
     expected = DEMO_EXPECTED if payer == "demo" else 120.0
     try:
