@@ -127,7 +127,7 @@ UNCERTAIN = End(
     state="uncertain",
     title="Not known whether it was taken",
     cost="If it was taken, it is charged once it completes.",
-    next_step="It is not sent again by itself.",
+    next_step="Look at your account first: it is not sent again by itself.",
 )
 FAILED = End(
     state="failed",
@@ -145,8 +145,8 @@ UNKNOWN_ID = unfetched(
 )
 NOT_ARRIVED = unfetched(
     "The video did not arrive",
-    "Fetch it again.",
-    "It stays at the service for a while, and fetching it again costs nothing.",
+    "Fetch it again; it stays at the service for a while.",
+    "What it costs is charged already; fetching it again costs nothing more.",
 )
 
 
