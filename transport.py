@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from functools import partial
@@ -116,7 +117,12 @@ class _HTTP(_Bounded):
 
 
 class _HTTPS(_Bounded, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLEOFError as error:
+            # Else it would look like a wrong certificate, and those are not tried again.
+            raise ConnectionResetError("hung up during the greeting of TLS") from error
 
 
 class _WatchedSocket:

@@ -152,14 +152,17 @@ def _explain(error: VeoError) -> tuple[str, str, str]:
             return "No answer from the service", cost, f"{again.capitalize()} later."
         case SubmissionUncertain():
             cost = "If it was taken, it is charged once it completes."
-            return "Not known whether it was taken", cost, "It is not sent again by itself."
+            next_step = "Look at your account first: it is not sent again by itself."
+            return "Not known whether it was taken", cost, next_step
         case TookTooLong() if has_id:
             return "We stopped looking", cost, "The id is kept: look again later."
         case TookTooLong():
             return "We stopped", cost, "Try again."
         case DownloadFailed() if has_id:
-            cost = "It stays at the service for a while, and fetching it again costs nothing."
-            return "The video did not arrive", cost, "Fetch it again."
+            # True of the demo too, where it costs nothing.
+            cost = "What it costs is charged already; fetching it again costs nothing more."
+            next_step = "Fetch it again; it stays at the service for a while."
+            return "The video did not arrive", cost, next_step
         case DownloadFailed():
             return "The video did not arrive", cost, "Try again."
     if has_id:

@@ -1,29 +1,20 @@
-"""Jobs against a service that answers over HTTP, their ledger and shelf on the disk.
-
-A `House` is a data folder; the processes that work in it, one after the other, are a `Jobs` each.
-"""
+"""Jobs against a service that answers over HTTP, their ledger and shelf on the disk."""
 
 import asyncio
 import errno
-import functools
 import gc
 import itertools
 import json
 import logging
-import math
 import os
-import tempfile
 import threading
 import time
 import weakref
-from contextlib import asynccontextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from conftest import KEY
 from faults import (
-    FaultServer,
     answer,
     close,
     file_answer,
@@ -34,16 +25,35 @@ from faults import (
     refused_url,
     reset,
 )
+from house import (
+    ALL_THE_WAY,
+    BAD_KEY,
+    DOWN,
+    FOX,
+    ID,
+    ME,
+    NOT_FOUND,
+    QUEUED,
+    TAKEN,
+    House,
+    Service,
+    begin,
+    call_of,
+    client_of,
+    completed,
+    film,
+    in_a_loop,
+    told,
+    until,
+    watch,
+)
 
 import clips
-import demo_scene
 import jobs as jobs_module
 import patience
 import veo_client
 import words
-from jobs import Jobs
 from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten
-from shelf import Shelf
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -56,114 +66,7 @@ from veo_client import (
     VeoClient,
     VeoError,
     Video,
-    VideoRequest,
 )
-
-FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
-ID = "uuid:google/veo"
-ME = "browser:me"
-ALL_THE_WAY = ["prepared", "submitting", "running", "downloading", "done"]
-
-
-# The service, the house, and what happens in it
-
-
-TAKEN = json_answer(200, {"id": ID, "status": "queued"})
-QUEUED = json_answer(200, {"id": ID, "status": "queued"})
-NOT_FOUND = json_answer(404, {"message": "There is no such generation."})
-BAD_KEY = json_answer(401, {"message": "This key is not known."})
-DOWN = html_answer(503)
-
-
-def completed(connection):
-    url = f"http://{connection.request.headers['Host']}/clip.mp4"
-    json_answer(200, {"id": ID, "status": "completed", "video": {"url": url}})(connection)
-
-
-@functools.cache
-def film():
-    """A small clip, whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
-        size = {"width": 160, "height": 96, "duration": 1}
-        return demo_scene.render(path, prompt="a fox", seed=7, sound=False, **size).read_bytes()
-
-
-class Service(FaultServer):
-    """Answers of its own for the three calls; the last one of each is given for ever."""
-
-    def __init__(self, *, create=(TAKEN,), look=(QUEUED, completed), file=None):
-        self.scripts = {
-            "create": [*create],
-            "look": [*look],
-            "file": [*(file or [file_answer(film())])],
-        }
-        super().__init__(self._play)
-
-    def _play(self, connection):
-        request = connection.request
-        script = self.scripts[call_of(request)]
-        (script.pop(0) if len(script) > 1 else script[0])(connection)
-
-    def count(self, call):
-        return [call_of(request) for request in self.requests].count(call)
-
-
-def call_of(request):
-    if request.method == "POST":
-        return "create"
-    return "file" if request.path.endswith(".mp4") else "look"
-
-
-def client_of(server, key=KEY, **options):
-    return VeoClient(key, base_url=getattr(server, "base_url", None) or server.url, **options)
-
-
-class House:
-    """A data folder with its ledger and its shelf."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}", runner="here")
-        self.shelf = Shelf(folder / "clips", most_bytes=math.inf)
-
-    @asynccontextmanager
-    async def process(self, service=None, *, start=True, **options):
-        """A process of the server from its start to its end; `service` is where its key counts."""
-        client = client_of(service) if isinstance(service, FaultServer) else service
-        payers = {"server": client, "demo": client}
-        jobs = Jobs(self.ledger, self.shelf, client_of=payers.get, **options)
-        try:
-            if start:
-                await jobs.start()
-            yield jobs
-        finally:
-            await jobs.stop()
-
-    def row(self, state, *, payer="server", error=None, age=0.0, clip=None, owner=ME):
-        """A job that an earlier process left in `state`."""
-        request = FOX.body()
-        entry = self.ledger.add(owner=owner, payer=payer, request=request, expected=2.0)
-        changes = {
-            "running": {"generation_id": ID, "submitted": time.time() - age},
-            "downloading": {"clip": clip or self.shelf.new_place()},
-        }
-        for was, to in itertools.pairwise(WAYS[state]):
-            assert self.ledger.move(entry.id, was, to, **changes.get(to, {"error": error}))
-        return self.ledger.get(entry.id)
-
-    def files(self):
-        """The name of every file on the shelf."""
-        return sorted(path.name for path in self.shelf.folder.rglob("*") if path.is_file())
-
-
-WAYS = {state: ALL_THE_WAY[: ALL_THE_WAY.index(state) + 1] for state in ALL_THE_WAY} | {
-    "rejected": ["prepared", "submitting", "rejected"],
-    "uncertain": ["prepared", "submitting", "uncertain"],
-    "failed": ["prepared", "submitting", "running", "failed"],
-    "needs_key": ["prepared", "submitting", "running", "needs_key"],
-    "needs_attention": ["prepared", "submitting", "running", "needs_attention"],
-}
 
 
 @pytest.fixture
@@ -179,52 +82,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(patience.Watch, "wait", lambda *_: 0.005)
     monkeypatch.setattr(jobs_module, "WRITE_AGAIN_AFTER", 0.005)
     monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
-
-
-def in_a_loop(story):
-    """Let a test be a coroutine.  No task may outlive it, nor end in an error unseen."""
-
-    @functools.wraps(story)
-    def test(*arguments, **named):
-        unseen = []
-
-        async def watched():
-            loop = asyncio.get_running_loop()
-            loop.set_exception_handler(lambda _, context: unseen.append(context))
-            async with asyncio.timeout(60):
-                await story(*arguments, **named)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-            gc.collect()
-
-        asyncio.run(watched())
-        assert unseen == []
-
-    return test
-
-
-async def begin(jobs, *, owner=ME, payer="server", request=FOX, **options):
-    return await jobs.generate(
-        request, owner=owner, payer=payer, spender=owner, expected=2.0, **options
-    )
-
-
-async def watch(job):
-    """The states that somebody sees who watches `job` to its end."""
-    states = [each.state async for each in job.follow()]
-    return [state for state, _ in itertools.groupby(states)]
-
-
-async def until(condition):
-    """Wait for what nobody tells."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-def told(error):
-    """All that `words` makes of an error."""
-    reason = getattr(error, "reason", None)
-    return type(error), str(error), reason, error.retry_after, error.generation_id
 
 
 async def kept(house, job):

@@ -111,7 +111,15 @@ def test_a_request_that_may_have_been_taken_is_never_called_free():
         explained = str(words.of_error(error)).lower()
         assert words.NOT_CHARGED.lower() not in explained
         assert "then try again" not in explained
-    assert "not sent again" in str(words.of_error(SubmissionUncertain("It rained.")))
+    uncertain = words.of_error(SubmissionUncertain("It rained."))
+    assert "not sent again" in uncertain.next_step
+    assert "account" in uncertain.next_step
+
+
+def test_a_clip_that_did_not_arrive_is_known_to_be_paid_for():
+    explained = words.of_error(DownloadFailed("It rained.", generation_id="a"))
+    assert "charged already" in explained.cost
+    assert "costs nothing more" in explained.cost
 
 
 def test_a_key_refused_while_a_clip_is_made_leaves_the_clip_its_price():
