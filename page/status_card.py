@@ -101,6 +101,7 @@ CSS = """
 .card[data-state="failed"] { border-color: var(--error-border-color, #dc2626); }
 @media (max-width: 768px) {
   .said { min-height: 8rem; }
+  .middle { min-height: 5.5rem; }
   .foot > * { flex-basis: 100%; }
 }
 @media (prefers-reduced-motion: reduce) { .fill { transition: none; } }
@@ -122,8 +123,8 @@ function timeLeft(elapsed, expected) {
   if (elapsed > 1.6 * expected) return TEXTS.slow.left;
   if (elapsed > .85 * expected) return TEXTS.soon;
   const left = expected - elapsed;
-  return left > 95 ? TEXTS.minutes.replace('{}', Math.round(left / 60))
-    : TEXTS.seconds.replace('{}', Math.max(Math.round(left / 10), 1) * 10);
+  return left < 95 ? TEXTS.seconds.replace('{}', Math.max(Math.round(left / 10), 1) * 10)
+    : TEXTS.minutes.replace('{}', Math.round(left / 60));
 }
 
 let value = {}, seen = 0, titled = false;
