@@ -1,8 +1,8 @@
 """The status card: one place that says what a job is doing, as a Gradio HTML component.
 
 Python sends the card only when something changed; the browser lets the clock and the bar run in
-between, inserts every text as text, and tells Python which of the offered actions was pressed.  It
-knows jobs and words, and decides nothing about sending or waiting.
+between, inserts every text as text, and tells Python by `retry` which of the offered actions was
+pressed.  It knows jobs and words, and decides nothing about sending or waiting.
 """
 
 from __future__ import annotations
