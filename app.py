@@ -9,13 +9,17 @@ HTTP, no SQL, and decides nothing about waiting or money; what happens at an eve
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
 from typing import Any
 
-# Gradio reads it at import: without it every page load tells Gradio's makers.
+# Both are read at import.  Without the first every page load tells Gradio's makers; without the
+# second Gradio's own client, which stands behind the tools for agents, asks the Hub for a list.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+if "SPACE_ID" not in os.environ:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -53,10 +57,9 @@ def build_page() -> gr.Blocks:
             with gr.Column(elem_id="form"):
                 fields = form.build()
                 with gr.Row(elem_id="buttons"):
-                    generate = gr.Button(
-                        texts.GENERATE, variant="primary", min_width=120, elem_id="generate"
-                    )
+                    generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
+                cost = gr.HTML(elem_id="cost", padding=False)
             with gr.Column(elem_id="result"):
                 card = status_card.build()
                 video = gr.Video(
@@ -94,7 +97,7 @@ def build_page() -> gr.Blocks:
             "concurrency_limit": VISITORS_AT_ONCE,
         }
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
-        known.then(handlers.restore_form, kept, [*fields, earlier, whose_key], **quick)
+        restored = known.then(handlers.restore_form, kept, [*fields, earlier], **quick)
         # Whoever asks for another job stops following the one on the card, and that job goes on.
         following: list[Any] = [known.then(handlers.on_load, kept, **follows)]
         for triggers, handler, inputs in (
@@ -126,14 +129,25 @@ def build_page() -> gr.Blocks:
         mine.edit(handlers.on_edit, kept, fields, **quick)
         mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
         mine.focus(handlers.on_focus, kept, mine, **quick)
-        gr.on(
+        given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
             [key_box, kept],
             [key_box, key_note, whose_key, kept],
             **quick,
         )
-        endpoints.add(fields, concurrency_limit=VISITORS_AT_ONCE)
+        priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
+        asks: dict[str, Any] = {
+            "fn": handlers.on_money,
+            "inputs": [*priced, kept],
+            "outputs": [generate, cost, whose_key],
+            "trigger_mode": "always_last",
+            **quick,
+        }
+        gr.on([*(field.change for field in priced), mine.change], **asks)
+        for event in (restored, given):
+            event.then(**asks)
+        endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     # At Gradio's 2,000, so many page loads push a waiting visitor's messages out.
@@ -149,7 +163,8 @@ CSS = """
 #status .html-container, #my-clips .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #my-clips { margin-top: 1rem; }
-#buttons { min-height: 40px; } /* they come a moment after the card */
+#buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
+#cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
 """
@@ -159,18 +174,17 @@ THEME = gr.themes.Default(
     font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
 ).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400")
 
-demo = build_page()
-
 
 def main() -> None:
     """Serve the page until it is stopped."""
     try:
         VeoClient()
         with server.data_folder_held():
-            serve()
+            server.the_jobs()  # now, where a person reads what is wrong with the ledger
+            serve(build_page())
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, server.InUse) as error:
+    except (WrongSetting, server.InUse, server.NoLedger) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
@@ -178,18 +192,21 @@ def main() -> None:
 
 def middleware() -> list[Middleware]:
     """What stands before Gradio; at home also against pages that pretend to be this machine."""
-    guard = Middleware(Guard, on_space=server.the_settings().on_space)
+    known = server.the_settings()
+    guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
         return [guard]
     return [guard, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
 
 
-def serve() -> None:
+def serve(page: gr.Blocks) -> None:
+    if server.the_settings().mcp and not importlib.util.find_spec("mcp"):
+        sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder])
-    demo.launch(
+    page.launch(
         css=CSS,
         theme=THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
@@ -200,6 +217,7 @@ def serve() -> None:
         show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
+        mcp_server=server.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={"lifespan": server.lifespan, "middleware": middleware()},
     )

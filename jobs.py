@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import clips
 import veo_client
-from ledger import OPEN, Entry, Ledger, Limits, NotWritten, Payer, State
+from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, State
 from shelf import Shelf
 from veo_client import (
     Busy,
@@ -42,7 +42,7 @@ from veo_client import (
 Result = TypeVar("Result")
 
 ASKING_THREADS, FETCHING_THREADS = 96, 8
-WRITE_AGAIN_AFTER = 1.0
+WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
 LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 4, 3600.0 * 12)
 """Seconds.  A video that the service finished is paid for: a long outage must not lose it."""
 
@@ -154,15 +154,21 @@ class Jobs:
         self._writing = ThreadPoolExecutor(1, "writing")
 
     async def start(self) -> None:
-        """Go on with what an earlier process left.  What may have been sent is not sent again."""
+        """Go on with what an earlier process left.
+
+        What may have been sent is not sent again; nor is what was not, for whoever pressed the
+        button may be gone, or was told that nothing was sent.
+        """
         for deleted in await self._in(self._writing, self.ledger.half_deleted):
             await self._in(self._writing, self._remove_files, deleted)
         for entry in await self._in(self._writing, self.ledger.in_states, *OPEN, "needs_attention"):
             job = Job(entry)
-            if entry.state == "submitting":
+            if entry.state == "prepared":
+                await self._end(job, _restarted_before_sending())
+            elif entry.state == "submitting":
                 await self._end(job, _restarted_while_sending())
             elif entry.state == "needs_attention":
-                if _may_pass(job.error):
+                if _may_pass(job.error) or _is_about_the_account(job.error):
                     await self.look_again(job)
             elif entry.payer == "demo" and entry.state == "running":
                 await self._move(job, "running", "failed", error=_as_json(_demo_restarted()))
@@ -281,9 +287,9 @@ class Jobs:
         self._visitors[owner] = client
         loop = asyncio.get_running_loop()
         self._forgetting[owner] = loop.call_later(self._key_kept, self.drop_key, owner)
-        for job in await self.of(owner):
-            if job.state == "needs_key":
-                await self.look_again(job)
+        waiting = partial(self.ledger.in_states, "needs_key", owner=owner)
+        for entry in await self._in(self._writing, waiting):
+            await self.look_again(Job(entry))
 
     def client_for(self, owner: str, payer: Payer) -> VeoClient | None:
         """The client that pays, while its key is known."""
@@ -460,19 +466,19 @@ class Jobs:
         if to in OPEN:
             changes.setdefault("error", None)
         write = partial(self.ledger.move, job.id, was, to, **changes)
-        tries = 1
+        pause = 0.0
         while True:
             try:
                 moved = await self._in(self._writing, write)
+                if not moved and pause:
+                    # A database that was lost in the very commit may have written it.
+                    entry = await self._in(self._writing, self.ledger.get, job.id)
+                    moved = entry is not None and entry.state == to
                 break
-            except NotWritten as error:
+            except OutOfReach as error:
                 _log.error("Job %s: %s cannot be written down; trying again. %s", job.id, to, error)
-                await asyncio.sleep(WRITE_AGAIN_AFTER)
-                tries += 1
-        if not moved and tries > 1:
-            # A database that was lost in the very commit may have written it.
-            entry = await self._in(self._writing, self.ledger.get, job.id)
-            moved = entry is not None and entry.state == to
+                pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
+                await asyncio.sleep(pause)
         if moved:
             job._tell(state=to, updated=time.time(), **changes)
         return moved
@@ -509,8 +515,17 @@ def _may_pass(error: VeoError | None) -> bool:
     return isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
 
 
+def _is_about_the_account(error: VeoError | None) -> bool:
+    """Whether another key, or a top-up, may help: there may have been one since."""
+    return isinstance(error, Refused) and error.reason in ("key", "credits")
+
+
 def _key_forgotten() -> Refused:
     return Refused("The key for this clip is not here any more.", reason="key")
+
+
+def _restarted_before_sending() -> TookTooLong:
+    return TookTooLong("The server stopped before the request was sent.")
 
 
 def _restarted_while_sending() -> SubmissionUncertain:

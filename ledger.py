@@ -28,6 +28,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from parts import publish
+
 State = Literal[
     "prepared",
     "submitting",
@@ -148,7 +150,11 @@ class LimitReached(Exception):
     """One more clip would be above a limit; the text says which."""
 
 
-class NotWritten(Exception):
+class OutOfReach(Exception):
+    """The database does not answer: locked, damaged or gone."""
+
+
+class NotWritten(OutOfReach):
     """The database could not be written: full, locked, damaged or gone.
 
     Nothing was changed; only a server that was lost in the very commit may have done it.
@@ -163,16 +169,26 @@ class Ledger:
     """The rows of one database.  Threads may share it; every method is one transaction."""
 
     def __init__(
-        self, url: str | sa.URL, *, runner: str = "", clock: Callable[[], float] = time.time
+        self,
+        url: str | sa.URL,
+        *,
+        runner: str = "",
+        copy: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Open the database at `url` or make it; raises `UnusableLedger` or `NotWritten`.
 
-        `runner` names this process in the rows it makes.
+        `runner` names this process in the rows it makes.  With `copy`, nothing counts as written
+        before the whole SQLite file stands there, too.
         """
-        # Parameters are prompts: they belong in no log.
-        self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        try:
+            # Parameters are prompts: they belong in no log.
+            self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        except (sa.exc.ArgumentError, ImportError) as error:
+            raise UnusableLedger(str(error)) from error
         self._writing = self._engine.execution_options(writing=True)
         self._runner = runner
+        self._copy = copy
         self._clock = clock
         if self._engine.dialect.name == "sqlite":
             _make_sqlite_safe(self._engine)
@@ -288,13 +304,14 @@ class Ledger:
         mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
         return list(self._read(*mine, newest_first=True, limit=limit))
 
-    def in_states(self, *states: State) -> list[Entry]:
-        """This runner's jobs in any of `states`, oldest first."""
+    def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
+        """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""
         return list(
             self._read(
                 _jobs.c.runner == self._runner,
                 _jobs.c.state.in_(states),
                 _jobs.c.deleted.is_(None),
+                *([_jobs.c.owner == owner] if owner else []),
             )
         )
 
@@ -371,36 +388,66 @@ class Ledger:
             raise NotWritten(str(error.orig)) from error
         except sa.exc.TimeoutError as error:
             raise NotWritten("too many write at once") from error
+        if self._copy:
+            self._write_copy(self._copy)
+
+    def _write_copy(self, copy: Path) -> None:
+        unnamed = copy.with_name(f"{copy.name}.part")
+        try:
+            with closing(self._engine.raw_connection()) as raw:
+                sqlite: Any = raw.driver_connection
+                unnamed.write_bytes(sqlite.serialize())
+            publish(unnamed, copy)
+        except (OSError, sqlite3.Error) as error:
+            raise NotWritten(f"its copy {copy}: {error}") from error
 
     def _read(
         self, *where: sa.ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> Iterator[Entry]:
         order = _jobs.c.created.desc() if newest_first else _jobs.c.created
         query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(query).all()
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise OutOfReach(str(getattr(error, "orig", error))) from error
         return (Entry(**row._mapping) for row in rows)
 
 
-def open_ledger(url: str | sa.URL, *, runner: str = "") -> Ledger:
+def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:
     """Open the ledger; an SQLite file that cannot be used is moved aside, never overwritten.
 
     It is then named in the log.  A database of another kind that cannot be used stays, and
-    `UnusableLedger` says why.
+    `UnusableLedger` says why.  A file that is not there any more begins as its `copy`.
     """
+    path = _file_of(url)
+    if path and copy:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if path and copy and copy.exists() and not path.exists():
+        unnamed = Path(f"{path}.part")
+        unnamed.write_bytes(copy.read_bytes())
+        publish(unnamed, path)
     try:
-        return Ledger(url, runner=runner)
+        return Ledger(url, runner=runner, copy=copy)
     except UnusableLedger as error:
         # Not for `NotWritten`, a locked file or a full disk: the ledger may be as good as ever.
-        path = (
-            sa.make_url(url).database if sa.make_url(url).get_backend_name() == "sqlite" else None
-        )
         if not path:
             raise
-        aside = _moved_aside(Path(path))
+        aside = _moved_aside(path)
+        if copy:
+            _moved_aside(copy)
         said = "The ledger could not be used and is kept as %s; a new one was begun. %s"
         logging.getLogger(__name__).warning(said, aside, error)
-    return Ledger(url, runner=runner)
+    return Ledger(url, runner=runner, copy=copy)
+
+
+def _file_of(url: str | sa.URL) -> Path | None:
+    """The file of an SQLite database."""
+    with suppress(sa.exc.ArgumentError):  # which `Ledger` tells
+        known = sa.make_url(url)
+        if known.get_backend_name() == "sqlite" and known.database:
+            return Path(known.database)
+    return None
 
 
 def _moved_aside(path: Path) -> Path:

@@ -4,6 +4,7 @@
     VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
     VEO_KEEP_GB             room for finished clips, the oldest go first (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
+    VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
     VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key
     VEO_CLIPS_A_VISITOR     of the server's key in 24 hours (default: 3 on a Space, else no limit)
     VEO_DOLLARS_A_VISITOR   likewise (default: 10 on a Space)
@@ -39,12 +40,16 @@ class Settings:
     data: Path
     database_url: str = field(repr=False)
     """It may hold a password."""
+    ledger_copy: Path | None
+    """Where a ledger is kept whole that lies on a disk which is not."""
     keep_bytes: float
     key_seconds: float
     may_share_key: bool
     """Whether visitors may spend the server's key."""
     limits: Limits
     on_space: bool
+    mcp: bool
+    """Whether agents may call the endpoints as tools."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -70,11 +75,15 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         return number(name, on_a_space if on_space else math.inf)
 
     data = Path(said("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
+    # A Space's kept disk is a network file system, and SQLite trusts none with its locks.
+    on_network = on_space and data.is_relative_to(SPACE_DISK) and not said("VEO_DATABASE_URL")
+    ledger = (Path(user_data_dir(NAME, appauthor=False)) if on_network else data) / "ledger.sqlite"
     # Quoted, for a folder's name may hold what means something in a URL.
-    in_data = f"sqlite:///{quote(str(data / 'ledger.sqlite'))}"
+    default_url = f"sqlite:///{quote(str(ledger))}"
     return Settings(
         data=data,
-        database_url=said("VEO_DATABASE_URL") or in_data,
+        database_url=said("VEO_DATABASE_URL") or default_url,
+        ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
         may_share_key=not on_space or said("VEO_SHARE_SERVER_KEY") == "1",
@@ -85,6 +94,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             dollars=limit("VEO_DOLLARS_A_DAY", 100),
         ),
         on_space=on_space,
+        mcp=said("VEO_MCP") == "1",
     )
 
 

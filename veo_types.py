@@ -223,7 +223,7 @@ class Price:
 
     def estimate(self, request: VideoRequest) -> float | None:
         """US dollars for `request`, or None when the list does not tell."""
-        if self.pricing.get("currency", "USD") != "USD":
+        if request.model != self.model or self.pricing.get("currency", "USD") != "USD":
             return None
         rates = {"fixed": "units", "variants": "variants"}.get(str(self.pricing.get("kind")), "")
         quantity = {"second": request.duration, "video": 1}

@@ -12,6 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from ledger import OutOfReach
+from page import texts
+
 _log = logging.getLogger(__name__)
 
 
@@ -23,8 +26,10 @@ class DiscreetBlocks(gr.Blocks):
         except gr.Error as error:
             error.print_exception = False
             raise
+        except OutOfReach as error:
+            _log.error("The ledger is out of reach. %s", error)
+            raise gr.Error(texts.OUT_OF_REACH, print_exception=False) from None
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _log.error("An event ended in %s, raised here:\n%s", type(error).__name__, frames)
-            said = "That could not be handled. Check what was sent, or reload the page."
-            raise gr.Error(said, print_exception=False) from None
+            raise gr.Error(texts.NOT_HANDLED, print_exception=False) from None

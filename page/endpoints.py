@@ -1,10 +1,11 @@
-"""What programs may call: three named endpoints, with the form's own fields and defaults.
+"""What programs and agents may call: four named endpoints, with the form's fields and defaults.
 
 They go the page's way to a job and wait for its end; nothing here knows HTTP.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,10 @@ import words
 from jobs import Job
 from page import form, server
 from page.visitors import spender_of
-from veo_client import TookTooLong, VeoClient, VeoError, VideoRequest
+from veo_client import Refused, TookTooLong, VeoClient, VeoError, VideoRequest
+
+KEY_HEADER = "x-aimlapi-key"
+"""Where a program may put its key; an agent's must be there, out of the model's sight."""
 
 
 async def generate(
@@ -32,14 +36,31 @@ async def generate(
     seed: int | None = None,
     enhance_prompt: bool = True,
     auto_fix: bool = True,
+    wait: bool = True,
     api_key: str | None = None,
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str | None, dict[str, Any]]:
     """Make one clip.  This costs money unless the page runs in demo mode; it is never sent twice.
 
-    Takes the request's fields by the service's names, all but `prompt` optional, and `api_key`.
-    Returns the finished clip's file and its facts: width, height (pixels), frame_rate (1/s),
-    duration (s), frames, sound, size (bytes), generation_id, demo, request.  An error names the
-    next step, and the id when there is one.
+    An error names the next step, and the id when there is one.
+
+    Parameters:
+        prompt: What to film: subject, action, scene, camera, light, sound.
+        model: The faster one costs less.
+        aspect_ratio: 16:9 or 9:16.
+        duration: Seconds: 4, 6 or 8.
+        resolution: 720p or 1080p.
+        generate_audio: Whether the clip has sound.
+        negative_prompt: What to keep out, as nouns.
+        seed: A whole number from 0 to 4294967295; the same one films much the same again.
+        enhance_prompt: Whether the service may add to the prompt; Veo may refuse to leave this out.
+        auto_fix: Whether a prompt that the content policy refuses is rewritten.
+        wait: Whether to wait for the clip, about two minutes, or only for its id.
+        api_key: An AI/ML API key of your own; better in the header x-aimlapi-key.
+
+    Returns:
+        The clip's file, none without wait.
+        Facts: width, height (pixels), frame_rate (1/s), duration (s), frames, sound,
+        size (bytes), generation_id, demo, request; without wait the last three.
     """
     values = (
         prompt,
@@ -53,28 +74,67 @@ async def generate(
         enhance_prompt,
         auto_fix,
     )
-    async with a_program(api_key) as owner:
+    async with a_program(request, api_key, stays=not wait) as owner:
         spender = spender_of(owner, request)
         job = await server.begin(form.request_from(*values), owner=owner, spender=spender)
-        return await finished(job)
+        return await finished(job) if wait else await taken(job)
 
 
-async def resume(generation_id: str, api_key: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Fetch the clip of an earlier request by its id; it costs nothing more.
+async def status(
+    request: gr.Request, generation_id: str, api_key: str | None = None
+) -> dict[str, Any]:
+    """Look once at an earlier request, by its id, without waiting; it costs nothing.
 
-    Returns what `/generate` returns, with `request` null.
+    Parameters:
+        generation_id: The id that generate or the service gave.
+
+    Returns:
+        generation_id, status as the service says it (queued, generating, completed, or another
+        word of its own), and error, null if there is none.
     """
-    async with a_program(api_key) as owner:
+    async with a_program(request, api_key) as owner:
+        client = server.the_jobs().client_for(owner, server.payer_for(owner))
+        if client is None:
+            raise Refused("There is no key to look with.", reason="key")
+        seen = await asyncio.to_thread(client.check, server.checked_id(generation_id))
+        return {
+            "generation_id": seen.generation_id,
+            "status": seen.status,
+            "error": seen.error,
+        }
+
+
+async def resume(
+    request: gr.Request, generation_id: str, api_key: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Wait for the clip of an earlier request, by its id, and fetch it; it costs nothing more.
+
+    Parameters:
+        generation_id: The id that generate or the service gave.
+
+    Returns:
+        What generate returns, with request null.
+    """
+    async with a_program(request, api_key) as owner:
         return await finished(await server.look_for(generation_id, owner=owner))
 
 
-async def price(model: str, duration: int, resolution: str, generate_audio: bool) -> dict[str, Any]:
-    """What a clip would cost by the service's own price list.
+async def price(
+    request: gr.Request, model: str, duration: int, resolution: str, generate_audio: bool
+) -> dict[str, Any]:
+    """What a clip would cost by the service's own price list; asking costs nothing.
 
-    Returns `usd`, a number, or null when the list does not tell, and `text`.
+    Parameters:
+        model: The faster one costs less.
+        duration: Seconds: 4, 6 or 8.
+        resolution: 720p or 1080p.
+        generate_audio: Whether the clip has sound.
+
+    Returns:
+        usd, a number, or null when the list does not tell, and text.
     """
-    async with a_program(None) as owner:
-        request = VideoRequest(
+    async with a_program(request, None) as owner:
+        wanted = VideoRequest(
             "price",
             model=model,
             duration=duration,
@@ -82,26 +142,38 @@ async def price(model: str, duration: int, resolution: str, generate_audio: bool
             generate_audio=generate_audio,
         )
         client = server.the_jobs().client_for(owner, server.payer_for(owner))
-        usd = await server.dollars_for(client, request)
+        usd = await server.dollars_for(client, wanted)
         return {"usd": usd, "text": words.dollars(usd)}
 
 
 @asynccontextmanager
-async def a_program(api_key: str | None) -> AsyncIterator[str]:
+async def a_program(
+    request: gr.Request, api_key: str | None, *, stays: bool = False
+) -> AsyncIterator[str]:
     """An owner for one call, with its own key if it brought one; errors become Gradio's.
 
-    If the caller hangs up, the job goes on, and its key is forgotten as any visitor's is.
+    If the caller hangs up, or its job `stays`, the job goes on, and its key is forgotten as any
+    visitor's is.
     """
     owner = f"program:{secrets.token_urlsafe(16)}"
     jobs = server.the_jobs()
     try:
-        if api_key:
-            await jobs.bring_key(owner, VeoClient(api_key))
+        if key := api_key or request.headers.get(KEY_HEADER):
+            await jobs.bring_key(owner, VeoClient(key))
         yield owner
     except VeoError as error:
         jobs.drop_key(owner)
         raise spoken(error) from None
-    jobs.drop_key(owner)
+    if not stays:
+        jobs.drop_key(owner)
+
+
+async def taken(job: Job) -> tuple[None, dict[str, Any]]:
+    """No clip yet, and what is known of `job` once the service has taken it."""
+    async for _ in job.follow():
+        if job.generation_id:
+            return None, _about(job)
+    raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
 
 
 async def finished(job: Job) -> tuple[str, dict[str, Any]]:
@@ -111,8 +183,11 @@ async def finished(job: Job) -> tuple[str, dict[str, Any]]:
     clip, facts = server.the_shelf().clip(job.entry.clip), job.facts
     if job.error or not clip or not facts:
         raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
-    about = {"generation_id": job.generation_id, "demo": job.is_demo, "request": job.entry.request}
-    return str(clip), asdict(facts) | about
+    return str(clip), asdict(facts) | _about(job)
+
+
+def _about(job: Job) -> dict[str, Any]:
+    return {"generation_id": job.generation_id, "demo": job.is_demo, "request": job.entry.request}
 
 
 def spoken(error: VeoError) -> gr.Error:
@@ -122,19 +197,28 @@ def spoken(error: VeoError) -> gr.Error:
     return gr.Error(f"{explained}{with_id}", title=explained.title, print_exception=False)
 
 
-def add(widgets: list[gr.components.Component], **common: Any) -> None:
-    """Add the endpoints to the page being built; programs alone see them."""
+def add(widgets: list[gr.components.Component], *, mcp: bool, **common: Any) -> None:
+    """Add the endpoints to the page being built; programs alone see them.
+
+    With `mcp`, agents see them as tools.  Those get no parameter for a key, for a model would
+    have to be told it, and do not wait by default, for few agents do for two minutes.
+    """
     api_key = gr.Textbox(label="api_key", type="password", visible=False)
     generation_id = gr.Textbox(label="generation_id", visible=False)
+    wait = gr.Checkbox(value=not mcp, label="wait", visible=False)
     clip = gr.File(label="clip", visible=False)
     facts = gr.JSON(label="facts", visible=False)
     by_name = dict(zip(form.FIELDS, widgets, strict=True))
+    # Gradio calls a radio's value a text, and an agent is then refused its number.
+    by_name["duration"] = gr.Number(8, label="duration", precision=0, visible=False)
     by_name["seed"] = gr.Number(label="seed", precision=0, visible=False)
-    priced = [by_name[name] for name in ("model", "duration", "resolution", "generate_audio")]
-    fields = [*by_name.values(), api_key]
+    fields = [*by_name.values(), wait]
+    priced = [by_name[name] for name in form.PRICED]
+    key = [] if mcp else [api_key]
     nobody = gr.Button(visible=False)
     # `VideoRequest` checks the values as they come; Gradio's own check would log a traceback.
     common["preprocess"] = False
-    nobody.click(generate, fields, [clip, facts], api_name="generate", **common)
-    nobody.click(resume, [generation_id, api_key], [clip, facts], api_name="resume", **common)
+    nobody.click(generate, [*fields, *key], [clip, facts], api_name="generate", **common)
+    nobody.click(status, [generation_id, *key], facts, api_name="status", **common)
+    nobody.click(resume, [generation_id, *key], [clip, facts], api_name="resume", **common)
     nobody.click(price, priced, facts, api_name="price", **common)

@@ -27,6 +27,9 @@ FIELDS = (
 )
 """The request's fields in the order of the form."""
 
+PRICED = ("model", "duration", "resolution", "generate_audio")
+"""The fields that a price may depend on."""
+
 EXAMPLES = [
     "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "
     "soft crunch of paws",

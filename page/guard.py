@@ -41,14 +41,20 @@ POLICY = {
     "form-action": "'self'",
 }
 
+MCP = re.compile(r"/gradio_api/mcp(/.*)?")
+
 HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 
 
 class Guard:
-    """Lets through what the page needs.  `on_space` lets the Hub show the page in a frame."""
+    """Lets through what the page needs.
 
-    def __init__(self, app: ASGIApp, *, on_space: bool) -> None:
+    `on_space` lets the Hub show the page in a frame, `mcp` lets agents in.
+    """
+
+    def __init__(self, app: ASGIApp, *, on_space: bool, mcp: bool) -> None:
         self._app = app
+        self._used = (USED, MCP) if mcp else (USED,)
         policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
         self._headers = {
             "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in policy.items()),
@@ -66,7 +72,7 @@ class Guard:
                 MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
-        if not USED.fullmatch(scope["path"]):
+        if not any(used.fullmatch(scope["path"]) for used in self._used):
             await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
         elif (body := await _whole_body(scope, receive)) is None:
             await PlainTextResponse("Too large.", 413)(scope, receive, send_strictly)

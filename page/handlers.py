@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import form, my_clips, server, status_card, texts, visitors
-from veo_client import InvalidRequest, Refused, VeoClient, VeoError
+from page import form, money, my_clips, server, status_card, texts, visitors
+from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Kept = dict[str, Any]
 Shown = tuple[Any, ...]
@@ -28,11 +29,11 @@ Shown = tuple[Any, ...]
 def mode(owner: str | None, balance: float | None = None) -> str:
     """Which service the page talks to and who pays, as Markdown."""
     payer = server.payer_for(owner) if owner else server.payer_without_key()
+    left = "" if balance is None else texts.LEFT.format(balance=balance)
     if payer == "visitor":
-        left = "" if balance is None else f" · ${balance:,.2f} left"
         return texts.VISITOR_MODE.format(left=left)
     if payer == "server":
-        return texts.SERVER_MODE
+        return texts.SERVER_MODE.format(left=left)
     return texts.DEMO_MODE
 
 
@@ -53,14 +54,33 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
 
 
 def restore_form(kept: Kept, request: gr.Request) -> Shown:
-    """The form as it was, the id of the last request, and whose key is used."""
-    kept, owner = entered(kept, request)
+    """The form as it was, and the id of the last request."""
+    kept, _ = entered(kept, request)
     values = kept.get("form")
     if not isinstance(values, list) or len(values) != len(form.FIELDS):
         values = [gr.skip()] * len(form.FIELDS)
-    # The line is painted with the page; a late answer must not take back a key given meanwhile.
-    whose_key = mode(owner) if server.the_jobs().has_key(owner) else gr.skip()
-    return (*values, kept.get("generation_id", ""), whose_key)
+    return (*values, kept.get("generation_id", ""))
+
+
+async def on_money(request: gr.Request, *inputs: Any) -> Shown:
+    """What the button says, the line beside it, and whose key is used."""
+    *values, kept = inputs
+    kept, owner = entered(kept, request)
+    try:
+        wanted = VideoRequest("price", **dict(zip(form.PRICED, values, strict=True)))
+    except InvalidRequest:  # the form says what is wrong with it
+        return texts.GENERATE, "", gr.skip()
+    price, balance, jobs = await asyncio.gather(
+        money.price_of([wanted], owner), money.balance_of(owner), server.the_jobs().of(owner)
+    )
+    is_demo = server.payer_for(owner) == "demo"
+    began = kept.get("visit_began")
+    visit = money.spent(jobs, began if isinstance(began, int | float) else time.time())
+    return (
+        money.button([wanted], price, is_demo=is_demo),
+        money.note(price, visit, is_demo=is_demo),
+        mode(owner, balance),
+    )
 
 
 async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:

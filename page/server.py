@@ -16,7 +16,7 @@ from typing import Any
 import settings
 from demo_server import DemoServer
 from jobs import Job, Jobs
-from ledger import DAY, Ledger, LimitReached, NotWritten, Payer, open_ledger
+from ledger import DAY, Ledger, LimitReached, OutOfReach, Payer, UnusableLedger, open_ledger
 from parts import Claimed, locked, publish
 from settings import Settings
 from shelf import Shelf
@@ -41,6 +41,10 @@ LONGEST_ID = 500
 
 class InUse(Exception):
     """Another process works in the same data folder; the text says what to do."""
+
+
+class NoLedger(Exception):
+    """There is nothing to write jobs down in; the text says what to do."""
 
 
 @functools.cache
@@ -75,7 +79,13 @@ def _open_ledger() -> Ledger:
         unnamed = data / "runner.part"
         unnamed.write_text(secrets.token_hex(8))
         publish(unnamed, name)
-    return open_ledger(the_settings().database_url, runner=name.read_text())
+    url, copy = the_settings().database_url, the_settings().ledger_copy
+    try:
+        return open_ledger(url, runner=name.read_text(), copy=copy)
+    except (OutOfReach, UnusableLedger) as error:
+        raise NoLedger(
+            f"The ledger cannot be used: check VEO_DATABASE_URL and VEO_DATA_DIR. {error}"
+        ) from error
 
 
 @contextmanager
@@ -172,21 +182,27 @@ async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
     except LimitReached as error:
         said = f"{error} With an API key of your own you may go on."
         raise Busy(said, retry_after=DAY) from None
-    except NotWritten:
+    except OutOfReach:
         said = "The server cannot write its list of clips now, so nothing was sent."
         raise TookTooLong(said) from None
 
 
-async def look_for(generation_id: object, *, owner: str) -> Job:
-    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+def checked_id(generation_id: object) -> str:
+    """What may be an id of the service; raises `InvalidRequest`."""
     sought = str(generation_id or "").strip()
     if not 0 < len(sought) <= LONGEST_ID or not sought.isprintable():
         raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
+    return sought
+
+
+async def look_for(generation_id: object, *, owner: str) -> Job:
+    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+    sought = checked_id(generation_id)
     payer = payer_for(owner)
     expected = DEMO_EXPECTED if payer == "demo" else 120.0
     try:
         return await the_jobs().resume(sought, owner=owner, payer=payer, expected=expected)
-    except NotWritten:
+    except OutOfReach:
         raise TookTooLong("The server cannot write its list of clips now.") from None
 
 

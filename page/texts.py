@@ -8,15 +8,26 @@ command shares; this module knows no widgets.
 
 TITLE = "Film a sentence with Veo 3.1"
 GENERATE = "Generate"
+GENERATE_FOR = "Generate · {what} {price}"
+FREE = "· free"
+PRICE_UNKNOWN = "· price not known"
+DEMO_IS_FREE = "Demo clips cost nothing."
+PRICE_NOT_TOLD = "The service does not tell what this costs. It is charged only if it completes."
+VISIT = "This visit: {amount}."
+VISIT_AT_MOST = "This visit: {amount} if all complete."
+VISIT_NOT_KNOWN = "What this visit costs is not known."
 STOP = "Stop waiting"
 CLIP = "Clip"
 DOWNLOAD = "Download"
+NOT_HANDLED = "That could not be handled. Check what was sent, or reload the page."
+OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a minute."
 
 # Whose key
 
 DEMO_MODE = "**Demo** · clips are drawn here, not made by Veo, and cost nothing"
 VISITOR_MODE = "**Your key**{left} · clips cost money"
-SERVER_MODE = "**This server's key** · its owner pays for clips"
+SERVER_MODE = "**This server's key**{left} · its owner pays for clips"
+LEFT = " · ${balance:,.2f} left"
 KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"
 KEY_INFO = "Kept in this server's memory for {how_long}, nowhere else"

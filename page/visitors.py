@@ -14,9 +14,12 @@ import gradio as gr
 BECOME_KNOWN = """kept => {
   const drawn = Array.from(crypto.getRandomValues(new Uint8Array(32)));
   const visitor = drawn.map(byte => byte.toString(16).padStart(2, "0")).join("");
-  return [{ visitor, ...kept }];
+  sessionStorage.veoVisitBegan ||= Date.now() / 1000;
+  return [{ visitor, ...kept, visit_began: Number(sessionStorage.veoVisitBegan) }];
 }"""
 """JavaScript, run before the page asks for anything: who is new has an id from then on.
+
+A visit is a tab: it lasts until that is closed.
 
 Made by the server, two first requests at once would get two.
 """

@@ -302,10 +302,17 @@ def sends_again_after_a_restart() -> None:
     start = Jobs.start
 
     async def hopeful(self):
-        with self.ledger._write() as connection:
-            again = "UPDATE veo_jobs SET state = 'prepared' WHERE state = 'submitting'"
-            connection.exec_driver_sql(again)
+        def rename(was, to):
+            with self.ledger._write() as connection:
+                state = ledger_module._jobs.c.state
+                connection.execute(sa.update(state.table).where(state == was).values(state=to))
+
+        sent = self.ledger.in_states("submitting")
+        rename("submitting", "failed")
         await start(self)
+        rename("failed", "prepared")
+        for entry in sent:
+            self._drive(Job(replace(entry, state="prepared")))
 
     Jobs.start = hopeful
 

@@ -53,7 +53,7 @@ PATHS = (
     ["prepared", "submitting", "running", "downloading", "done"],
     ["prepared", "submitting", "uncertain"],
     ["running", "downloading", "done"],  # of a job that began with its id
-    ["prepared", "rejected"],  # of a visitor whose key was forgotten
+    ["prepared", "rejected"],  # killed before it was sent, or the visitor's key was forgotten
 )
 """What a job may go through while the service is well."""
 
@@ -391,6 +391,8 @@ class Site:
         self.data = folder / "data"
         self.service = service
         self.prompts = prompts
+        self.waiting_at_a_kill: set[str] = set()
+        """Jobs that may be rejected: nothing of them was sent."""
         self.sending_at_a_kill: set[str] = set()
         """Jobs that may be uncertain."""
 
@@ -433,6 +435,7 @@ class Site:
     def judge_a_kill(self) -> Iterator[tuple[str, str]]:
         """What must hold at any moment."""
         rows = self.rows()
+        self.waiting_at_a_kill |= {row.id for row in rows if row.state == "prepared"}
         self.sending_at_a_kill |= {row.id for row in rows if row.state == "submitting"}
         yield from self._judge_files()
         for row in rows:
@@ -483,7 +486,7 @@ class Site:
         if len({*row.ids}) > 1 or (row.ids and row.ids[-1] != row.generation_id):
             yield "lost id", f"{row.ids} became {row.generation_id}"
         explained = row.id in self.sending_at_a_kill or "#lost-answer" in row.prompt
-        if row.state == "rejected" and not self.visitor:
+        if row.state == "rejected" and not (self.visitor or row.id in self.waiting_at_a_kill):
             yield "wrong way", f"rejected without need: {row.prompt!r}"
         if row.state == "uncertain" and not explained:
             yield "wrong way", f"uncertain without need: {row.prompt!r}"
@@ -707,7 +710,7 @@ MISTAKES = {
     "sends_before_it_writes": ("double submit", "after VeoClient.submit"),
     "sends_again_after_a_restart": ("double submit", "after VeoClient.submit"),
     "keeps_the_id_in_memory": ("lost id", "after Ledger.move to running"),
-    "commits_at_the_end": ("double submit", "after VeoClient.submit"),
+    "commits_at_the_end": ("lost id", "after VeoClient.submit"),
     "downloads_straight_to_the_name": ("partial file", "after Part.open"),
     "done_before_it_is_there": ("done without clip", "after Ledger.move to done"),
     "done_before_poster_and_note": ("done without clip", "after Ledger.move to done"),

@@ -124,8 +124,8 @@ def service_that_never_finishes(connection):
     json_answer(200, taken)(connection)
 
 
-def program(served: ServedPage) -> Client:
-    return Client(served.url, verbose=False, analytics_enabled=False)
+def program(served: ServedPage, **headers: str) -> Client:
+    return Client(served.url, headers=headers, verbose=False, analytics_enabled=False)
 
 
 def in_a_fresh_python(code: str) -> None:

@@ -25,6 +25,7 @@ PLAUSIBLE = {
     "seed": [None, 7, "", 0, -1, 2**32, 2**32 - 1, 1.5, "7", "x", True],
     "enhance_prompt": [True, False, 0],
     "auto_fix": [True, False, None],
+    "wait": [True, False, "no"],
     "api_key": [None, "", "two words", 5],
 }
 ANYTHING = st.recursive(

@@ -40,6 +40,7 @@ import demo_scene
 import jobs as jobs_module
 import patience
 import veo_client
+import words
 from jobs import Jobs
 from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten
 from shelf import Shelf
@@ -870,9 +871,12 @@ async def test_looking_again_by_itself_ends(house, monkeypatch):
         assert service.count("look") == 30
 
 
-@pytest.mark.parametrize("reply", [BAD_KEY, json_answer(400, {"message": "Odd."})])
+@pytest.mark.parametrize(
+    ("reply", "looks"), [(BAD_KEY, 2), (json_answer(400, {"message": "Odd."}), 1)]
+)
 @in_a_loop
-async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply):
+async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply, looks):
+    """But for one look after a restart, which may have brought another key."""
     monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
     with Service(look=[reply]) as service:
         async with house.process(service) as jobs:
@@ -882,7 +886,7 @@ async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply):
         async with house.process(service) as jobs:
             await asyncio.sleep(0.1)
             assert (await jobs.get(job.id, ME)).state == "needs_attention"
-        assert service.count("look") == 1
+        assert service.count("look") == looks
 
 
 @in_a_loop
@@ -1101,22 +1105,18 @@ async def test_a_tab_closed_while_deleting_leaves_no_clip_behind(house, monkeypa
 
 
 @in_a_loop
-async def test_what_was_not_sent_yet_is_sent_once(house):
-    row = house.row("prepared")
+async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
+    """Whoever pressed the button may be gone, or was told that nothing was sent."""
+    rows = [house.row("prepared", payer=payer) for payer in ("demo", "server", "visitor")]
     with Service() as service:
         async with house.process(service) as jobs:
-            assert await watch(await jobs.get(row.id, ME)) == ALL_THE_WAY
-        assert service.count("create") == 1
-
-
-@in_a_loop
-async def test_what_a_visitor_had_not_sent_yet_is_not_sent(house):
-    row = house.row("prepared", payer="visitor")
-    with Service() as service:
-        async with house.process(service) as jobs:
-            job = await jobs.get(row.id, ME)
-            assert job.state == "rejected"
-            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
+            for row in rows:
+                job = await jobs.get(row.id, ME)
+                assert job.state == "rejected"
+                assert str(words.of_error(job.error)) == (
+                    "The server stopped before the request was sent. Nothing was charged. "
+                    "Try again."
+                )
             await jobs.bring_key(ME, client_of(service))
         assert service.requests == []
 
@@ -1265,6 +1265,17 @@ async def test_what_may_have_passed_is_looked_at_at_once(house):
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
 
 
+@pytest.mark.parametrize("reason", ["key", "credits"])
+@in_a_loop
+async def test_a_restart_may_have_brought_another_key_or_credits(house, reason):
+    refused = {"kind": "Refused", "text": "No.", "reason": reason}
+    row = house.row("needs_attention", error=refused)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+        assert service.count("create") == 0
+
+
 @pytest.mark.parametrize(("age", "end"), [(5.0, "done"), (100.0, "needs_attention")])
 @in_a_loop
 async def test_a_generation_keeps_its_age(house, age, end):
@@ -1372,13 +1383,13 @@ async def test_a_thousand_jobs_wait_on_few_threads(house):
     async with house.process(client) as jobs:
         waiting = await asyncio.gather(*(begin(jobs) for _ in range(1000)))
         await until(lambda: all(job.state == "submitting" for job in waiting))
-        assert threading.active_count() < 60
+        assert threading.active_count() < 120
         client.open.set()
         await until(lambda: all(job.state == "running" for job in waiting))
-        assert threading.active_count() < 60
+        assert threading.active_count() < 120
         client.ready.set()
         await asyncio.gather(*map(watch, waiting))
-        assert threading.active_count() < 60
+        assert threading.active_count() < 120
     assert client.held < 30
     assert {job.state for job in waiting} == {"failed"}
     assert len({job.generation_id for job in waiting}) == 1000

@@ -39,6 +39,7 @@ from ledger import (
     LimitReached,
     Limits,
     NotWritten,
+    OutOfReach,
     UnusableLedger,
     open_ledger,
 )
@@ -696,7 +697,7 @@ def test_nobody_waits_for_ever_for_a_locked_postgres(postgres, opened):
         somebody.exec_driver_sql("LOCK TABLE veo_jobs IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(NotWritten, match="lock timeout"):
             opened(url)
-        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+        with pytest.raises(OutOfReach, match="lock timeout"):
             ledger.of("ann")
 
 
@@ -762,6 +763,8 @@ def test_a_postgres_that_is_stopped_is_told_and_found_again(postgres, opened, re
         ):
             with pytest.raises(NotWritten):
                 call()
+        with pytest.raises(OutOfReach):
+            ledger.get(entry.id)
     finally:
         postgres.start()
     assert rows(url) == before
@@ -1085,6 +1088,68 @@ def test_many_servers_may_begin_at_once(url, opened):
     with looking_into(url) as connection:
         versions = connection.exec_driver_sql("SELECT version FROM veo_ledger").all()
     assert versions == [(VERSION,)]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "no-such-kind://host/name", "postgresql+nothing://x"])
+def test_an_address_that_means_nothing_is_told(opened, url):
+    with pytest.raises(UnusableLedger):
+        opened(url)
+    with pytest.raises(UnusableLedger):
+        open_ledger(url)
+
+
+# A file on a disk that is not kept
+
+
+def test_a_copy_is_whole_after_every_change(file, opened, tmp_path):
+    """The file itself may still have it all in the journal beside it."""
+    ledger = opened(f"sqlite:///{file}", copy=tmp_path / "copy")
+    entry = add(ledger)
+    for to in ("submitting", "running"):
+        assert ledger.move(entry.id, entry.state, to)
+        entry = ledger.get(entry.id)
+        shutil.copy(tmp_path / "copy", tmp_path / "looked at")
+        assert opened(f"sqlite:///{tmp_path / 'looked at'}").get(entry.id) == entry
+
+
+def test_a_ledger_that_is_gone_begins_as_its_copy(file, tmp_path):
+    url, copy = f"sqlite:///{file.parent}/not yet there/ledger", tmp_path / "kept" / "ledger"
+    copy.parent.mkdir()
+    with closing(open_ledger(url, copy=copy)) as ledger:
+        entry = add(ledger)
+    shutil.rmtree(file.parent / "not yet there")
+    with closing(open_ledger(url, copy=copy)) as ledger:
+        assert ledger.get(entry.id) == entry
+        assert ledger.move(entry.id, "prepared", "submitting")
+    copy.unlink()  # the file itself counts, as long as it is there
+    with closing(open_ledger(url, copy=copy)) as ledger:
+        assert ledger.get(entry.id).state == "submitting"
+
+
+def test_a_damaged_copy_is_never_overwritten(file, tmp_path, caplog):
+    copy = tmp_path / "copy"
+    copy.write_bytes(b"what was a ledger" * 1000)
+    with closing(open_ledger(f"sqlite:///{file}", copy=copy)) as ledger:
+        assert add(ledger)
+    assert copy.read_bytes().startswith(b"SQLite format 3")
+    (aside,) = tmp_path.glob("copy.*")
+    assert aside.read_bytes() == b"what was a ledger" * 1000
+    assert "is kept as" in caplog.text
+
+
+def test_nothing_counts_as_written_before_the_copy_has_it(file, opened, tmp_path):
+    copy = tmp_path / "away" / "copy"
+    ledger = opened(f"sqlite:///{file}", copy=copy)
+    with pytest.raises(NotWritten, match="its copy"):
+        add(ledger)
+    copy.parent.mkdir()
+    entry = add(ledger)
+    shutil.rmtree(copy.parent)
+    with pytest.raises(NotWritten):
+        ledger.move(entry.id, "prepared", "submitting")
+    copy.parent.mkdir()
+    assert not ledger.move(entry.id, "prepared", "submitting")  # it is, and now the copy says so
+    assert opened(f"sqlite:///{copy}").get(entry.id).state == "submitting"
 
 
 # A process that is killed

@@ -227,6 +227,21 @@ def test_a_second_server_on_the_same_folder_refuses_to_start(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/ledger", "postgresql+nothing://"])
+def test_a_ledger_that_cannot_be_used_is_told_at_the_start(tmp_path, url):
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**ServedPage.environment(tmp_path), "VEO_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "check VEO_DATABASE_URL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_prompts_are_shown_as_text(keyed_page, tab):
     evil = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>#no-credits</b>"
     open_page(tab, keyed_page)

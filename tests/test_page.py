@@ -382,18 +382,22 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
     page = context.new_page()
     open_page(page, demo_page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    boxes = "['#stop', '#status'].map(each => document.querySelector(each).getBoundingClientRect())"
-    button, card = page.evaluate(boxes)
-    assert 0 < card["top"] - button["bottom"] < 40
+    boxes = (
+        "['#stop', '#cost', '#status']"
+        ".map(each => document.querySelector(each).getBoundingClientRect())"
+    )
+    button, cost, card = page.evaluate(boxes)
+    assert 0 < cost["top"] - button["bottom"] < 40
+    assert 0 < card["top"] - cost["bottom"] < 40
     context.close()
 
 
 # For programs
 
 
-def test_only_three_endpoints_are_public(demo_page):
+def test_only_four_endpoints_are_public(demo_page):
     info = requests.get(f"{demo_page.url}/gradio_api/info", timeout=10).json()
-    assert sorted(info["named_endpoints"]) == ["/generate", "/price", "/resume"]
+    assert sorted(info["named_endpoints"]) == ["/generate", "/price", "/resume", "/status"]
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
         assert len(endpoint["description"]) > 40
@@ -401,7 +405,10 @@ def test_only_three_endpoints_are_public(demo_page):
         each["parameter_name"]: each["parameter_has_default"]
         for each in info["named_endpoints"]["/generate"]["parameters"]
     }
-    assert optional == {"prompt": False, **dict.fromkeys([*REST_OF_THE_FIELDS, "api_key"], True)}
+    assert optional == {
+        "prompt": False,
+        **dict.fromkeys([*REST_OF_THE_FIELDS, "wait", "api_key"], True),
+    }
 
 
 def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
@@ -416,7 +423,23 @@ def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
     assert clips.inspect(again).frames == 96
     assert resumed["request"] is None
 
+    assert client.predict(facts["generation_id"], api_name="/status") == {
+        "generation_id": facts["generation_id"],
+        "status": "completed",
+        "error": None,
+    }
     assert client.predict(api_name="/price") == {"usd": 0, "text": "free"}
+
+
+def test_a_program_need_not_wait_and_may_bring_its_key_in_a_header(visitors_page):
+    client = program(visitors_page, **{"x-aimlapi-key": KEY})
+    file, taken = client.predict(
+        FOX, duration=4, resolution="720p", wait=False, api_name="/generate"
+    )
+    assert file is None
+    assert taken["demo"] is False  # its own key paid, for the server's is not for visitors
+    file, _ = client.predict(taken["generation_id"], api_name="/resume")
+    assert clips.inspect(file).frames == 96
 
 
 @pytest.mark.parametrize(
@@ -479,7 +502,7 @@ def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
 def test_gradio_still_has_the_store_that_we_enlarge():
     """At its own 2,000, so many page loads push a waiting visitor's messages out."""
     in_a_fresh_python(
-        "import app; store = app.demo._queue.pending_messages_per_session;"
+        "import app; store = app.build_page()._queue.pending_messages_per_session;"
         "assert type(store).__name__ == 'LRUCache', type(store);"
         "assert store.max_size == 100_000"
     )
@@ -492,7 +515,7 @@ def test_the_page_keeps_no_history_of_inputs(demo_page):
     assert json.dumps(config).count("password") == 2
 
 
-def test_importing_the_page_starts_nothing():
+def test_building_the_page_starts_nothing():
     in_a_fresh_python(
         "import threading, app;"
         "assert app.server.demo_service.cache_info().currsize == 0;"

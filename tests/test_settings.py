@@ -126,3 +126,18 @@ def test_the_documentation_names_every_variable_and_no_other():
     told = set(re.findall(r"^    ([A-Z_]+) ", settings.__doc__, re.M))
     assert told == {name for name in asked if name.startswith("VEO_")}
     assert told > set(NUMBERS)
+
+
+def test_the_ledger_of_a_space_lies_on_its_own_disk_with_a_copy_on_the_kept_one(
+    tmp_path, monkeypatch
+):
+    """The kept one is a network file system."""
+    monkeypatch.setattr(settings, "SPACE_DISK", tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    found = read(SPACE)
+    assert found.ledger_copy == tmp_path / "disk" / "ledger.sqlite"
+    assert sa.make_url(found.database_url).database.startswith(str(tmp_path / ".local"))
+    elsewhere = {"VEO_DATABASE_URL": "sqlite:////elsewhere"}
+    assert read({**SPACE, **elsewhere}).ledger_copy is None
+    assert read({**SPACE, "VEO_DATA_DIR": str(tmp_path)}).ledger_copy is None
+    assert read({"VEO_DATA_DIR": str(tmp_path / "disk")}).ledger_copy is None

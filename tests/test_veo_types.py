@@ -207,7 +207,8 @@ def test_words_of_the_service_become_one_short_line():
 
 
 def priced(pricing, **fields):
-    return Price(model="m", pricing=pricing).estimate(VideoRequest("a fox", **fields))
+    request = VideoRequest("a fox", **fields)
+    return Price(model=request.model, pricing=pricing).estimate(request)
 
 
 VARIANTS = {
@@ -292,3 +293,9 @@ def test_an_error_survives_pickling():
         again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
         assert str(again) == "no"
         assert vars(again) == vars(error)
+
+
+def test_a_list_of_another_model_tells_no_price():
+    pricing = {"kind": "fixed", "units": [{"price": 0.4, "per": 1, "unit": "second"}]}
+    assert priced(pricing) == pytest.approx(3.2)
+    assert Price(model="another", pricing=pricing).estimate(VideoRequest("a fox")) is None

@@ -1,0 +1,101 @@
+"""Money before the click: what the button would cost, what is left, what this visit has spent.
+
+Every figure is the service's own, from its price list and its billing; what it does not tell is
+said to be unknown.  This module asks and adds up; it spends nothing and knows no widgets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable, Sequence
+from weakref import WeakKeyDictionary
+
+import words
+from jobs import Job
+from ledger import FREE
+from page import server, texts
+from veo_client import VeoClient, VeoError, VideoRequest
+
+BALANCE_KEPT = 20.0
+"""Seconds for which a balance is shown without asking again."""
+
+_balances: WeakKeyDictionary[VeoClient, tuple[float, float]] = WeakKeyDictionary()
+
+
+async def price_of(requests: Sequence[VideoRequest], owner: str) -> float | None:
+    """US dollars for all of `requests`; None when the service does not tell one of them."""
+    payer = server.payer_for(owner)
+    if payer == "demo":
+        return 0.0
+    client = server.the_jobs().client_for(owner, payer)
+    prices = [await server.dollars_for(client, request) for request in requests]
+    return sum(price for price in prices if price is not None) if None not in prices else None
+
+
+async def balance_of(owner: str) -> float | None:
+    """US dollars left with the key that pays, if whoever looks may know."""
+    payer, jobs = server.payer_for(owner), server.the_jobs()
+    is_theirs = payer == "visitor" or (payer == "server" and not server.the_settings().on_space)
+    client = jobs.client_for(owner, payer) if is_theirs else None
+    if client is None:
+        return None
+    asked, balance = _balances.get(client, (-math.inf, 0.0))
+    if time.monotonic() - asked > BALANCE_KEPT:
+        try:
+            balance = await asyncio.to_thread(client.balance)
+        except VeoError:
+            return None
+        _balances[client] = time.monotonic(), balance
+    return balance
+
+
+def spent(jobs: Iterable[Job], since: float) -> tuple[float, bool] | None:
+    """US dollars of a visit that began at `since`, and whether some may still come to nothing.
+
+    None when it is not known: a clip whose price was not told.
+    """
+    paid = [
+        job.entry
+        for job in jobs
+        if job.entry.created >= since
+        and job.entry.request
+        and job.entry.payer != "demo"
+        and job.state not in FREE
+    ]
+    if any(entry.dollars is None for entry in paid):
+        return None
+    return sum(entry.dollars or 0.0 for entry in paid), any(entry.state != "done" for entry in paid)
+
+
+def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bool) -> str:
+    """What the button says: what it makes and what that costs."""
+    first = requests[0]
+    takes = f"{len(requests)} × " if len(requests) > 1 else ""
+    same = all(
+        (each.duration, each.resolution) == (first.duration, first.resolution) for each in requests
+    )
+    what = f"{takes}{first.duration} s {first.resolution}" if same else f"{len(requests)} clips"
+    return texts.GENERATE_FOR.format(what=what, price=_tag(price, is_demo=is_demo))
+
+
+def note(price: float | None, visit: tuple[float, bool] | None, *, is_demo: bool) -> str:
+    """The line beside the button."""
+    if is_demo:
+        return texts.DEMO_IS_FREE
+    said = [words.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
+    if visit is None:
+        said.append(texts.VISIT_NOT_KNOWN)
+    elif visit[0]:
+        amount = words.dollars(visit[0])
+        said.append((texts.VISIT_AT_MOST if visit[1] else texts.VISIT).format(amount=amount))
+    return " ".join(said)
+
+
+def _tag(price: float | None, *, is_demo: bool) -> str:
+    if is_demo or price == 0:
+        return texts.FREE
+    if price is None or not math.isfinite(price):
+        return texts.PRICE_UNKNOWN
+    return f"≈ ${price:,.2f}" if price >= 0.01 else "< $0.01"
