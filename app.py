@@ -107,6 +107,15 @@ def build_page() -> gr.Blocks:
         ):
             following.append(gr.on(triggers, handler, inputs, cancels=list(following), **follows))
         following.append(
+            card.retry(
+                handlers.on_action,
+                kept,
+                trigger_mode="once",
+                cancels=list(following),
+                **{**follows, "outputs": [*result, *fields]},
+            )
+        )
+        following.append(
             generate.click(
                 handlers.on_generate,
                 [*fields, kept],

@@ -361,10 +361,16 @@ class Ledger:
         ):
             clips, cost = connection.execute(query).one()
             if clips + 1 > most_clips:
-                raise LimitReached(f"{whose} made the {most_clips:.0f} clips of a day.")
+                made = "1 clip" if clips == 1 else f"{clips} clips"
+                raise LimitReached(
+                    f"{whose} made {made} in 24 hours, and the limit is {most_clips:g}."
+                )
             # Rounded, for three clips at $0.40 are $1.2000000000000002; and so that NaN is refused.
             if not round(cost + (dollars or 0.0), 6) <= most_dollars:
-                raise LimitReached(f"{whose} spent the ${most_dollars:,.2f} of a day.")
+                raise LimitReached(
+                    f"{whose} spent ${cost:,.2f} in 24 hours, this clip costs "
+                    f"${dollars or 0:,.2f}, and the limit is ${most_dollars:,.2f}."
+                )
 
     def _empty_journal(self) -> None:
         """Write what SQLite has beside its file into it, where it overwrites what was deleted."""

@@ -122,7 +122,7 @@ class Progress:
         code, command = self._exit_code(error), None
         if code == RESUME:
             command = _shell_line([*self._resume_command, f"--resume={error.generation_id}"])
-        explained = words.of_error(error)
+        explained = words.of_error(error, is_demo=self.demo)
         self.say(
             "error",
             # The key is in the environment, and must not be in the command.

@@ -7,7 +7,10 @@ neither widgets nor terminals.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from veo_types import (
     Busy,
@@ -20,6 +23,7 @@ from veo_types import (
     Unreachable,
     Update,
     VeoError,
+    VideoRequest,
 )
 
 STATUSES = {
@@ -30,7 +34,10 @@ STATUSES = {
 
 NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "It is charged only if it completes."
+CHARGED = "The clip is charged already; fetching it costs nothing more."
+DEMO_FREE = "Demo clips are free."
 
+LOOK_FIRST = "Look at your account before you send it again."
 
 STATES = {
     "prepared": "About to be sent",
@@ -59,26 +66,157 @@ SEND_AGAIN = (
     "Send it again anyway?"
 )
 
+Action = Literal[
+    "send",
+    "without_sound",
+    "another_seed",
+    "with_auto_fix",
+    "with_enhancement",
+    "send_again",
+    "check_again",
+    "fetch_again",
+    "bring_key",
+    "change_prompt",
+]
+
+ACTIONS: Mapping[Action, str] = {
+    "send": "Send again",
+    "without_sound": "Again without sound",
+    "another_seed": "Again with another seed",
+    "with_auto_fix": "Again with auto-fix",
+    "with_enhancement": "Again with enhancement",
+    "send_again": "Send again anyway",
+    "check_again": "Check again",
+    "fetch_again": "Fetch again",
+    "bring_key": "Give a key",
+    "change_prompt": "Change the prompt",
+}
+"""What can be done next, and what its button says."""
+
+SENDING: frozenset[Action] = frozenset(
+    {"send", "without_sound", "another_seed", "with_auto_fix", "with_enhancement", "send_again"}
+)
+"""Those that make one new request."""
+
+STEPS = {
+    "sent": "Sent",
+    "queued": "Queued",
+    "generating": "Generating",
+    "saving": "Saving",
+    "ready": "Ready",
+}
+"""The way of a clip, in order."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """An error as a person should meet it."""
+    """A state or an error as a person should meet it."""
 
     title: str
     what_happened: str
     cost: str
-    next_step: str
+    next_step: str = ""
+    actions: tuple[Action, ...] = ()
+    """What the page offers as buttons, the likeliest help first."""
 
     def __str__(self) -> str:
-        return f"{self.what_happened} {self.cost} {self.next_step}"
+        return " ".join(filter(None, (self.what_happened, self.cost, self.next_step)))
 
+    def for_a_demo(self) -> Words:
+        """The same about a demo clip, which never costs anything."""
+        return replace(self, cost=DEMO_FREE)
+
+
+EMPTY = Words(
+    title="Ready when you are",
+    what_happened="Write a prompt, then press Generate.",
+    cost="Nothing is sent before that.",
+)
+
+GONE = Words(
+    title="That clip is not here any more",
+    what_happened="It was deleted meanwhile.",
+    cost="Deleting costs nothing.",
+)
+
+REMOVED = Words(
+    title="Removed to make room",
+    what_happened="Newer clips needed its place on this server.",
+    cost=CHARGED,
+    next_step="Fetch it again, as long as the service has it.",
+    actions=("fetch_again",),
+)
 
 STOPPED = Words(
     title="Stopped looking",
     what_happened="The service goes on making the clip.",
     cost=CHARGED_WHEN_COMPLETE,
     next_step="The id is kept: fetch the clip with it later.",
+    actions=("check_again",),
 )
+
+GOES_ON = "You may close this page: the clip goes on, under My clips."
+
+WAITING: Mapping[str, Words] = {
+    "sending": Words(
+        title="Sending the request",
+        what_happened="It is sent once.",
+        cost=CHARGED_WHEN_COMPLETE,
+    ),
+    "looking": Words(
+        title="Looking for it at the service",
+        what_happened="Looking costs nothing.",
+        cost=CHARGED_WHEN_COMPLETE,
+    ),
+    "queued": Words(
+        title=STATUSES["queued"],
+        what_happened="The service does not tell the place in line.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "generating": Words(
+        title=STATUSES["generating"],
+        what_happened="",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "slow": Words(
+        title="Taking longer than usual",
+        what_happened="The service is still at it, and is asked again and again.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "reconnecting": Words(
+        title="No news from the service",
+        what_happened="Looking again.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "saving": Words(title=STATUSES["completed"], what_happened="", cost=CHARGED),
+}
+"""A job on its way."""
+
+
+def of_waiting(state: str, update: Update | None = None, *, is_demo: bool = False) -> Words:
+    """A job on its way, by a name in `WAITING`, and what its last look showed."""
+    words = WAITING[state]
+    if update and state in ("queued", "generating", "saving"):
+        words = replace(words, title=of_status(replace(update, trouble=None)))
+    if update and update.trouble and state != "saving":
+        words = WAITING["reconnecting"]
+        trouble = _sentence(update.trouble)
+        words = replace(words, what_happened=f"{trouble} {words.what_happened}")
+    return words.for_a_demo() if is_demo else words
+
+
+def of_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Words:
+    """A finished clip; `facts` are its size and length in words."""
+    cost = "It is charged, now that it is complete."
+    if dollars_paid is not None:
+        cost = f"It cost {dollars(dollars_paid)}." if dollars_paid else "It was free."
+    if is_demo:
+        return Words(title="Your demo clip is ready", what_happened=facts, cost=DEMO_FREE)
+    return Words(title="Your clip is ready", what_happened=facts, cost=cost)
 
 
 def of_status(update: Update) -> str:
@@ -108,68 +246,137 @@ def of_cost(state: str, payer: str, amount: float | None) -> str:
     return dollars(amount) + ("" if state == "done" else " if it completes")
 
 
-def of_error(error: VeoError) -> Words:
-    """Title, cost and next step for `error`; the one place where errors become words."""
-    title, cost, next_step = _explain(error)
-    return Words(
-        title=title, what_happened=_sentence(str(error)) or title, cost=cost, next_step=next_step
-    )
+def of_error(
+    error: VeoError,
+    *,
+    request: VideoRequest | None = None,
+    is_demo: bool = False,
+    was_complete: bool = False,
+) -> Words:
+    """Title, cost, next step and actions for `error`; the one place where errors become words.
+
+    `request` is what was sent, as far as it is known: without it nothing can be sent again.
+    `was_complete` says that the service had the video before.
+    """
+    words = _explain(error, was_complete=was_complete)
+    happened = _sentence(str(error)).removesuffix(LOOK_FIRST).strip() or words.title
+    if is_demo:
+        words = words.for_a_demo()
+        if isinstance(error, SubmissionUncertain):
+            happened = happened.replace(", and may cost.", ".")
+            again = "Send it again: two demo clips cost no more than one."
+            words = replace(words, next_step=again, actions=("send",))
+    possible = tuple(action for action in words.actions if _is_possible(action, request))
+    return replace(words, what_happened=happened, actions=possible[:2])
 
 
-def _explain(error: VeoError) -> tuple[str, str, str]:
-    """Title, cost and next step.  With an id, a clip may come of it: no charge is ruled out."""
+def _is_possible(action: Action, request: VideoRequest | None) -> bool:
+    """Whether `action` would change anything about `request`."""
+    if request is None:
+        return action not in SENDING
+    return {
+        "without_sound": request.generate_audio,
+        "with_auto_fix": not request.auto_fix,
+        "with_enhancement": not request.enhance_prompt,
+    }.get(action, True)
+
+
+def _explain(error: VeoError, *, was_complete: bool) -> Words:
+    """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
     has_id = bool(error.generation_id)
     cost = CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
     again = "look again" if has_id else "try again"
+    retry: Action = "check_again" if has_id else "send"
+
+    def words(title: str, cost: str, next_step: str, *actions: Action) -> Words:
+        return Words(title=title, what_happened="", cost=cost, next_step=next_step, actions=actions)
+
     match error:
         case InvalidRequest():
-            return "Something to change", "Nothing was sent.", "Change it, then try again."
+            next_step = "Change it, then try again."
+            return words("Something to change", "Nothing was sent.", next_step)
+        case Refused(reason="key") if str(error).startswith(_WITHOUT_KEY):
+            return words("A key is needed", cost, f"Give it, then {again}.", "bring_key", retry)
         case Refused(reason="key"):
-            return (
-                "The key is not accepted",
-                cost,
-                "Check it: your AI/ML API account shows your keys.",
-            )
+            next_step = "Check it: your AI/ML API account shows your keys."
+            return words("The key is not accepted", cost, next_step, "bring_key", retry)
         case Refused(reason="credits"):
-            return "No credits left", cost, f"Top up your AI/ML API account, then {again}."
+            next_step = f"Top up your AI/ML API account, then {again}."
+            return words("No credits left", cost, next_step, retry, "bring_key")
+        case _ if was_complete and _has_expired(error):
+            cost = "It was charged when it completed."
+            next_step = "Sent again, with the same seed, it comes out much the same and is charged."
+            return words("The service no longer has this video", cost, next_step, "send", retry)
         case Refused(reason="not_found") if has_id:
             next_step = "Check the id: it belongs to the key that made it."
-            return "Not found", "Looking costs nothing.", next_step
+            return words("Not found", "Looking costs nothing.", next_step, "bring_key", retry)
         case Refused(reason="not_found"):
-            return "Not found", cost, "Check the base URL: the service is not there."
+            return words("Not found", cost, "Check the base URL: the service is not there.", retry)
         case Refused() if has_id:
-            return "The service does not show this video", cost, "Check the id, then look again."
+            next_step = "Check the id, then look again."
+            return words("The service does not show this video", cost, next_step, retry)
         case Refused():
-            return "The service refused this request", cost, _after_refusal(str(error))
+            return _after_refusal(str(error), "The service refused this request")
         case Failed():
             # It has an id, yet the vendor says that failed generations are never charged.
-            title = "The service could not make this video"
-            return title, NOT_CHARGED, _after_refusal(str(error))
+            return _after_refusal(str(error), "The service could not make this video")
         case Busy():
-            wait = _for_how_long(error.retry_after)
-            return "Too many requests", cost, f"Wait {wait}, then {again}."
+            next_step = f"Wait {_for_how_long(error.retry_after)}, then {again}."
+            # Whoever spends this server's key meets its limits; with their own they may go on.
+            own_key: tuple[Action, ...] = () if has_id else ("bring_key",)
+            return words("Too many requests", cost, next_step, retry, *own_key)
         case Unreachable():
-            return "No answer from the service", cost, f"{again.capitalize()} later."
+            return words("No answer from the service", cost, f"{again.capitalize()} later.", retry)
         case SubmissionUncertain():
             cost = "If it was taken, it is charged once it completes."
-            next_step = "Look at your account first: it is not sent again by itself."
-            return "Not known whether it was taken", cost, next_step
+            return words("Not known whether it was taken", cost, LOOK_FIRST, "send_again")
         case TookTooLong() if has_id:
-            return "We stopped looking", cost, "The id is kept: look again later."
+            return words("We stopped looking", cost, "The id is kept: look again later.", retry)
         case TookTooLong():
-            return "We stopped", cost, "Try again."
+            return words("We stopped", cost, "Try again.", retry)
         case DownloadFailed() if has_id:
-            # True of the demo too, where it costs nothing.
-            cost = "What it costs is charged already; fetching it again costs nothing more."
-            next_step = "Fetch it again; it stays at the service for a while."
-            return "The video did not arrive", cost, next_step
+            next_step = "It stays at the service for a while: fetch it again."
+            return words("The video did not arrive", CHARGED, next_step, "fetch_again")
         case DownloadFailed():
-            return "The video did not arrive", cost, "Try again."
+            return words("The video did not arrive", cost, "Try again.", retry)
     if has_id:
-        return "Something went wrong", cost, "The id is kept: look again later."
+        return words("Something went wrong", cost, "The id is kept: look again later.", retry)
     # An error that nobody foresaw: the request may have been on its way.
     cost = "Whether anything was charged is not known."
-    return "Something went wrong", cost, "Look at your account before you try again."
+    next_step = "Look at your account before you try again."
+    return words("Something went wrong", cost, next_step, "send_again")
+
+
+_WITHOUT_KEY = ("No API key", "The key for this clip is not here")
+"""How an error begins that is about a missing key, not a wrong one."""
+
+
+def _has_expired(error: VeoError) -> bool:
+    """Whether `error` says that the service has the video no longer, or its file."""
+    if isinstance(error, Refused):
+        return error.reason == "not_found"
+    return isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+
+
+def _after_refusal(said: str, title: str) -> Words:
+    """What would help, by the service's own words; it has no codes for that."""
+    next_step = "Change the prompt or the settings, then try again."
+    actions: tuple[Action, ...] = ("another_seed", "change_prompt")
+    if re.search(r"enhance", said, re.I):
+        title = "Prompt enhancement is required"
+        next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
+        actions = ("with_enhancement", "change_prompt")
+    elif re.search(r"audio|\b(sound|speech)\b", said, re.I):
+        title = "The sound was refused"
+        next_step = "Try without sound, or with other words for it."
+        actions = ("without_sound", "another_seed", "change_prompt")
+    elif re.search(r"polic|safety|sensitive|violat|prohibit|moderat|responsible", said, re.I):
+        title = "The prompt was refused"
+        next_step = "Change the prompt, or try another seed."
+        actions = ("with_auto_fix", "another_seed", "change_prompt")
+    return Words(
+        title=title, what_happened="", cost=NOT_CHARGED, next_step=next_step, actions=actions
+    )
 
 
 def clock(seconds: float) -> str:
@@ -190,15 +397,6 @@ def dollars(amount: float | None) -> str:
 def _sentence(said: str) -> str:
     """`said` with a full stop: the service leaves it out, and more is said after it."""
     return said if not said or said.endswith((".", "!", "?", "…")) else f"{said}."
-
-
-def _after_refusal(said: str) -> str:
-    about = said.lower()
-    if "enhance" in about:
-        return "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
-    if "audio" in about or "sound" in about:
-        return "Try without sound, or with other words for it."
-    return "Change the prompt or the settings, then try again."
 
 
 def _for_how_long(seconds: float | None) -> str:

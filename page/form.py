@@ -5,6 +5,7 @@ It knows the table of what models take and nothing of jobs.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -54,6 +55,22 @@ def values_from(request: VideoRequest) -> list[Any]:
     values = [getattr(request, name) for name in FIELDS]
     values[FIELDS.index("seed")] = str(request.seed)
     return values
+
+
+CHANGES = {
+    "without_sound": {"generate_audio": False},
+    "with_auto_fix": {"auto_fix": True},
+    "with_enhancement": {"enhance_prompt": True},
+}
+"""What an action of `words.ACTIONS` changes in the request; `another_seed` draws one."""
+
+
+def changed(request: VideoRequest, action: str) -> VideoRequest:
+    """The same request, changed as `action` says; most leave it as it was."""
+    fields = asdict(request) | CHANGES.get(action, {})
+    if action == "another_seed":
+        del fields["seed"]
+    return VideoRequest(**fields)
 
 
 def check(*values: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import asyncio
 import html
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -137,6 +138,36 @@ async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> Asyn
         yield shown
 
 
+async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+    """Do what a button of the card says: look again, or send the request once more, changed.
+
+    Gives the form's values, too, after those for `result`.
+    """
+    kept, owner = entered(kept, request)
+    job, action = await chosen(event, owner), str(getattr(event, "action", ""))
+    values = as_it_is = [gr.skip()] * len(form.FIELDS)
+    try:
+        if job and job.request and action in words.SENDING:
+            # Only what the card offers: nothing that somebody else's program makes up.
+            if action in status_card.in_words(job, has_clip=bool(clip_of(job))).actions:
+                again = form.changed(job.request, action)
+                spender = visitors.spender_of(owner, request)
+                job = await server.begin(again, owner=owner, spender=spender)
+                values = form.values_from(again)
+                kept = {**kept, "form": values}
+        elif job:
+            job = await server.the_jobs().look_again(job)
+    except VeoError as error:
+        yield (*shown_error(error), *as_it_is)
+        return
+    if not job:
+        yield (*shown_gone(), *as_it_is)
+        return
+    async for shown in show(job, kept, owner):
+        yield (*shown, *values)
+        values = as_it_is  # what is typed meanwhile stays
+
+
 async def on_edit(kept: Kept, event: gr.EventData, request: gr.Request) -> list[Any]:
     """The form with the settings of a clip of the list."""
     job = await chosen(event, entered(kept, request)[1])
@@ -156,10 +187,11 @@ async def on_focus(kept: Kept, request: gr.Request) -> list[dict[str, Any]]:
     return await listed(entered(kept, request)[1])
 
 
-def on_stop(kept: Kept) -> Shown:
+async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     """The card once nobody follows the job any more; the job goes on."""
-    generation_id = kept.get("generation_id") if isinstance(kept, dict) else None
-    return status_card.stopped(generation_id), gr.Button(interactive=False)
+    kept, owner = entered(kept, request)
+    job = await server.the_jobs().get(str(kept.get("job", "")), owner)
+    return status_card.stopped(job), gr.Button(interactive=False)
 
 
 async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
@@ -188,17 +220,22 @@ async def show(job: Job, kept: Kept, owner: str) -> AsyncIterator[Shown]:
     """The result side of the page each time `job` changes."""
     listed_state = None
     async for _ in job.follow():
-        clip = server.the_shelf().clip(job.entry.clip) if job.state == "done" else None
+        clip = clip_of(job)
         rows = gr.skip() if job.state == listed_state else await listed(owner)
         listed_state = job.state
         yield (
-            status_card.of_job(job),
+            status_card.of_job(job, has_clip=bool(clip)),
             str(clip) if clip else None,
             gr.DownloadButton(value=str(clip), interactive=True) if clip else no_download(),
             gr.Button(interactive=bool(job.generation_id) and not job.is_over),
             {**kept, "job": job.id, "generation_id": job.generation_id or ""},
             rows,
         )
+
+
+def clip_of(job: Job) -> Path | None:
+    """The file of a finished job, unless it made room for others."""
+    return server.the_shelf().clip(job.entry.clip) if job.state == "done" else None
 
 
 async def listed(owner: str) -> list[dict[str, Any]]:

@@ -1,92 +1,293 @@
 """The status card: one place that says what a job is doing, as a Gradio HTML component.
 
 Python sends the card only when something changed; the browser lets the clock and the bar run in
-between.  Everything shown is escaped here and inserted as text there.  It knows jobs and words, no
-events.
+between, inserts every text as text, and tells Python by `retry` which of the offered actions was
+pressed.  It knows jobs and words, and decides nothing about sending or waiting.
 """
 
 from __future__ import annotations
 
-import html
+import json
 from typing import Any
 
 import gradio as gr
 
 import words
 from jobs import Job
+from page import texts
 from veo_client import VeoError
+from words import Words
 
-TEMPLATE = """
-<div class="card" data-state="${value.state}">
-  <div role="status" aria-live="polite" aria-atomic="true">
-    <p class="title">${value.title}</p>
-    <p class="detail">${value.detail}</p>
+STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in words.STEPS.items())
+
+TEMPLATE = f"""
+<div class="card" data-state="idle" tabindex="-1">
+  <div class="said" role="status" aria-live="polite" aria-atomic="true">
+    <p class="title"></p>
+    <p class="detail"><span class="happened"></span> <span class="cost"></span>
+      <span class="next"></span></p>
   </div>
-  <div class="track"><div class="fill"></div></div>
-  <p class="clock" aria-hidden="true"></p>
-  <p class="id"><span>id</span> <code>${value.generation_id}</code>
-    <button type="button" class="copy">Copy</button></p>
+  <div class="middle">
+    <div class="progress">
+      <ol class="steps" aria-label="{texts.STEPS}">{STEPS}</ol>
+      <div class="track" aria-hidden="true"><div class="fill"></div></div>
+      <p class="clock" aria-hidden="true"></p>
+    </div>
+    <div class="actions" role="group" aria-label="{texts.WHAT_NEXT}"></div>
+  </div>
+  <div class="foot">
+    <p class="id"><span>id</span> <code></code>
+      <button type="button" class="copy">{texts.COPY}</button></p>
+    <p class="wishes">
+      <button type="button" data-wish="notice" aria-pressed="false">{texts.NOTICE}</button>
+      <button type="button" data-wish="chime" aria-pressed="false">{texts.CHIME}</button>
+    </p>
+  </div>
 </div>
 """
 
+# The steps and the actions share a place: what is not there leaves no hole, and nothing jumps.
 CSS = """
 .card { border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
-  background: var(--block-background-fill); padding: var(--spacing-xl); min-height: 9.5rem;
-  display: flex; flex-direction: column; gap: var(--spacing-md); }
+  background: var(--block-background-fill); padding: var(--spacing-xl); display: flex;
+  flex-direction: column; gap: var(--spacing-lg); color: var(--body-text-color); }
+.card:focus { outline: none; }
 .card p { margin: 0; }
-.title { font-weight: 600; font-size: var(--text-lg); color: var(--body-text-color); }
-.detail { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.said { min-height: 4.9rem; }
+.title { font-weight: 700; font-size: var(--text-lg); overflow-wrap: anywhere; }
+.detail { color: var(--body-text-color-subdued); overflow-wrap: anywhere;
+  margin-top: var(--spacing-xs) !important; }
+.cost { color: var(--body-text-color); }
+.middle { display: grid; }
+.middle > * { grid-area: 1 / 1; visibility: hidden; min-width: 0; }
+.card:is([data-state="running"], [data-state="done"]) .progress,
+.card:not([data-state="running"], [data-state="done"]) .actions { visibility: visible; }
+.steps { list-style: none; margin: 0; padding: 0; display: grid;
+  grid-template-columns: repeat(5, 1fr); font-size: var(--text-sm); text-align: center;
+  color: var(--body-text-color-subdued); }
+.steps li { margin: 0; padding: 0; }
+.steps li::before { content: ""; display: block; width: 10px; height: 10px; margin: 4px auto;
+  border-radius: 50%; border: 2px solid var(--neutral-400); box-sizing: border-box; }
+.steps li.past::before { background: var(--neutral-400); }
+.steps li[aria-current] { color: var(--body-text-color); font-weight: 700; }
+.steps li[aria-current]::before { border-color: var(--color-accent);
+  background: var(--color-accent); box-shadow: 0 0 0 3px var(--color-accent-soft); }
 .track { height: 6px; border-radius: 3px; background: var(--border-color-primary);
-  overflow: hidden; }
+  overflow: hidden; margin: var(--spacing-md) 0; }
 .fill { height: 100%; width: 0; background: var(--color-accent); transition: width .5s linear; }
 .clock { font-variant-numeric: tabular-nums; color: var(--body-text-color-subdued);
-  min-height: 1.4em; }
-.id { margin-top: auto !important; font-size: var(--text-sm);
-  color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
-.id code { color: var(--body-text-color); background: none; padding: 0; }
-.copy { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  padding: 1px 8px; cursor: pointer; color: var(--body-text-color); background: transparent;
-  font: inherit; }
-.card[data-state="idle"] .track, .card[data-state="failed"] .track,
-.card[data-state="stopped"] .track { visibility: hidden; }
+  min-height: 1.5em; }
+.actions { display: flex; flex-wrap: wrap; gap: var(--spacing-md); align-content: flex-start; }
+.card button { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
+  color: var(--body-text-color); background: transparent; font: inherit; cursor: pointer; }
+.card button:hover { background: var(--background-fill-secondary); }
+.card button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.actions button { min-height: 36px; padding: 4px 14px; }
+.actions button:first-child { border-color: var(--color-accent); font-weight: 700; }
+.actions button[aria-disabled="true"] { opacity: .5; cursor: default; }
+.foot { display: flex; flex-wrap: wrap; gap: var(--spacing-sm) var(--spacing-lg);
+  justify-content: space-between; align-items: center; font-size: var(--text-sm);
+  color: var(--body-text-color-subdued); }
+.foot button { min-height: 26px; padding: 2px 8px; }
+.id { display: flex; align-items: center; gap: var(--spacing-sm); flex: 1 1 0; min-width: 0;
+  min-height: 28px; }
+.id code { color: var(--body-text-color); background: none; padding: 0; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
+.wishes { display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
+.wishes button { color: var(--body-text-color-subdued); }
+.wishes button[aria-pressed="true"] { color: var(--body-text-color);
+  border-color: var(--color-accent); background: var(--color-accent-soft); }
+.wishes button[aria-pressed="true"]::before { content: "✓ "; }
 .card[data-state="failed"] { border-color: var(--error-border-color, #dc2626); }
+@media (max-width: 768px) {
+  .said { min-height: 8rem; }
+  .middle { min-height: 5.5rem; }
+  .foot > * { flex-basis: 100%; }
+}
 @media (prefers-reduced-motion: reduce) { .fill { transition: none; } }
 """
 
-# `watch` runs after the template has been patched in place, so the elements are found anew.
 JAVASCRIPT = """
+const find = selector => element.querySelector(selector);
 const clock = s => Math.floor(s / 60) + ':' + String(Math.floor(s % 60)).padStart(2, '0');
-let seen = performance.now();
-function paint() {
-  const value = props.value || {}, running = value.state === 'running';
-  const elapsed = value.elapsed + (running ? (performance.now() - seen) / 1000 : 0);
-  // Slower and slower towards the end, so that it never waits full.
-  const share = running ? 1 - Math.exp(-1.6 * elapsed / value.expected) : 1;
-  element.querySelector('.fill').style.width = 100 * (value.state === 'idle' ? 0 : share) + '%';
-  element.querySelector('.clock').textContent =
-    running ? clock(elapsed) + ' so far, usually about ' + clock(value.expected) :
-    value.state === 'done' ? 'Took ' + clock(elapsed) : '';
-  element.querySelector('.id').style.visibility = value.generation_id ? 'visible' : 'hidden';
+const say = (selector, text) => {
+  const place = find(selector);
+  if (place.textContent !== text) place.textContent = text; // what is the same is not read again
+};
+// Storage may be forbidden, as in a frame; the wishes are then forgotten with the tab.
+let kept = {};
+try { kept = window.localStorage; } catch { }
+
+// How long it will be is not known: no number is finer than that.
+function timeLeft(elapsed, expected) {
+  if (elapsed > 1.6 * expected) return TEXTS.slow.left;
+  if (elapsed > .85 * expected) return TEXTS.soon;
+  const left = expected - elapsed;
+  return left < 95 ? TEXTS.seconds.replace('{}', Math.max(Math.round(left / 10), 1) * 10)
+    : TEXTS.minutes.replace('{}', Math.round(left / 60));
 }
-let state = '';
+
+let value = {}, seen = 0, titled = false;
+function paint() {
+  const running = value.state === 'running', done = value.state === 'done';
+  const elapsed = value.elapsed + (running ? (performance.now() - seen) / 1000 : 0);
+  const slow = running && value.may_be_slow && elapsed > 1.6 * value.expected;
+  const title = slow ? TEXTS.slow.title : value.title;
+  say('.title', title);
+  say('.happened', slow ? TEXTS.slow.happened : value.happened);
+  say('.cost', value.cost);
+  say('.next', value.next);
+  // Slower and slower, never full before its time.
+  const share = done ? 1 : running ? .9 * (1 - Math.exp(-1.6 * elapsed / value.expected)) : 0;
+  find('.fill').style.width = 100 * share + '%';
+  const left = value.step === 'queued' && elapsed <= 1.6 * value.expected
+    ? TEXTS.usually.replace('{}', clock(value.expected)) : timeLeft(elapsed, value.expected);
+  say('.clock', running ? TEXTS.so_far.replace('{}', clock(elapsed)) + ' · ' + left
+    : done && value.elapsed ? TEXTS.took.replace('{}', clock(value.elapsed)) : '');
+  const tab = running ? clock(elapsed) + ' · ' + value.doing : done ? TEXTS.ready : title;
+  if (value.state !== 'idle' || titled)
+    document.title = (value.state === 'idle' ? '' : tab + TEXTS.dash) + TEXTS.title;
+  titled = value.state !== 'idle';
+}
+function paintSteps() {
+  const steps = [...element.querySelectorAll('.steps li')];
+  const now = steps.findIndex(step => step.dataset.step === value.step);
+  steps.forEach((step, index) => {
+    step.classList.toggle('past', index < now);
+    if (index === now) step.setAttribute('aria-current', 'step');
+    else step.removeAttribute('aria-current');
+  });
+}
+function paintWishes() {
+  find('[data-wish="notice"]').hidden = !window.Notification;
+  for (const button of element.querySelectorAll('.wishes button'))
+    button.setAttribute('aria-pressed', kept['veo-' + button.dataset.wish] === 'yes');
+}
+function offer() {
+  const had_focus = find('.actions').contains(document.activeElement);
+  find('.actions').replaceChildren(...value.actions.map(([name, label]) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = label;
+    button.addEventListener('click', () => act(name));
+    return button;
+  }));
+  if (had_focus) find('.card').focus({ preventScroll: true });
+}
+
+// One press, at most one request: the buttons are off until the next card.
+let pressed = false;
+function act(name) {
+  if (name === 'bring_key') return bring('#key', '#key-box input');
+  if (name === 'change_prompt') return bring('#prompt', '#prompt textarea');
+  if (pressed || (name === 'send_again' && !window.confirm(TEXTS.send_again))) return;
+  pressed = true;
+  for (const button of element.querySelectorAll('.actions button'))
+    button.setAttribute('aria-disabled', 'true'); // and not `disabled`: that would drop the focus
+  trigger('retry', { action: name, job: value.job });
+}
+// The field may be folded away, and comes a moment after it is unfolded.
+function bring(place, field, tries = 20) {
+  const found = document.querySelector(field);
+  if (found && found.offsetParent) return found.focus();
+  if (tries === 20) document.querySelector(place + ' button')?.click();
+  if (tries) setTimeout(bring, 50, place, field, tries - 1);
+}
+
+function chime() {
+  const audio = new AudioContext();
+  [[660, 0], [880, .18]].forEach(([pitch, after]) => {
+    const tone = audio.createOscillator(), volume = audio.createGain();
+    const start = audio.currentTime + after;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(.0001, start);
+    volume.gain.exponentialRampToValueAtTime(.15, start + .02);
+    volume.gain.exponentialRampToValueAtTime(.0001, start + .6);
+    tone.connect(volume);
+    volume.connect(audio.destination);
+    tone.start(start);
+    tone.stop(start + .6);
+  });
+  setTimeout(() => audio.close(), 1500);
+}
+async function wish(button) {
+  const name = 'veo-' + button.dataset.wish, on = kept[name] !== 'yes';
+  if (on && name === 'veo-notice' && await Notification.requestPermission() !== 'granted') {
+    button.textContent = TEXTS.blocked;
+    return;
+  }
+  kept[name] = on ? 'yes' : 'no';
+  if (on && name === 'veo-chime') chime(); // so that one knows what to listen for
+  paintWishes();
+}
+function tell() {
+  if (kept['veo-chime'] === 'yes') chime();
+  const may_tell = document.hidden && window.Notification?.permission === 'granted';
+  if (kept['veo-notice'] === 'yes' && may_tell)
+    new Notification(value.title, { body: value.happened + ' ' + value.cost });
+}
+
 function begin() {
+  const before = value;
+  value = props.value;
   seen = performance.now();
+  pressed = false;
+  find('.card').dataset.state = value.state;
+  say('code', value.generation_id);
+  find('code').title = value.generation_id;
+  find('.id').style.visibility = value.generation_id ? 'visible' : 'hidden';
   paint();
+  paintSteps();
+  paintWishes();
+  offer();
   // On a phone the card may be below the button's screen: bring it in when something begins.
-  if (props.value.state === 'running' && state !== 'running')
+  if (value.state === 'running' && before.state && before.state !== 'running')
     element.scrollIntoView({ block: 'nearest' });
-  state = props.value.state;
+  if (before.state === 'running' && before.job === value.job && 'done failed'.includes(value.state))
+    tell();
 }
 watch('value', begin);
 begin();
 setInterval(paint, 500);
 element.addEventListener('click', async event => {
-  if (!event.target.matches('.copy')) return;
-  await navigator.clipboard.writeText(element.querySelector('code').textContent);
-  event.target.textContent = 'Copied';
-  setTimeout(() => { event.target.textContent = 'Copy'; }, 1500);
+  const button = event.target.closest('button');
+  if (button?.dataset.wish) await wish(button);
+  if (!button?.matches('.copy')) return;
+  await navigator.clipboard.writeText(find('code').textContent);
+  button.textContent = TEXTS.copied;
+  setTimeout(() => { button.textContent = TEXTS.copy; }, 1500);
 });
 """
+
+IN_THE_BROWSER = {
+    "title": texts.TITLE,
+    "dash": texts.DASH,
+    "copy": texts.COPY,
+    "copied": texts.COPIED,
+    "blocked": texts.NOTICE_BLOCKED,
+    "so_far": texts.SO_FAR,
+    "usually": texts.USUALLY,
+    "took": texts.TOOK,
+    "seconds": texts.SECONDS_LEFT,
+    "minutes": texts.MINUTES_LEFT,
+    "soon": texts.SOON,
+    "ready": words.STEPS["ready"],
+    "send_again": words.SEND_AGAIN,
+    "slow": {
+        "left": texts.SLOW,
+        "title": words.WAITING["slow"].title,
+        "happened": words.WAITING["slow"].what_happened,
+    },
+}
+
+STEP = {
+    "sending": "sent",
+    "looking": "sent",
+    "queued": "queued",
+    "generating": "generating",
+    "saving": "saving",
+}
+"""How far a job is that waits in one of `words.WAITING`."""
 
 
 def build() -> gr.HTML:
@@ -95,7 +296,7 @@ def build() -> gr.HTML:
         idle(),
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=JAVASCRIPT,
+        js_on_load=f"const TEXTS = {json.dumps(IN_THE_BROWSER)};\n{JAVASCRIPT}",
         apply_default_css=False,
         elem_id="status",
         label="Status",
@@ -103,66 +304,105 @@ def build() -> gr.HTML:
 
 
 def idle() -> dict[str, Any]:
-    return _card("idle", "Ready when you are", "Write a prompt, then press Generate.")
-
-
-def of_error(error: VeoError) -> dict[str, Any]:
-    explained = words.of_error(error)
-    return _card("failed", explained.title, str(explained), generation_id=error.generation_id)
-
-
-def stopped(generation_id: object) -> dict[str, Any]:
-    """The card of somebody who no longer waits."""
-    shown = str(generation_id or "")
-    return _card("stopped", words.STOPPED.title, str(words.STOPPED), generation_id=shown)
+    return _card("idle", words.EMPTY)
 
 
 def gone() -> dict[str, Any]:
-    return _card("idle", "That clip is not here any more", "It was deleted meanwhile.")
+    return _card("idle", words.GONE)
 
 
-def of_job(job: Job) -> dict[str, Any]:
-    """The card for a job as it stands."""
+def of_error(error: VeoError) -> dict[str, Any]:
+    """The card for an error before there was a job."""
+    return _card("failed", words.of_error(error), generation_id=error.generation_id)
+
+
+def stopped(job: Job | None) -> dict[str, Any]:
+    """The card of somebody who no longer waits."""
+    said = words.STOPPED.for_a_demo() if job and job.is_demo else words.STOPPED
+    return _of(job, "stopped", said) if job else _card("stopped", said)
+
+
+def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
+    """The card for a job as it stands; `has_clip` says whether a finished one is still here."""
+    said = in_words(job, has_clip=has_clip)
     if job.error:
-        return of_error(job.error)
-    state, title, detail = _in_words(job)
-    return _card(
-        state,
-        title,
-        detail,
+        return _of(job, "failed", said)
+    if job.state == "done":
+        took = (job.entry.facts or {}).get("took", 0.0)
+        return _of(job, "done" if has_clip else "idle", said, step="ready", elapsed=took)
+    waits = _waits(job)
+    step = STEP[waits]
+    if job.update and job.update.trouble and waits != "saving":
+        waits = "reconnecting"
+    return _of(
+        job,
+        "running",
+        said,
+        step=step,
+        doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
         expected=job.entry.expected,
-        generation_id=job.generation_id,
+        may_be_slow=waits == "generating",
     )
 
 
-def _in_words(job: Job) -> tuple[str, str, str]:
-    """State for the style sheet, title and detail."""
+def in_words(job: Job, *, has_clip: bool) -> Words:
+    """What a job's card says and offers."""
+    if job.error:
+        return words.of_error(
+            job.error,
+            request=job.request,
+            is_demo=job.is_demo,
+            was_complete=bool(job.entry.clip),
+        )
+    if job.state == "done" and not has_clip:
+        return words.REMOVED.for_a_demo() if job.is_demo else words.REMOVED
     if job.state == "done" and job.facts:
-        title = "Your demo clip is ready" if job.is_demo else "Your clip is ready"
         seed = f", seed {job.request.seed}" if job.request else ""
-        return "done", title, job.facts.in_words() + seed
+        facts = f"{job.facts.in_words()}{seed}."
+        return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
+    return words.of_waiting(_waits(job), job.update, is_demo=job.is_demo)
+
+
+def _waits(job: Job) -> str:
+    """How far a job is that is on its way, by a name in `STEP`."""
     if job.state in ("prepared", "submitting"):
-        return "running", "Sending the request", ""
-    cost = "" if job.is_demo else words.CHARGED_WHEN_COMPLETE
-    state = words.of_status(job.update) if job.update else "Looking for it at the service"
-    return "running", state, cost
+        return "sending"
+    if job.state == "downloading":
+        return "saving"
+    if not job.update:
+        return "looking"
+    return {"queued": "queued", "completed": "saving"}.get(job.update.status, "generating")
+
+
+def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
+    return _card(state, said, job=job.id, generation_id=job.generation_id, **more)
 
 
 def _card(
     state: str,
-    title: str,
-    detail: str,
+    said: Words,
     *,
+    job: str = "",
+    generation_id: str | None = None,
+    step: str = "",
+    doing: str = "",
     elapsed: float = 0.0,
     expected: float = 1.0,
-    generation_id: str | None = None,
+    may_be_slow: bool = False,
 ) -> dict[str, Any]:
     return {
         "state": state,
-        "title": html.escape(title),
-        "detail": html.escape(detail),
+        "title": said.title,
+        "happened": said.what_happened,
+        "cost": said.cost,
+        "next": said.next_step,
+        "actions": [[action, words.ACTIONS[action]] for action in said.actions],
+        "job": job,
+        "generation_id": generation_id or "",
+        "step": step,
+        "doing": doing,
         "elapsed": round(elapsed, 1),
         "expected": expected,
-        "generation_id": html.escape(generation_id or ""),
+        "may_be_slow": may_be_slow,
     }

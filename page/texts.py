@@ -60,3 +60,30 @@ ENHANCE_LABEL = "Enhance prompt"
 ENHANCE_INFO = "Veo may refuse to leave this out"
 AUTO_FIX_LABEL = "Auto-fix"
 AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
+
+# The status card
+
+DASH = " \N{EN DASH} "
+STEPS = "Steps"
+WHAT_NEXT = "What you can do next"
+COPY = "Copy"
+COPIED = "Copied"
+NOTICE = "Tell me when it is ready"
+NOTICE_BLOCKED = "This browser forbids notifications"
+CHIME = "Chime"
+SO_FAR = "{} so far"
+USUALLY = "usually about {}"
+TOOK = "Took {}"
+SECONDS_LEFT = "about {} s left"
+MINUTES_LEFT = "about {} min left"
+SOON = "should finish soon"
+SLOW = "taking longer than usual"
+IN_THE_TAB = {
+    "sending": "Sending",
+    "looking": "Looking",
+    "queued": "Queued",
+    "generating": "Generating",
+    "reconnecting": "Reconnecting",
+    "saving": "Saving",
+}
+"""What a job does, in the tab's title."""

@@ -127,7 +127,7 @@ UNCERTAIN = End(
     state="uncertain",
     title="Not known whether it was taken",
     cost="If it was taken, it is charged once it completes.",
-    next_step="Look at your account first: it is not sent again by itself.",
+    next_step="Look at your account before you send it again.",
 )
 FAILED = End(
     state="failed",
@@ -145,8 +145,8 @@ UNKNOWN_ID = unfetched(
 )
 NOT_ARRIVED = unfetched(
     "The video did not arrive",
-    "Fetch it again; it stays at the service for a while.",
-    "What it costs is charged already; fetching it again costs nothing more.",
+    "It stays at the service for a while: fetch it again.",
+    "The clip is charged already; fetching it costs nothing more.",
 )
 
 
@@ -546,7 +546,7 @@ CASES = (
          says=f"{LOOPBACK} could not prove its identity; nothing was sent."),
     # ... it may have been taken
     Case(fault="close before reading", how="the request", end=UNCERTAIN, posts=0,
-         early={1: close_before_reading}, says="may cost. Look at your account"),
+         early={1: close_before_reading}, says="may cost."),
     *(
         Case(fault=fault, how=f"the request, {how}", end=UNCERTAIN, create=[lost],
              patience=SHORT if fault in STANDING_STILL else LONG,
@@ -670,7 +670,7 @@ CASES = (
         for fault, how, error, text in (
             ("error as string", "a sentence", {"error": "Not this."}, "Not this."),
             ("error as object", "a message", {"error": {"message": "Not this."}}, "Not this."),
-            ("error as object", "a name", {"error": {"name": "policy"}}, "policy."),
+            ("error as object", "a name", {"error": {"name": "odd"}}, "odd."),
             ("error as object", "empty", {"error": {}}, "The service gave no reason."),
         )
     ),

@@ -57,7 +57,7 @@ IMPORTS = {
     },
     "page.texts": set(),
     "page.visitors": {"gradio"},
-    "page.status_card": {"gradio", "jobs", "veo_client", "words"},
+    "page.status_card": {"gradio", "jobs", "page", "veo_client", "words"},
     "page.money": {"jobs", "ledger", "page", "veo_client", "words"},
     "page.my_clips": {"gradio", "jobs", "shelf", "words"},
     "page.endpoints": {"gradio", "jobs", "page", "veo_client", "words"},

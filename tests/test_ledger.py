@@ -577,13 +577,16 @@ def test_a_clock_that_went_back_gives_no_room(ledger, clock):
         add(ledger, limits=Limits(clips=1))
 
 
+LIMIT = "$3.20 in 24 hours, this clip costs $3.20, and the limit is $4.00."
+
+
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (Limits(clips=1), "Visitors together have made the 1 clips of a day."),
-        (Limits(clips_a_visitor=1), "You have made the 1 clips of a day."),
-        (Limits(dollars=4), "Visitors together have spent the $4.00 of a day."),
-        (Limits(dollars_a_visitor=4), "You have spent the $4.00 of a day."),
+        (Limits(clips=1), "Visitors together have made 1 clip in 24 hours, and the limit is 1."),
+        (Limits(clips_a_visitor=1), "You have made 1 clip in 24 hours, and the limit is 1."),
+        (Limits(dollars=4), f"Visitors together have spent {LIMIT}"),
+        (Limits(dollars_a_visitor=4), f"You have spent {LIMIT}"),
     ],
     ids=str,
 )

@@ -788,7 +788,7 @@ def test_a_stop_of_the_demo_leaves_nothing_to_resume(folder):
     assert last["event"] == "error"
     assert last["resume"] is None
     assert last["generation_id"] is None
-    assert last["cost"] == "Nothing was charged."
+    assert last["cost"] == "Demo clips are free."
     assert names(folder) == []
 
 

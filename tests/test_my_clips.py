@@ -253,7 +253,7 @@ def test_prompts_are_shown_as_text(keyed_page, tab):
 # Nobody else's
 
 
-def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = ""):
+def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = "", action=""):
     """What a hostile program sends: the event of a button, with whatever job it likes."""
     session = secrets.token_hex(8)
     config = requests.get(f"{served.url}/config", timeout=10).json()
@@ -261,7 +261,7 @@ def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = "
     body = {
         "fn_index": event["id"],
         "data": data,
-        "event_data": {"job": job},
+        "event_data": {"job": job, "action": action},
         "session_hash": session,
     }
     joined = requests.post(
@@ -282,7 +282,9 @@ def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = "
     return answer
 
 
-@pytest.mark.parametrize("handler", ["on_select", "on_retry", "on_edit", "on_delete", "on_focus"])
+@pytest.mark.parametrize(
+    "handler", ["on_select", "on_retry", "on_edit", "on_delete", "on_focus", "on_action"]
+)
 def test_nobody_reaches_another_visitors_clip(handler, keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"A secret garden {handler}")

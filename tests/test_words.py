@@ -1,6 +1,7 @@
 """What a person reads: whole for every error, and nothing promised that is not true."""
 
 import inspect
+import re
 from typing import get_args
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 import veo_types
 import words
+from veo_client import VeoClient
 from veo_types import (
     Busy,
     DownloadFailed,
@@ -22,7 +24,10 @@ from veo_types import (
     Update,
     VeoError,
     Video,
+    VideoRequest,
 )
+
+FOX = VideoRequest("fox", seed=7)
 
 KINDS = [
     VeoError,
@@ -111,15 +116,34 @@ def test_a_request_that_may_have_been_taken_is_never_called_free():
         explained = str(words.of_error(error)).lower()
         assert words.NOT_CHARGED.lower() not in explained
         assert "then try again" not in explained
-    uncertain = words.of_error(SubmissionUncertain("It rained."))
-    assert "not sent again" in uncertain.next_step
-    assert "account" in uncertain.next_step
 
 
-def test_a_clip_that_did_not_arrive_is_known_to_be_paid_for():
-    explained = words.of_error(DownloadFailed("It rained.", generation_id="a"))
-    assert "charged already" in explained.cost
-    assert "costs nothing more" in explained.cost
+def test_who_does_not_know_whether_it_was_taken_looks_at_the_account_first():
+    """Once: the client's sentence says it, too."""
+    said = f"The clip may be in the making, and may cost. {words.LOOK_FIRST}"
+    explained = words.of_error(SubmissionUncertain(said), request=FOX)
+    assert explained.next_step == words.LOOK_FIRST
+    assert str(explained).count("account") == 1
+    assert explained.actions == ("send_again",)
+
+
+def test_a_file_that_did_not_arrive_belongs_to_a_clip_that_is_charged():
+    explained = words.of_error(DownloadFailed("It was cut off.", generation_id="a"))
+    assert explained.cost == "The clip is charged already; fetching it costs nothing more."
+    assert explained.actions == ("fetch_again",)
+
+
+@pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
+def test_a_demo_clip_is_free_whatever_becomes_of_it(error):
+    assert words.of_error(error, is_demo=True).cost == words.DEMO_FREE
+
+
+def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
+    said = f"The clip may be in the making, and may cost. {words.LOOK_FIRST}"
+    explained = words.of_error(SubmissionUncertain(said), request=FOX, is_demo=True)
+    assert "may cost" not in str(explained)
+    assert "account" not in str(explained)
+    assert explained.actions == ("send",)
 
 
 def test_a_key_refused_while_a_clip_is_made_leaves_the_clip_its_price():
@@ -150,6 +174,87 @@ def test_a_refusal_is_met_with_what_would_help(said, next_step):
     assert words.of_error(Failed(said, generation_id="a")).next_step.startswith(next_step)
 
 
+# What can be done next
+
+
+BLOCKED = "prompt: Refused by the content policy."
+SOUND = "The audio of this video was refused by a filter."
+ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
+
+
+@pytest.mark.parametrize(
+    ("said", "changes", "actions"),
+    [
+        (BLOCKED, {}, ("another_seed", "change_prompt")),
+        (BLOCKED, {"auto_fix": False}, ("with_auto_fix", "another_seed")),
+        (SOUND, {}, ("without_sound", "another_seed")),
+        (SOUND, {"generate_audio": False}, ("another_seed", "change_prompt")),
+        (ENHANCEMENT, {"enhance_prompt": False}, ("with_enhancement", "change_prompt")),
+        (ENHANCEMENT, {}, ("change_prompt",)),
+        ("Nobody knows why.", {}, ("another_seed", "change_prompt")),
+    ],
+)
+def test_a_refusal_offers_only_what_would_change_something(said, changes, actions):
+    request = VideoRequest("fox", **changes)
+    assert words.of_error(Refused(said), request=request).actions == actions
+    assert words.of_error(Failed(said, generation_id="a"), request=request).actions == actions
+
+
+def test_every_action_has_a_label_and_none_is_offered_that_has_not():
+    assert set(words.ACTIONS) == set(get_args(words.Action))
+    assert set(words.ACTIONS) > words.SENDING
+    offered = set()
+    for error in BEFORE_AN_ID + WITH_AN_ID:
+        offered |= set(words.of_error(error, request=FOX).actions)
+    assert offered < set(words.ACTIONS)
+
+
+@pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
+def test_without_a_request_nothing_can_be_sent_again(error):
+    assert words.SENDING.isdisjoint(words.of_error(error).actions)
+
+
+@pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
+def test_a_clip_that_may_come_is_looked_for_and_not_made_twice(error):
+    """All that sends again is for a clip that certainly will not come."""
+    sends = not words.SENDING.isdisjoint(words.of_error(error, request=FOX).actions)
+    assert sends == isinstance(error, Failed | SubmissionUncertain)
+
+
+def test_a_limit_of_this_server_leaves_ones_own_key():
+    limit = Busy("You have made 3 clips in 24 hours, and the limit is 3.", retry_after=86400)
+    assert words.of_error(limit).actions == ("bring_key",)
+
+
+def test_a_key_that_is_missing_is_not_called_wrong():
+    with pytest.raises(Refused) as missing:
+        VeoClient().submit(FOX)
+    assert words.of_error(missing.value).title == "A key is needed"
+    assert refused("The key for this clip is not here any more.", "key").title == "A key is needed"
+    assert refused("Invalid API key.", "key").title == "The key is not accepted"
+
+
+def no_longer_there():
+    gone = Refused("There is no such generation.", reason="not_found")
+    link = DownloadFailed("The video's address is no longer valid (HTTP 410).")
+    gone.generation_id = link.generation_id = "a"
+    return gone, link
+
+
+def test_a_video_that_was_there_has_expired():
+    for error in no_longer_there():
+        explained = words.of_error(error, request=FOX, was_complete=True)
+        assert explained.title == "The service no longer has this video"
+        assert explained.cost == "It was charged when it completed."
+        assert explained.actions == ("send", "check_again")
+        assert words.of_error(error, request=FOX).title != explained.title
+
+
+def test_a_cut_off_file_has_not_expired():
+    error = DownloadFailed("It was cut off.", generation_id="a")
+    assert words.of_error(error, was_complete=True).title == "The video did not arrive"
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [("No credits left", "No credits left."), ("Really?", "Really?"), ("", "No credits left")],
@@ -175,6 +280,80 @@ def test_how_long_to_wait_is_in_a_unit_that_fits(seconds, wait):
 
 
 # States
+
+
+def said_of(kind, text, **known):
+    error = kind(text, **known)
+    return words.of_error(error, request=FOX)
+
+
+EVERY_STATE = {
+    "empty": words.EMPTY,
+    "gone": words.GONE,
+    "invalid": said_of(InvalidRequest, "seed must be a whole number."),
+    **{state: words.of_waiting(state) for state in words.WAITING},
+    "ready": words.of_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
+    "removed": words.REMOVED,
+    "stopped": words.STOPPED,
+    "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="key"),
+    "bad key": said_of(Refused, "Invalid API key.", reason="key"),
+    "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
+    "refused prompt": said_of(Refused, BLOCKED),
+    "refused sound": said_of(Failed, SOUND, generation_id="a"),
+    "enhancement refused": words.of_error(
+        Refused(ENHANCEMENT), request=VideoRequest("fox", enhance_prompt=False)
+    ),
+    "too many": said_of(Busy, "Too many requests.", retry_after=3600),
+    "service trouble": said_of(Unreachable, "No usable answer (503).", generation_id="a"),
+    "uncertain": said_of(SubmissionUncertain, "It may cost."),
+    "gave up looking": said_of(TookTooLong, "No video after 20 minutes.", generation_id="a"),
+    "expired": words.of_error(no_longer_there()[0], request=FOX, was_complete=True),
+}
+NOTHING_TO_DO = {"empty", "gone", "invalid", "ready", *words.WAITING}
+"""Where a person waits, or writes, or has the clip."""
+
+
+@pytest.mark.parametrize("state", EVERY_STATE)
+def test_every_state_says_what_it_costs_and_what_can_be_done(state):
+    said = EVERY_STATE[state]
+    assert said.title
+    assert re.search(r"charge|cost|free|sent", said.cost)
+    assert bool(said.actions) == (state not in NOTHING_TO_DO)
+    assert len(said.actions) <= 2
+    assert set(said.actions) <= set(words.ACTIONS)
+    if said.actions:
+        assert said.what_happened
+        assert said.next_step
+
+
+def test_no_two_states_share_a_title():
+    titles = [said.title for said in EVERY_STATE.values()]
+    assert sorted(set(titles)) == sorted(titles)
+
+
+def test_no_news_is_told_with_what_stands_in_the_way():
+    said = words.of_waiting("generating", update(trouble="No usable answer (503)."))
+    assert said.title == "No news from the service"
+    assert said.what_happened == "No usable answer (503). Looking again."
+    assert words.of_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
+
+
+@pytest.mark.parametrize("state", words.WAITING)
+def test_a_demo_clip_on_its_way_is_free(state):
+    assert words.of_waiting(state, is_demo=True).cost == words.DEMO_FREE
+
+
+@pytest.mark.parametrize(
+    ("paid", "is_demo", "cost"),
+    [
+        (1.6, False, "It cost about $1.60."),
+        (0.0, False, "It was free."),
+        (None, False, "It is charged, now that it is complete."),
+        (None, True, words.DEMO_FREE),
+    ],
+)
+def test_a_finished_clip_says_what_it_cost_as_far_as_that_is_known(paid, is_demo, cost):
+    assert words.of_ready("4 s.", paid, is_demo=is_demo).cost == cost
 
 
 def test_known_states_are_in_our_words():
