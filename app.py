@@ -21,7 +21,18 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from page import endpoints, form, handlers, my_clips, server, status_card, texts, visitors
+from page import (
+    compare,
+    endpoints,
+    form,
+    handlers,
+    my_clips,
+    server,
+    status_card,
+    takes,
+    texts,
+    visitors,
+)
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -52,6 +63,7 @@ def build_page() -> gr.Blocks:
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="form"):
                 fields = form.build()
+                asked = takes.controls()
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(
                         texts.GENERATE, variant="primary", min_width=120, elem_id="generate"
@@ -68,6 +80,7 @@ def build_page() -> gr.Blocks:
                     elem_id="video",
                 )
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
+                grid = takes.build()
             with gr.Column(elem_id="more"):
                 gr.Examples([[each] for each in form.EXAMPLES], fields[0], api_visibility="private")
                 with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
@@ -83,9 +96,10 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
+        pair = compare.build()
         mine = my_clips.build()
 
-        result = [card, video, download, stop, kept, mine]
+        result = [card, video, download, stop, kept, mine, grid]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         follows: dict[str, Any] = {
             **quick,
@@ -99,24 +113,33 @@ def build_page() -> gr.Blocks:
         following: list[Any] = [known.then(handlers.on_load, kept, **follows)]
         for triggers, handler, inputs in (
             ([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept]),
-            ([mine.select], handlers.on_select, [kept]),
+            ([mine.select, grid.select], handlers.on_select, [kept]),
             ([mine.retry], handlers.on_retry, [kept]),
         ):
             following.append(gr.on(triggers, handler, inputs, cancels=list(following), **follows))
         following.append(
             generate.click(
                 handlers.on_generate,
-                [*fields, kept],
+                [*fields, *asked, kept],
                 validator=form.check,
                 trigger_mode="once",
                 cancels=list(following),
                 **follows,
             )
         )
+        # Generate is followed like the rest; it was not there yet when they were made.
+        gr.on(
+            [fetch.click, earlier.submit, mine.select, grid.select, mine.retry],
+            None,
+            cancels=following[-1:],
+        )
         stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
-        mine.edit(handlers.on_edit, kept, fields, **quick)
-        mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
-        mine.focus(handlers.on_focus, kept, mine, **quick)
+        gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
+        seed = fields[form.FIELDS.index("seed")]
+        gr.on([mine.input, grid.input], handlers.on_use_seed, kept, seed, **quick)
+        mine.delete(handlers.on_delete, kept, [card, video, download, mine, grid], **quick)
+        mine.focus(handlers.on_focus, kept, [mine, grid], **quick)
+        pair.submit(handlers.on_compare, kept, pair, **quick)
         gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
@@ -137,9 +160,11 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-#status .html-container, #my-clips .html-container { padding: 0; }
+#status .html-container, #my-clips .html-container, #takes .html-container,
+#compare .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
-#my-clips { margin-top: 1rem; }
+#takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
+#my-clips, #compare { margin-top: 1rem; }
 #buttons { min-height: 40px; } /* they come a moment after the card */
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
