@@ -109,30 +109,28 @@ def build_page() -> gr.Blocks:
         }
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
         known.then(handlers.restore_form, kept, [*fields, earlier, whose_key], **quick)
-        # Whoever asks for another job stops following the one on the card, and that job goes on.
-        following: list[Any] = [known.then(handlers.on_load, kept, **follows)]
-        for triggers, handler, inputs in (
-            ([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept]),
-            ([mine.select, grid.select], handlers.on_select, [kept]),
-            ([mine.retry], handlers.on_retry, [kept]),
-        ):
-            following.append(gr.on(triggers, handler, inputs, cancels=list(following), **follows))
-        following.append(
+        # Whoever asks for another job stops following the one on the card, and that job goes on:
+        # `show` sees to that.  Gradio would cancel an event only after the one that cancels it.
+        following: list[Any] = [
+            known.then(handlers.on_load, kept, **follows),
+            gr.on([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept], **follows),
+            # Else Gradio drops what is picked while the one before is followed.
+            gr.on(
+                [mine.select, grid.select],
+                handlers.on_select,
+                kept,
+                trigger_mode="multiple",
+                **follows,
+            ),
+            mine.retry(handlers.on_retry, kept, **follows),
             generate.click(
                 handlers.on_generate,
                 [*fields, *asked, kept],
                 validator=form.check,
                 trigger_mode="once",
-                cancels=list(following),
                 **follows,
-            )
-        )
-        # Generate is followed like the rest; it was not there yet when they were made.
-        gr.on(
-            [fetch.click, earlier.submit, mine.select, grid.select, mine.retry],
-            None,
-            cancels=following[-1:],
-        )
+            ),
+        ]
         stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
         gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
         seed = fields[form.FIELDS.index("seed")]

@@ -7,7 +7,15 @@ page nor the ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterator,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
@@ -94,28 +102,49 @@ async def begin_after(
     return begun, None
 
 
-async def follow_all(jobs: Sequence[Job]) -> AsyncGenerator[None]:
-    """Once for `jobs` as they are now, and again after each change, until all are over."""
+_ends: dict[Hashable, asyncio.Future[None]] = {}
+
+
+def stop_following(watcher: Hashable) -> None:
+    """End what `watcher` follows: whoever asks for something else looks no longer at that."""
+    if end := _ends.pop(watcher, None):
+        end.set_result(None)
+
+
+async def follow_all(
+    jobs: Sequence[Job], *, watcher: Hashable
+) -> AsyncGenerator[asyncio.Future[None]]:
+    """Yield for `jobs` as they are now, and again after each change, until all are over.
+
+    It ends, too, when `watcher` follows others; what it yields is a future that is done then.
+    """
+    stop_following(watcher)
+    end = _ends[watcher] = asyncio.get_running_loop().create_future()
     streams = [job.follow() for job in jobs]
     for stream in streams:
         await anext(stream)
+    changing: dict[asyncio.Future[Any], AsyncIterator[Job]]
     changing = {asyncio.ensure_future(anext(stream, None)): stream for stream in streams}
     try:
-        yield
+        yield end
         while changing:
-            changed, _ = await asyncio.wait(changing, return_when=asyncio.FIRST_COMPLETED)
-            ended = 0
+            changed, _ = await asyncio.wait([*changing, end], return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return
+            over = 0
             for each in changed:
                 stream = changing.pop(each)
                 if each.result() is None:
-                    ended += 1
+                    over += 1
                 else:
                     changing[asyncio.ensure_future(anext(stream, None))] = stream
-            if ended < len(changed):
-                yield
+            if over < len(changed):
+                yield end
     finally:
         for each in changing:
             each.cancel()
+        if _ends.get(watcher) is end:
+            del _ends[watcher]
 
 
 def most_telling(jobs: Sequence[Job]) -> Job:

@@ -47,7 +47,7 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     before = next((job for job in jobs if job.id == kept.get("job")), None)
     job = before if before and not before.is_over else running or before
     if job:
-        async for shown in show(job, kept, owner, picked=job.id not in kept["takes"]):
+        async for shown in show(job, kept, owner, request, picked=job.id not in kept["takes"]):
             yield shown
     else:
         # A generator that yields nothing would empty what it has for outputs.
@@ -69,6 +69,7 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
     """Begin the takes and show them; the first goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept = inputs
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
         asked = batch.takes_of(form.request_from(*values), count, differs)
@@ -88,26 +89,28 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
         note = sent_of(len(asked), 1 + len(others), refused)
     if len(asked) < count:
         note = note or texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
-    async for shown in show(job, kept, owner, picked=False, note=note):
+    async for shown in show(job, kept, owner, request, picked=False, note=note):
         yield shown
 
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     try:
         job = await server.look_for(generation_id, owner=owner)
     except VeoError as error:
         yield shown_error(error)
         return
-    async for shown in show(job, kept, owner):
+    async for shown in show(job, kept, owner, request):
         yield shown
 
 
 async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Put a clip of the list on the card."""
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     if job := await chosen(event, owner):
-        async for shown in show(job, kept, owner):
+        async for shown in show(job, kept, owner, request):
             yield shown
     else:
         yield shown_gone()
@@ -116,6 +119,7 @@ async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
 async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Look again for a clip of the list; send again what may not have been taken."""
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
@@ -129,7 +133,7 @@ async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> Asyn
     if not job:
         yield shown_gone()
         return
-    async for shown in show(job, kept, owner):
+    async for shown in show(job, kept, owner, request):
         yield shown
 
 
@@ -193,7 +197,7 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
 
 
 async def show(
-    job: Job, kept: Kept, owner: str, *, picked: bool = True, note: str = ""
+    job: Job, kept: Kept, owner: str, request: gr.Request, *, picked: bool = True, note: str = ""
 ) -> AsyncIterator[Shown]:
     """The result side of the page each time `job` or a take in the grid changes.
 
@@ -204,8 +208,8 @@ async def show(
     followed = several if job.id in [each.id for each in several] else [*several, job]
     states = list[str]()
     playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
-    async with aclosing(batch.follow_all(followed)) as changes:
-        async for _ in changes:
+    async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
+        async for end in changes:
             told = job if picked else batch.most_telling(followed)
             played = (
                 told if picked else next((each for each in followed if each.state == "done"), told)
@@ -214,6 +218,9 @@ async def show(
             rows = grid = gr.skip()
             if several or states != [each.state for each in followed]:
                 rows, grid = await listed(kept, owner, told)
+            if end.done():
+                yield (gr.skip(),) * 7
+                return
             if states == (states := [each.state for each in followed]):
                 rows = gr.skip()
             yield (
@@ -254,7 +261,8 @@ async def owned(ids: object, owner: str) -> list[Job]:
 def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
     """A note when not every take was sent."""
     if error:
-        return texts.SOME_SENT.format(sent=sent, count=asked, error=words.of_error(error))
+        reason = words.of_error(error).what_happened
+        return texts.SOME_SENT.format(sent=sent, count=asked, reason=reason)
     return texts.NOT_SENT if sent < asked else ""
 
 
@@ -268,6 +276,11 @@ def entered(kept: Kept, request: gr.Request) -> tuple[Kept, str]:
         "takes": [str(each) for each in several] if isinstance(several, list) else [],
     }
     return kept, visitors.owner_of(kept["visitor"], request)
+
+
+def watcher(owner: str, request: gr.Request) -> tuple[str, str | None]:
+    """Who looks at the card: one page in one tab."""
+    return owner, request.session_hash
 
 
 async def chosen(event: gr.EventData, owner: str) -> Job | None:

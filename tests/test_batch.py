@@ -107,7 +107,7 @@ def test_several_jobs_are_followed_until_all_are_over_with_one_word_for_each_cha
         jobs = [a_job("running"), a_job("done"), a_job("running")]
 
         async def follow():
-            async for _ in batch.follow_all(jobs):
+            async for _ in batch.follow_all(jobs, watcher="me"):
                 told.append([job.state for job in jobs])
 
         following = asyncio.create_task(follow())
@@ -130,7 +130,7 @@ def test_several_jobs_are_followed_until_all_are_over_with_one_word_for_each_cha
 
 def test_who_stops_following_leaves_no_task_behind():
     async def story():
-        changes = batch.follow_all([a_job("running"), a_job("running")])
+        changes = batch.follow_all([a_job("running"), a_job("running")], watcher="me")
         await anext(changes)
         waiting = asyncio.create_task(anext(changes))
         await asyncio.sleep(0.01)
@@ -140,6 +140,27 @@ def test_who_stops_following_leaves_no_task_behind():
         await soon(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
     asyncio.run(story())
+
+
+def test_who_follows_others_no_longer_follows_these():
+    async def story():
+        before = batch.follow_all([a_job("running")], watcher="me")
+        end = await anext(before)
+        elsewhere = batch.follow_all([a_job("running")], watcher="you")
+        waiting = asyncio.create_task(anext(before, None))
+        await anext(elsewhere)
+        assert not end.done()
+        now = batch.follow_all([a_job("running")], watcher="me")
+        assert await anext(now) is not end
+        assert end.done()
+        assert await waiting is None
+        batch.stop_following("me")
+        assert await anext(now, None) is None
+        await elsewhere.aclose()
+        await soon(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    asyncio.run(story())
+    assert batch._ends == {}
 
 
 def test_the_card_tells_of_what_is_on_its_way_and_then_of_what_is_done():
