@@ -162,6 +162,7 @@ CSS = """
 #compare .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
+#takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
 #my-clips, #compare { margin-top: 1rem; }
 #buttons { min-height: 40px; } /* they come a moment after the card */
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }

@@ -144,16 +144,20 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
     """How many takes, and in what they differ; the second shows once there are several."""
     with gr.Row(elem_id="takes-asked"):
         count = gr.Radio(
-            list(range(1, batch.MOST + 1)),
+            [(texts.TAKES[number - 1], number) for number in range(1, batch.MOST + 1)],
             value=1,
             label=texts.TAKES_LABEL,
-            min_width=120,
+            show_label=False,
+            container=False,
+            min_width=250,
             elem_id="takes-count",
         )
         differs = gr.Dropdown(
             [(_choice(name), name) for name in batch.DIFFERS],
             value="seed",
             label=texts.DIFFERS_LABEL,
+            show_label=False,
+            container=False,
             filterable=False,
             visible=False,
             min_width=120,
@@ -164,10 +168,10 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
 
 
 def _choice(differs: str) -> str:
-    """What takes may differ in, with how many there can be if that is not `batch.MOST`."""
+    """What differs, with how many takes that gives if they are fewer than `batch.MOST`."""
     most = len(batch.takes_of(VideoRequest("how many"), batch.MOST, differs))
-    setting = texts.DIFFERS[differs]
-    return setting if most == batch.MOST else texts.AT_MOST.format(setting=setting, takes=most)
+    said = texts.SETTING_DIFFERS if most == batch.MOST else texts.FEW_DIFFER
+    return said.format(setting=texts.DIFFERS[differs], takes=most)
 
 
 def build() -> gr.HTML:

@@ -53,8 +53,10 @@ AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
 # Takes
 
 TAKES_LABEL = "Takes"
+TAKES = ("1 take", "2", "3", "4")
 DIFFERS_LABEL = "What differs"
-AT_MOST = "{setting}, {takes} takes at most"
+SETTING_DIFFERS = "{setting} differs"
+FEW_DIFFER = "{setting} differs, {takes} at most"
 DIFFERS = {
     "seed": SEED_LABEL,
     "model": MODEL_LABEL,
