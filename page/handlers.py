@@ -211,17 +211,17 @@ async def show(
     async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
         async for end in changes:
             told = job if picked else batch.most_telling(followed)
-            played = (
-                told if picked else next((each for each in followed if each.state == "done"), told)
-            )
+            done = next((each for each in followed if each.state == "done"), told)
+            played = told if picked else done
             clip = server.the_shelf().clip(played.entry.clip) if played.state == "done" else None
+            was, states = states, [each.state for each in followed]
             rows = grid = gr.skip()
-            if several or states != [each.state for each in followed]:
+            if several or states != was:
                 rows, grid = await listed(kept, owner, told)
             if end.done():
                 yield (gr.skip(),) * 7
                 return
-            if states == (states := [each.state for each in followed]):
+            if states == was:
                 rows = gr.skip()
             yield (
                 takes.on_card(status_card.of_job(told), told, several, note),
