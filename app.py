@@ -25,7 +25,18 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from page import endpoints, form, handlers, my_clips, server, status_card, texts, visitors
+from page import (
+    compare,
+    endpoints,
+    form,
+    handlers,
+    my_clips,
+    server,
+    status_card,
+    takes,
+    texts,
+    visitors,
+)
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -56,6 +67,7 @@ def build_page() -> gr.Blocks:
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="form"):
                 fields = form.build()
+                asked = takes.controls()
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
@@ -71,6 +83,7 @@ def build_page() -> gr.Blocks:
                     elem_id="video",
                 )
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
+                grid = takes.build()
             with gr.Column(elem_id="more"):
                 gr.Examples([[each] for each in form.EXAMPLES], fields[0], api_visibility="private")
                 with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
@@ -86,9 +99,10 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
+        pair = compare.build()
         mine = my_clips.build()
 
-        result = [card, video, download, stop, kept, mine]
+        result = [card, video, download, stop, kept, mine, grid]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         follows: dict[str, Any] = {
             **quick,
@@ -98,37 +112,41 @@ def build_page() -> gr.Blocks:
         }
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
         restored = known.then(handlers.restore_form, kept, [*fields, earlier], **quick)
-        # Whoever asks for another job stops following the one on the card, and that job goes on.
-        following: list[Any] = [known.then(handlers.on_load, kept, **follows)]
-        for triggers, handler, inputs in (
-            ([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept]),
-            ([mine.select], handlers.on_select, [kept]),
-            ([mine.retry], handlers.on_retry, [kept]),
-        ):
-            following.append(gr.on(triggers, handler, inputs, cancels=list(following), **follows))
-        following.append(
+        # Whoever asks for another job stops following the one on the card, and that job goes on:
+        # `show` sees to that.  Gradio would cancel an event only after the one that cancels it.
+        following: list[Any] = [
+            known.then(handlers.on_load, kept, **follows),
+            gr.on([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept], **follows),
+            # Else Gradio drops what is picked while the one before is followed.
+            gr.on(
+                [mine.select, grid.select],
+                handlers.on_select,
+                kept,
+                trigger_mode="multiple",
+                **follows,
+            ),
+            mine.retry(handlers.on_retry, kept, **follows),
             card.retry(
                 handlers.on_action,
                 kept,
                 trigger_mode="once",
-                cancels=list(following),
                 **{**follows, "outputs": [*result, *fields]},
-            )
-        )
-        following.append(
+            ),
             generate.click(
                 handlers.on_generate,
-                [*fields, kept],
+                [*fields, *asked, kept],
                 validator=form.check,
                 trigger_mode="once",
-                cancels=list(following),
                 **follows,
-            )
-        )
+            ),
+        ]
         stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
-        mine.edit(handlers.on_edit, kept, fields, **quick)
-        mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
-        mine.focus(handlers.on_focus, kept, mine, **quick)
+        gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
+        seed = fields[form.FIELDS.index("seed")]
+        gr.on([mine.input, grid.input], handlers.on_use_seed, kept, seed, **quick)
+        mine.delete(handlers.on_delete, kept, [card, video, download, mine, grid], **quick)
+        mine.focus(handlers.on_focus, kept, [mine, grid], **quick)
+        pair.submit(handlers.on_compare, kept, pair, **quick)
         given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
@@ -139,12 +157,12 @@ def build_page() -> gr.Blocks:
         priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
         asks: dict[str, Any] = {
             "fn": handlers.on_money,
-            "inputs": [*priced, kept],
+            "inputs": [*priced, *asked, kept],
             "outputs": [generate, cost, whose_key],
             "trigger_mode": "always_last",
             **quick,
         }
-        gr.on([*(field.change for field in priced), mine.change], **asks)
+        gr.on([*(field.change for field in [*priced, *asked]), mine.change], **asks)
         for event in (restored, given):
             event.then(**asks)
         endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
@@ -160,9 +178,12 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-#status .html-container, #my-clips .html-container { padding: 0; }
+#status .html-container, #my-clips .html-container, #takes .html-container,
+#compare .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
-#my-clips { margin-top: 1rem; }
+#takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
+#takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
+#my-clips, #compare { margin-top: 1rem; }
 #buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
 #cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }

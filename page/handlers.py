@@ -1,9 +1,9 @@
 """What happens on the page: each event's handler, from what the browser sends to what it shows.
 
-`kept` is what the browser keeps: who the visitor is, the form, and the job on the card.  Handlers
-that show a job yield for the outputs in `app.build_page`'s `result`: status card, video, download
-button, stop button, `kept` and the list of clips.  It follows jobs and drives none, and knows no
-layout.
+`kept` is what the browser keeps: who the visitor is, the form, the job on the card, and the takes
+in the grid.  Handlers that show jobs yield for the outputs in `app.build_page`'s `result`: status
+card, video, download button, stop button, `kept`, the list of clips and the grid.  It follows jobs
+and drives none, and knows no layout.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import asyncio
 import html
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+import batch
 import words
 from jobs import Job
-from page import form, money, my_clips, server, status_card, texts, visitors
+from page import compare, form, money, my_clips, server, status_card, takes, texts, visitors
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Kept = dict[str, Any]
@@ -46,11 +48,11 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     before = next((job for job in jobs if job.id == kept.get("job")), None)
     job = before if before and not before.is_over else running or before
     if job:
-        async for shown in show(job, kept, owner):
+        async for shown in show(job, kept, owner, request, picked=job.id not in kept["takes"]):
             yield shown
     else:
         # A generator that yields nothing would empty what it has for outputs.
-        yield (*(gr.skip(),) * 4, kept, my_clips.rows(jobs, server.the_shelf()))
+        yield (*(gr.skip(),) * 4, kept, *await listed(kept, owner))
 
 
 def restore_form(kept: Kept, request: gr.Request) -> Shown:
@@ -64,55 +66,72 @@ def restore_form(kept: Kept, request: gr.Request) -> Shown:
 
 async def on_money(request: gr.Request, *inputs: Any) -> Shown:
     """What the button says, the line beside it, and whose key is used."""
-    *values, kept = inputs
+    *values, count, differs, kept = inputs
     kept, owner = entered(kept, request)
     try:
         wanted = VideoRequest("price", **dict(zip(form.PRICED, values, strict=True)))
+        asked = batch.takes_of(wanted, count, differs)
     except InvalidRequest:  # the form says what is wrong with it
         return texts.GENERATE, "", gr.skip()
     price, balance, jobs = await asyncio.gather(
-        money.price_of([wanted], owner), money.balance_of(owner), server.the_jobs().of(owner)
+        money.price_of(asked, owner), money.balance_of(owner), server.the_jobs().of(owner)
     )
     is_demo = server.payer_for(owner) == "demo"
     began = kept.get("visit_began")
     visit = money.spent(jobs, began if isinstance(began, int | float) else time.time())
     return (
-        money.button([wanted], price, is_demo=is_demo),
+        money.button(asked, price, is_demo=is_demo),
         money.note(price, visit, is_demo=is_demo),
         mode(owner, balance),
     )
 
 
 async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
-    *values, kept = inputs
+    """Begin the takes and show them; the first goes ahead, the rest follow once it is taken."""
+    *values, count, differs, kept = inputs
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
+    spender = visitors.spender_of(owner, request)
     try:
-        job = await server.begin(
-            form.request_from(*values), owner=owner, spender=visitors.spender_of(owner, request)
-        )
+        asked = batch.takes_of(form.request_from(*values), count, differs)
+        job = await server.begin(asked[0], owner=owner, spender=spender)
     except VeoError as error:
         yield shown_error(error)
         return
-    async for shown in show(job, {**kept, "form": values}, owner):
+    kept = {**kept, "form": values, "job": job.id, "takes": []}
+    note = ""
+    if len(asked) > 1:
+        rest = server.begin_rest(job, asked[1:], owner=owner, spender=spender)
+        kept = {**kept, "takes": [job.id]}
+        card = status_card.of_job(job, has_clip=False)
+        yield (card, None, no_download(), gr.skip(), kept, *await listed(kept, owner))
+        others, refused = await asyncio.shield(rest)
+        kept = {**kept, "takes": [job.id, *(each.id for each in others)]}
+        note = sent_of(len(asked), 1 + len(others), refused)
+    if len(asked) < count:
+        note = note or texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
+    async for shown in show(job, kept, owner, request, picked=False, note=note):
         yield shown
 
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     try:
         job = await server.look_for(generation_id, owner=owner)
     except VeoError as error:
         yield shown_error(error)
         return
-    async for shown in show(job, kept, owner):
+    async for shown in show(job, kept, owner, request):
         yield shown
 
 
 async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Put a clip of the list on the card."""
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     if job := await chosen(event, owner):
-        async for shown in show(job, kept, owner):
+        async for shown in show(job, kept, owner, request):
             yield shown
     else:
         yield shown_gone()
@@ -121,6 +140,7 @@ async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
 async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Look again for a clip of the list; send again what may not have been taken."""
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
@@ -134,7 +154,7 @@ async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> Asyn
     if not job:
         yield shown_gone()
         return
-    async for shown in show(job, kept, owner):
+    async for shown in show(job, kept, owner, request):
         yield shown
 
 
@@ -144,6 +164,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     Gives the form's values, too, after those for `result`.
     """
     kept, owner = entered(kept, request)
+    batch.stop_following(watcher(owner, request))
     job, action = await chosen(event, owner), str(getattr(event, "action", ""))
     values = as_it_is = [gr.skip()] * len(form.FIELDS)
     try:
@@ -154,7 +175,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
                 spender = visitors.spender_of(owner, request)
                 job = await server.begin(again, owner=owner, spender=spender)
                 values = form.values_from(again)
-                kept = {**kept, "form": values}
+                kept = {**kept, "form": values, "takes": []}
         elif job:
             job = await server.the_jobs().look_again(job)
     except VeoError as error:
@@ -163,7 +184,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     if not job:
         yield (*shown_gone(), *as_it_is)
         return
-    async for shown in show(job, kept, owner):
+    async for shown in show(job, kept, owner, request):
         yield (*shown, *values)
         values = as_it_is  # what is typed meanwhile stays
 
@@ -174,17 +195,29 @@ async def on_edit(kept: Kept, event: gr.EventData, request: gr.Request) -> list[
     return form.values_from(job.request) if job and job.request else [gr.skip()] * len(form.FIELDS)
 
 
+async def on_use_seed(kept: Kept, event: gr.EventData, request: gr.Request) -> Any:
+    """The seed of a clip, for the form."""
+    job = await chosen(event, entered(kept, request)[1])
+    return str(job.request.seed) if job and job.request else gr.skip()
+
+
+async def on_compare(kept: Kept, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
+    """Two clips side by side, if both are this visitor's."""
+    jobs = await owned(getattr(event, "jobs", None), entered(kept, request)[1])
+    return compare.side_by_side(jobs, server.the_shelf())
+
+
 async def on_delete(kept: Kept, event: gr.EventData, request: gr.Request) -> Shown:
     """Delete a clip of the list, its files and what it was; an empty player if it was there."""
     kept, owner = entered(kept, request)
     job = await chosen(event, owner)
     on_card = job and await server.the_jobs().delete(job) and kept.get("job") == job.id
     emptied = (status_card.idle(), None, no_download()) if on_card else (gr.skip(),) * 3
-    return (*emptied, await listed(owner))
+    return (*emptied, *await listed(kept, owner))
 
 
-async def on_focus(kept: Kept, request: gr.Request) -> list[dict[str, Any]]:
-    return await listed(entered(kept, request)[1])
+async def on_focus(kept: Kept, request: gr.Request) -> Shown:
+    return await listed(*entered(kept, request))
 
 
 async def on_stop(kept: Kept, request: gr.Request) -> Shown:
@@ -216,37 +249,98 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
     return "", note, mode(owner, balance), kept
 
 
-async def show(job: Job, kept: Kept, owner: str) -> AsyncIterator[Shown]:
-    """The result side of the page each time `job` changes."""
-    listed_state = None
-    async for _ in job.follow():
-        clip = clip_of(job)
-        rows = gr.skip() if job.state == listed_state else await listed(owner)
-        listed_state = job.state
-        yield (
-            status_card.of_job(job, has_clip=bool(clip)),
-            str(clip) if clip else None,
-            gr.DownloadButton(value=str(clip), interactive=True) if clip else no_download(),
-            gr.Button(interactive=bool(job.generation_id) and not job.is_over),
-            {**kept, "job": job.id, "generation_id": job.generation_id or ""},
-            rows,
-        )
-
-
 def clip_of(job: Job) -> Path | None:
     """The file of a finished job, unless it made room for others."""
     return server.the_shelf().clip(job.entry.clip) if job.state == "done" else None
 
 
-async def listed(owner: str) -> list[dict[str, Any]]:
-    return my_clips.rows(await server.the_jobs().of(owner), server.the_shelf())
+async def show(
+    job: Job, kept: Kept, owner: str, request: gr.Request, *, picked: bool = True, note: str = ""
+) -> AsyncIterator[Shown]:
+    """The result side of the page each time `job` or a take in the grid changes.
+
+    The card tells of `job` if it was picked; else of a take on its way, while the first that is
+    done plays.
+    """
+    several = await owned(kept["takes"], owner)
+    followed = several if job.id in [each.id for each in several] else [*several, job]
+    states = list[str]()
+    playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
+    async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
+        async for end in changes:
+            told = job if picked else batch.most_telling(followed)
+            done = next((each for each in followed if each.state == "done"), told)
+            played = told if picked else done
+            clip = clip_of(played)
+            was, states = states, [each.state for each in followed]
+            rows = grid = gr.skip()
+            if several or states != was:
+                rows, grid = await listed(kept, owner, told)
+            if end.done():
+                yield (gr.skip(),) * 7
+                return
+            if states == was:
+                rows = gr.skip()
+            yield (
+                takes.on_card(
+                    status_card.of_job(told, has_clip=bool(clip_of(told))), told, several, note
+                ),
+                *(player(clip) if clip != playing else (gr.skip(),) * 2),
+                gr.Button(
+                    interactive=any(each.generation_id and not each.is_over for each in followed)
+                ),
+                {**kept, "job": told.id, "generation_id": told.generation_id or ""},
+                rows,
+                grid,
+            )
+            playing = clip
+
+
+def player(clip: Path | None) -> Shown:
+    """Video and download button."""
+    if clip is None:
+        return None, no_download()
+    return str(clip), gr.DownloadButton(value=str(clip), interactive=True)
+
+
+async def listed(kept: Kept, owner: str, on_card: Job | None = None) -> Shown:
+    """The list of clips and the grid."""
+    jobs, shelf = await server.the_jobs().of(owner), server.the_shelf()
+    by_id = {job.id: job for job in jobs}
+    several = [by_id[each] for each in kept["takes"] if each in by_id]
+    return my_clips.rows(jobs, shelf), takes.rows(several, shelf, on_card=on_card)
+
+
+async def owned(ids: object, owner: str) -> list[Job]:
+    """The jobs of `ids` that are this visitor's, of as many as one click begins."""
+    sought = [str(each) for each in ids[: batch.MOST]] if isinstance(ids, list) else []
+    found = [await server.the_jobs().get(each, owner) for each in sought]
+    return [job for job in found if job]
+
+
+def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
+    """A note when not every take was sent."""
+    if error:
+        reason = words.of_error(error).what_happened
+        return texts.SOME_SENT.format(sent=sent, count=asked, reason=reason)
+    return texts.NOT_SENT if sent < asked else ""
 
 
 def entered(kept: Kept, request: gr.Request) -> tuple[Kept, str]:
     """What the browser keeps, with who the visitor is, and under which name their jobs stand."""
     kept = kept if isinstance(kept, dict) else {}
-    kept = {**kept, "visitor": visitors.known(kept.get("visitor"))}
+    several = kept.get("takes")
+    kept = {
+        **kept,
+        "visitor": visitors.known(kept.get("visitor")),
+        "takes": [str(each) for each in several] if isinstance(several, list) else [],
+    }
     return kept, visitors.owner_of(kept["visitor"], request)
+
+
+def watcher(owner: str, request: gr.Request) -> tuple[str, str | None]:
+    """Who looks at the card: one page in one tab."""
+    return owner, request.session_hash
 
 
 async def chosen(event: gr.EventData, owner: str) -> Job | None:
@@ -255,11 +349,11 @@ async def chosen(event: gr.EventData, owner: str) -> Job | None:
 
 
 def shown_error(error: VeoError) -> Shown:
-    return (status_card.of_error(error), *(gr.skip(),) * 5)
+    return (status_card.of_error(error), *(gr.skip(),) * 6)
 
 
 def shown_gone() -> Shown:
-    return (status_card.gone(), *(gr.skip(),) * 5)
+    return (status_card.gone(), *(gr.skip(),) * 6)
 
 
 def key_kept() -> str:

@@ -1,9 +1,9 @@
 """My clips: a visitor's jobs, newest first, each with what can be done with it.
 
 A Gradio HTML component.  Python sends plain values; the browser inserts them as text and tells
-Python which button was pressed on which job: `select` plays, `edit` takes its settings, `retry`
-looks or sends again, `delete` deletes, `focus` asks for the list anew.  It knows jobs and words,
-and decides nothing.
+Python which button was pressed on which job: `select` plays, `edit` takes its settings, `input`
+its seed, `retry` looks or sends again, `delete` deletes, `focus` asks for the list anew.  It knows
+jobs and words, and decides nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import gradio as gr
 
 import words
 from jobs import Job
+from page import picking, texts
 from shelf import Shelf
 
 TEMPLATE = """
@@ -49,6 +50,8 @@ li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-
 .actions > * { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
   padding: 2px 8px; background: transparent; color: var(--body-text-color); cursor: pointer;
   font: inherit; font-size: var(--text-sm); text-decoration: none; }
+.actions > [aria-pressed="true"] { border-color: var(--color-accent);
+  background: var(--color-accent-soft); }
 """
 
 # Every text goes in as text: prompts and the service's words are nobody's markup.
@@ -89,7 +92,7 @@ function show(row) {
   const when = new Date(row.created * 1000).toLocaleString([],
     { dateStyle: 'medium', timeStyle: 'short' });
   about.append(make('p', 'state', row.title), make('p', 'prompt', row.name),
-    make('p', 'facts', [when, row.cost].filter(Boolean).join(' · ')), actions);
+    make('p', 'facts', [when, row.cost, row.seed].filter(Boolean).join(' · ')), actions);
   if (row.running) actions.append(action(row, 'select', 'Show'));
   if (row.clip) {
     const link = make('a', '', 'Download');
@@ -100,6 +103,8 @@ function show(row) {
   }
   if (row.again) actions.append(action(row, 'retry', row.again, row.ask));
   if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
+  if (row.seed) actions.append(action(row, 'input', props.texts.use_seed));
+  if (row.clip) actions.append(pickButton(row.id, row.name));
   if (!row.running) actions.append(action(row, 'delete', 'Delete',
     row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
   item.append(about);
@@ -123,10 +128,11 @@ def build() -> gr.HTML:
         [],
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=JAVASCRIPT,
+        js_on_load=picking.BUTTON + JAVASCRIPT,
         apply_default_css=False,
         elem_id="my-clips",
         label="My clips",
+        texts={"use_seed": texts.USE_SEED},
     )
 
 
@@ -151,6 +157,7 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "clip": address(clip),
         "file": clip.name if clip else "",
         "settings": bool(entry.request),
+        "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
         "ask": words.SEND_AGAIN if entry.state == "uncertain" else "",
     }

@@ -9,10 +9,11 @@ import asyncio
 import functools
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+import batch
 import settings
 from demo_server import DemoServer
 from jobs import Job, Jobs
@@ -185,6 +186,20 @@ async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
     except OutOfReach:
         said = "The server cannot write its list of clips now, so nothing was sent."
         raise TookTooLong(said) from None
+
+
+_rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
+
+
+def begin_rest(
+    first: Job, requests: Sequence[VideoRequest], *, owner: str, spender: str
+) -> asyncio.Task[tuple[list[Job], VeoError | None]]:
+    """`batch.begin_after` with `begin`; it goes on though whoever asked leaves."""
+    each = functools.partial(begin, owner=owner, spender=spender)
+    rest = asyncio.create_task(batch.begin_after(first, requests, each))
+    _rests.add(rest)
+    rest.add_done_callback(_rests.discard)
+    return rest
 
 
 def checked_id(generation_id: object) -> str:

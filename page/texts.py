@@ -87,3 +87,58 @@ IN_THE_TAB = {
     "saving": "Saving",
 }
 """What a job does, in the tab's title."""
+
+# Takes
+
+TAKES_LABEL = "Takes"
+TAKES = ("1 take", "2", "3", "4")
+DIFFERS_LABEL = "What differs"
+SETTING_DIFFERS = "{setting} differs"
+FEW_DIFFER = "{setting} differs, {takes} at most"
+DIFFERS = {
+    "seed": SEED_LABEL,
+    "model": MODEL_LABEL,
+    "aspect_ratio": ASPECT_RATIO_LABEL,
+    "duration": DURATION_LABEL,
+    "resolution": RESOLUTION_LABEL,
+    "generate_audio": SOUND_LABEL,
+    "enhance_prompt": ENHANCE_LABEL,
+}
+TAKES_TITLE = "Takes"
+TAKE = "Take {number}"
+TAKE_ON_CARD = "Take {number} of {count}: {title}"
+FEWER_VALUES = "{setting} has {values} values, so there are {values} takes."
+NOT_SENT = "No other take was sent."
+SOME_SENT = "{sent} of {count} takes were sent, then: {reason}"
+SHOW = "Show"
+USE_SETTINGS = "Use settings"
+USE_SEED = "Use this seed"
+SEED_USED = "In the form"
+
+# A setting of a clip in words
+
+SEED_IS = "seed {value}"
+SECONDS = "{value} s"
+SWITCHED = {
+    "generate_audio": ("no sound", "with sound"),
+    "enhance_prompt": ("prompt as written", "prompt enhanced"),
+    "auto_fix": ("no auto-fix", "auto-fix"),
+}
+"""Off and on."""
+WITHOUT = "without {value}"
+
+# Comparing two clips
+
+COMPARE = "Compare"
+COMPARE_TITLE = "Side by side"
+COMPARE_PICKED = "Choose a second clip to compare with this one: "
+COMPARE_CANCEL = "Cancel"
+COMPARE_GONE = "One of these clips is not here any more."
+COMPARE_BROKEN = "One of these clips cannot be played here."
+COMPARE_SIDES = ("First clip", "Second clip")
+COMPARE_PLAY = "Play both"
+COMPARE_PAUSE = "Pause both"
+COMPARE_SEEK = "Position in both"
+COMPARE_SOUND = "Sound"
+COMPARE_MUTE = "None"
+COMPARE_CLOSE = "Close"

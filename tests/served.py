@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import socket
 import sqlite3
 import subprocess
@@ -126,6 +127,35 @@ def service_that_never_finishes(connection):
 
 def program(served: ServedPage, **headers: str) -> Client:
     return Client(served.url, headers=headers, verbose=False, analytics_enabled=False)
+
+
+def call(served: ServedPage, handler: str, data: list, event: dict, cookie: str = ""):
+    """What a hostile program sends: the event of a button, with whatever jobs it likes."""
+    session = secrets.token_hex(8)
+    config = requests.get(f"{served.url}/config", timeout=10).json()
+    (button,) = [each for each in config["dependencies"] if each["api_name"] == handler]
+    body = {
+        "fn_index": button["id"],
+        "data": data,
+        "event_data": event,
+        "session_hash": session,
+    }
+    joined = requests.post(
+        f"{served.url}/gradio_api/queue/join", json=body, cookies={"session": cookie}, timeout=10
+    )
+    assert joined.status_code == 200, joined.text
+    answer = ""
+    stream = requests.get(
+        f"{served.url}/gradio_api/queue/data",
+        params={"session_hash": session},
+        stream=True,
+        timeout=30,
+    )
+    for line in stream.iter_lines(decode_unicode=True):
+        answer += line
+        if "process_completed" in line or "close_stream" in line:
+            break
+    return answer
 
 
 def in_a_fresh_python(code: str) -> None:

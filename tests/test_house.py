@@ -39,6 +39,7 @@ IMPORTS = {
     "ledger": {"parts", "sqlalchemy"},
     "shelf": {"clips", "parts"},
     "jobs": {"clips", "ledger", "shelf", "veo_client"},
+    "batch": {"jobs", "veo_client"},
     "settings": {"platformdirs", "ledger"},
     "progress": {"clips", "veo_client", "words"},
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
@@ -47,6 +48,7 @@ IMPORTS = {
     "page.discreet": {"gradio", "ledger", "page"},
     "page.guard": {"starlette"},
     "page.server": {
+        "batch",
         "demo_server",
         "jobs",
         "ledger",
@@ -57,11 +59,14 @@ IMPORTS = {
     },
     "page.texts": set(),
     "page.visitors": {"gradio"},
-    "page.status_card": {"gradio", "jobs", "page", "veo_client", "words"},
     "page.money": {"jobs", "ledger", "page", "veo_client", "words"},
-    "page.my_clips": {"gradio", "jobs", "shelf", "words"},
+    "page.status_card": {"gradio", "jobs", "page", "veo_client", "words"},
+    "page.picking": {"page"},
+    "page.my_clips": {"gradio", "jobs", "page", "shelf", "words"},
+    "page.takes": {"batch", "gradio", "jobs", "page", "shelf", "veo_client", "words"},
+    "page.compare": {"batch", "gradio", "jobs", "page", "shelf"},
     "page.endpoints": {"gradio", "jobs", "page", "veo_client", "words"},
-    "page.handlers": {"gradio", "jobs", "page", "veo_client", "words"},
+    "page.handlers": {"batch", "gradio", "jobs", "page", "veo_client", "words"},
     "app": {"gradio", "page", "settings", "starlette", "veo_client"},
 }
 

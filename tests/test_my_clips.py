@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-import secrets
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from served import (
     FOX,
     ROOT,
     ServedPage,
+    call,
     fill_unfolded,
     open_page,
     press_generate,
@@ -253,37 +253,9 @@ def test_prompts_are_shown_as_text(keyed_page, tab):
 # Nobody else's
 
 
-def call(served: ServedPage, handler: str, data: list, job: str, cookie: str = "", action=""):
-    """What a hostile program sends: the event of a button, with whatever job it likes."""
-    session = secrets.token_hex(8)
-    config = requests.get(f"{served.url}/config", timeout=10).json()
-    (event,) = [each for each in config["dependencies"] if each["api_name"] == handler]
-    body = {
-        "fn_index": event["id"],
-        "data": data,
-        "event_data": {"job": job, "action": action},
-        "session_hash": session,
-    }
-    joined = requests.post(
-        f"{served.url}/gradio_api/queue/join", json=body, cookies={"session": cookie}, timeout=10
-    )
-    assert joined.status_code == 200, joined.text
-    answer = ""
-    stream = requests.get(
-        f"{served.url}/gradio_api/queue/data",
-        params={"session_hash": session},
-        stream=True,
-        timeout=30,
-    )
-    for line in stream.iter_lines(decode_unicode=True):
-        answer += line
-        if "process_completed" in line or "close_stream" in line:
-            break
-    return answer
-
-
 @pytest.mark.parametrize(
-    "handler", ["on_select", "on_retry", "on_edit", "on_delete", "on_focus", "on_action"]
+    "handler",
+    ["on_select", "on_retry", "on_edit", "on_use_seed", "on_delete", "on_focus", "on_action"],
 )
 def test_nobody_reaches_another_visitors_clip(handler, keyed_page, tab):
     open_page(tab, keyed_page)
@@ -293,7 +265,8 @@ def test_nobody_reaches_another_visitors_clip(handler, keyed_page, tab):
     assert kept
     job = tab.evaluate("document.querySelector('#my-clips').innerHTML") and owned(tab)
     for visitor in ({}, {"visitor": "x" * 43}, {"visitor": f"browser:{'x' * 43}"}, {"job": job}):
-        said = call(keyed_page, handler, [visitor], job)
+        event = {"job": job, "action": "another_seed"}
+        said = call(keyed_page, handler, [visitor], event)
         assert "secret garden" not in said
         assert ".mp4" not in said
     tab.reload()
@@ -323,7 +296,9 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
     with ServedPage(tmp_path, **environment) as served:
         for secret in (right, "wrong"):
             cookie = TimestampSigner(secret).sign(info).decode()
-            call(served, "on_generate", [*form, {"visitor": "login:somebody"}], "", cookie)
+            call(
+                served, "on_generate", [*form, 1, "seed", {"visitor": "login:somebody"}], {}, cookie
+            )
         owners = [row["owner"] for row in served.rows()]
     assert owners[0] == "login:somebody"
     assert re.fullmatch(r"browser:[\w-]{43}", owners[1])

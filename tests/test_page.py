@@ -316,10 +316,26 @@ def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, t
     press_generate(tab, f"{FOX} #no-credits")
     wait_for(tab, "No credits left")
     assert shown_id(tab) != stuck
-    listed = requests.get(f"{keyed_page.url}/config", timeout=10).json()["dependencies"]
-    *others, generate = [each for each in listed if len(each["outputs"]) in (6, 16)]
-    (cancelling,) = [each for each in listed if each["targets"] == generate["targets"][:1]][1:]
-    assert cancelling["cancels"] == [each["id"] for each in others]
+    tab.wait_for_timeout(6000)  # more than there is between two looks
+    expect(tab.locator("#status .title")).to_have_text("No credits left", timeout=1)
+
+
+def test_one_running_job_after_another_can_be_picked(keyed_page, tab):
+    """Gradio would drop a pick while the job picked before is followed."""
+    open_page(tab, keyed_page)
+    ids = []
+    for prompt in ("One #stuck", "Two #stuck"):
+        press_generate(tab, prompt)
+        wait_for(tab, "Making the video")
+        ids.append(shown_id(tab))
+        tab.get_by_role("button", name="Stop waiting").click()
+        wait_for(tab, "Stopped looking")
+    newest_first = tab.locator("#my-clips li")
+    for place, expected in ((1, ids[0]), (0, ids[1]), (1, ids[0])):
+        newest_first.nth(place).get_by_role("button", name="Show").click()
+        expect(tab.locator("#status code")).to_have_text(expected)
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
 
 
 def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):

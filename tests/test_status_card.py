@@ -115,7 +115,7 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
     assert first | {"seed": second["seed"]} == second
     expect(tab.locator("#status .card")).to_be_focused()
     tab.get_by_role("button", name="Advanced").click()
-    expect(tab.get_by_label("Seed")).to_have_value(str(second["seed"]))
+    expect(tab.get_by_role("textbox", name="Seed")).to_have_value(str(second["seed"]))
 
 
 def test_enhancement_is_turned_on_again_with_one_press(keyed_page, tab):
