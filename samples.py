@@ -12,6 +12,7 @@ import shlex
 import string
 from collections.abc import Mapping
 
+from exchanges import visible
 from veo_client import BASE_URL, GENERATIONS, KEY_VARIABLES, VideoRequest
 
 __all__ = ["of"]
@@ -189,9 +190,5 @@ def _python(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that is JavaScript as well, and shows what a reader would not see as an escape.
-
-    What turns the direction of writing could make code read otherwise than it runs.
-    """
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    """JSON, which is JavaScript as well."""
+    return visible(json.dumps(value, ensure_ascii=False, indent=2))
