@@ -21,7 +21,18 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from page import endpoints, form, handlers, my_clips, server, status_card, texts, visitors
+from page import (
+    code,
+    endpoints,
+    exchanges,
+    form,
+    handlers,
+    my_clips,
+    server,
+    status_card,
+    texts,
+    visitors,
+)
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -82,9 +93,11 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
+                programs = code.build()
+                under_the_hood = exchanges.build()
         mine = my_clips.build()
 
-        result = [card, video, download, stop, kept, mine]
+        result = [card, video, download, stop, kept, mine, under_the_hood]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         follows: dict[str, Any] = {
             **quick,
@@ -114,7 +127,9 @@ def build_page() -> gr.Blocks:
         )
         stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
         mine.edit(handlers.on_edit, kept, fields, **quick)
-        mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
+        mine.delete(
+            handlers.on_delete, kept, [card, video, download, mine, under_the_hood], **quick
+        )
         mine.focus(handlers.on_focus, kept, mine, **quick)
         given = gr.on(
             [use_key.click, key_box.submit],
@@ -134,6 +149,7 @@ def build_page() -> gr.Blocks:
         gr.on([*(field.change for field in priced), mine.change], **asks)
         for event in (restored, given):
             event.then(**asks)
+        code.connect(programs, fields, **quick)
         endpoints.add(fields, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)

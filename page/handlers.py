@@ -2,8 +2,8 @@
 
 `kept` is what the browser keeps: who the visitor is, the form, and the job on the card.  Handlers
 that show a job yield for the outputs in `app.build_page`'s `result`: status card, video, download
-button, stop button, `kept` and the list of clips.  It follows jobs and drives none, and knows no
-layout.
+button, stop button, `kept`, the list of clips and what is under the hood.  It follows jobs and
+drives none, and knows no layout.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import form, money, my_clips, server, status_card, texts, visitors
+from page import exchanges, form, money, my_clips, server, status_card, texts, visitors
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Kept = dict[str, Any]
@@ -49,7 +49,7 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
             yield shown
     else:
         # A generator that yields nothing would empty what it has for outputs.
-        yield (*(gr.skip(),) * 4, kept, my_clips.rows(jobs, server.the_shelf()))
+        yield (*(gr.skip(),) * 4, kept, my_clips.rows(jobs, server.the_shelf()), gr.skip())
 
 
 def restore_form(kept: Kept, request: gr.Request) -> Shown:
@@ -149,7 +149,8 @@ async def on_delete(kept: Kept, event: gr.EventData, request: gr.Request) -> Sho
     job = await chosen(event, owner)
     on_card = job and await server.the_jobs().delete(job) and kept.get("job") == job.id
     emptied = (status_card.idle(), None, no_download()) if on_card else (gr.skip(),) * 3
-    return (*emptied, await listed(owner))
+    hood = exchanges.nothing() if on_card else gr.skip()
+    return (*emptied, await listed(owner), hood)
 
 
 async def on_focus(kept: Kept, request: gr.Request) -> list[dict[str, Any]]:
@@ -186,11 +187,13 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
 
 async def show(job: Job, kept: Kept, owner: str) -> AsyncIterator[Shown]:
     """The result side of the page each time `job` changes."""
-    listed_state = None
+    listed_state = shown_heard = None
     async for _ in job.follow():
         clip = server.the_shelf().clip(job.entry.clip) if job.state == "done" else None
         rows = gr.skip() if job.state == listed_state else await listed(owner)
-        listed_state = job.state
+        heard = server.the_jobs().exchanges.of(job.id)
+        hood = gr.skip() if heard == shown_heard else exchanges.of_job(job, heard)
+        listed_state, shown_heard = job.state, heard
         yield (
             status_card.of_job(job),
             str(clip) if clip else None,
@@ -198,6 +201,7 @@ async def show(job: Job, kept: Kept, owner: str) -> AsyncIterator[Shown]:
             gr.Button(interactive=bool(job.generation_id) and not job.is_over),
             {**kept, "job": job.id, "generation_id": job.generation_id or ""},
             rows,
+            hood,
         )
 
 
@@ -218,11 +222,11 @@ async def chosen(event: gr.EventData, owner: str) -> Job | None:
 
 
 def shown_error(error: VeoError) -> Shown:
-    return (status_card.of_error(error), *(gr.skip(),) * 5)
+    return (status_card.of_error(error), *(gr.skip(),) * 5, exchanges.nothing())
 
 
 def shown_gone() -> Shown:
-    return (status_card.gone(), *(gr.skip(),) * 5)
+    return (status_card.gone(), *(gr.skip(),) * 5, exchanges.nothing())
 
 
 def key_kept() -> str:

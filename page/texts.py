@@ -60,3 +60,33 @@ ENHANCE_LABEL = "Enhance prompt"
 ENHANCE_INFO = "Veo may refuse to leave this out"
 AUTO_FIX_LABEL = "Auto-fix"
 AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
+
+# See the code
+
+CODE_SECTION = "See the code"
+CODE_LANGUAGES_LABEL = "Language"
+CODE_LANGUAGES = {
+    "client": "This client",
+    "requests": "Python",
+    "curl": "curl",
+    "node": "JavaScript",
+}
+CODE_WRONG = "The code stands here once the form is right. {error}"
+COPY = "Copy"
+COPIED = "Copied"
+
+# Under the hood
+
+EXCHANGES_SECTION = "Under the hood"
+EXCHANGES_NO_JOB = "What is asked of the service for the clip on the card, and what it answers."
+EXCHANGES_NOT_YET = "Nothing was sent yet."
+EXCHANGES_GONE = (
+    "Exchanges are kept in the server's memory alone: a restart forgets them, as it did these."
+)
+EXCHANGES_TIMES = "{times} times the same, the last in {seconds:.2f} s"
+EXCHANGES_ONCE = "{seconds:.2f} s"
+EXCHANGES_FILE = "{size:,} bytes"
+EXCHANGES_NO_ANSWER = "no answer: {trouble}"
+EXCHANGES_SENT = "Request"
+EXCHANGES_ANSWERED = "Answer"
+EXCHANGES_NO_TEXT = "The file itself is not shown."
