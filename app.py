@@ -93,8 +93,8 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
-                programs = code.build()
-                under_the_hood = exchanges.build()
+        programs = code.build()
+        under_the_hood = exchanges.build()
         mine = my_clips.build()
 
         result = [card, video, download, stop, kept, mine, under_the_hood]
@@ -163,7 +163,7 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-#status .html-container, #my-clips .html-container { padding: 0; }
+:is(#status, #my-clips, #programs, #exchanges) .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #my-clips { margin-top: 1rem; }
 #buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */

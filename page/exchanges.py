@@ -34,7 +34,7 @@ summary::before { content: '▸'; }
 .what { font-family: var(--font-mono); flex: 1 1 14rem; min-width: 0; }
 .outcome { font-weight: 600; }
 .timing { color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
-h4 { margin: 0 0 2px; font-size: var(--text-sm); font-weight: 400;
+details p { margin: 0 0 2px; font-size: var(--text-sm);
   color: var(--body-text-color-subdued); }
 pre { margin: 0 0 var(--spacing-md); padding: var(--spacing-md); overflow: auto; max-height: 20rem;
   border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
@@ -56,7 +56,7 @@ function build(row) {
   const details = make('details', '', item), summary = make('summary', '', details);
   for (const name of ['what', 'outcome', 'timing']) make('span', name, summary);
   for (const [title, text] of row.texts) {
-    make('h4', '', details).textContent = title;
+    make('p', '', details).textContent = title;
     const pre = make('pre', '', details);
     pre.textContent = text;
     pre.tabIndex = 0;
@@ -123,7 +123,7 @@ def _row(job: Job, heard: Heard) -> dict[str, Any]:
         "key": f"{job.id} {heard.number}",
         "what": f"{exchange.method} {exchange.address}",
         "outcome": _outcome(exchange),
-        "timing": timing.format(times=heard.times, seconds=exchange.seconds),
+        "timing": timing.format(times=heard.times, time=_time(exchange.seconds)),
         "texts": [[title, text] for title, text in said.items() if text],
     }
 
@@ -134,3 +134,7 @@ def _outcome(exchange: Exchange) -> str:
     if exchange.status is None:
         return texts.EXCHANGES_NO_ANSWER.format(trouble=exchange.trouble)
     return str(exchange.status)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

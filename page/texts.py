@@ -83,10 +83,10 @@ EXCHANGES_NOT_YET = "Nothing was sent yet."
 EXCHANGES_GONE = (
     "Exchanges are kept in the server's memory alone: a restart forgets them, as it did these."
 )
-EXCHANGES_TIMES = "{times} times the same, the last in {seconds:.2f} s"
-EXCHANGES_ONCE = "{seconds:.2f} s"
+EXCHANGES_TIMES = "{times} times the same, the last in {time}"
+EXCHANGES_ONCE = "in {time}"
 EXCHANGES_FILE = "{size:,} bytes"
 EXCHANGES_NO_ANSWER = "no answer: {trouble}"
 EXCHANGES_SENT = "Request"
 EXCHANGES_ANSWERED = "Answer"
-EXCHANGES_NO_TEXT = "The file itself is not shown."
+EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."
