@@ -130,7 +130,7 @@ echo "saved clip.mp4"
 """)
 
 NODE = _Sample("""\
-// Node 18 or later: node clip.mjs; the key comes from the environment: export §key=...
+// Node 20 or later: node clip.mjs; the key comes from the environment: export §key=...
 import { writeFile } from "node:fs/promises";
 
 const url = §url;

@@ -66,8 +66,8 @@ AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
 CODE_SECTION = "See the code"
 CODE_LANGUAGES_LABEL = "Language"
 CODE_LANGUAGES = {
-    "client": "This client",
-    "requests": "Python",
+    "client": "Python · client",
+    "requests": "Python · requests",
     "curl": "curl",
     "node": "JavaScript",
 }
