@@ -317,7 +317,7 @@ def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, t
     wait_for(tab, "No credits left")
     assert shown_id(tab) != stuck
     listed = requests.get(f"{keyed_page.url}/config", timeout=10).json()["dependencies"]
-    *others, generate = [each for each in listed if len(each["outputs"]) == 6]
+    *others, generate = [each for each in listed if len(each["outputs"]) == 7]
     (cancelling,) = [each for each in listed if each["targets"] == generate["targets"][:1]][1:]
     assert cancelling["cancels"] == [each["id"] for each in others]
 
