@@ -26,8 +26,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from page import (
+    code,
     compare,
     endpoints,
+    exchanges,
     form,
     handlers,
     my_clips,
@@ -100,9 +102,11 @@ def build_page() -> gr.Blocks:
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
         pair = compare.build()
+        programs = code.build()
+        under_the_hood = exchanges.build()
         mine = my_clips.build()
 
-        result = [card, video, download, stop, kept, mine, grid]
+        result = [card, video, download, stop, kept, mine, grid, under_the_hood]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         follows: dict[str, Any] = {
             **quick,
@@ -144,7 +148,9 @@ def build_page() -> gr.Blocks:
         gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
         seed = fields[form.FIELDS.index("seed")]
         gr.on([mine.input, grid.input], handlers.on_use_seed, kept, seed, **quick)
-        mine.delete(handlers.on_delete, kept, [card, video, download, mine, grid], **quick)
+        mine.delete(
+            handlers.on_delete, kept, [card, video, download, mine, grid, under_the_hood], **quick
+        )
         mine.focus(handlers.on_focus, kept, [mine, grid], **quick)
         pair.submit(handlers.on_compare, kept, pair, **quick)
         given = gr.on(
@@ -165,6 +171,7 @@ def build_page() -> gr.Blocks:
         gr.on([*(field.change for field in [*priced, *asked]), mine.change], **asks)
         for event in (restored, given):
             event.then(**asks)
+        code.connect(programs, fields, **quick)
         endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
@@ -178,8 +185,7 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-#status .html-container, #my-clips .html-container, #takes .html-container,
-#compare .html-container { padding: 0; }
+:is(#status, #my-clips, #takes, #compare, #programs, #exchanges) .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */

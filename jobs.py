@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import clips
 import veo_client
+from exchanges import Recent
 from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, State
 from shelf import Shelf
 from veo_client import (
@@ -141,6 +142,8 @@ class Jobs:
     ) -> None:
         self.ledger = ledger
         self.shelf = shelf
+        self.exchanges = Recent()
+        """What was asked and answered for each job since this process began."""
         self._client_of = client_of
         self._key_kept = key_kept
         self._give_up_after = give_up_after
@@ -269,6 +272,7 @@ class Jobs:
         async def forget_and_tell() -> bool:
             if not await self._in(self._writing, forget):
                 return False
+            self.exchanges.forget(job.id)
             if live := self._live.pop(job.id, None):
                 live._tell(deleted=time.time())  # wakes who would have looked again
             return True
@@ -371,7 +375,7 @@ class Jobs:
             await self._surely(self._send(job, client, request))
 
     async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
-        generation_id = await self._in(self._asking, client.submit, request)
+        generation_id = await self._in(self._asking, self._observed(client, job).submit, request)
         # Shown at once: if it cannot be written down now, a person may.
         job._tell(generation_id=generation_id)
         await self._move(
@@ -385,7 +389,7 @@ class Jobs:
     async def _look(self, job: Job) -> Video | None:
         submitted = job.entry.submitted
         with self._asking_for(job) as client:
-            updates = client.follow(
+            updates = self._observed(client, job).follow(
                 job.generation_id or "",
                 expected=job.entry.expected,
                 submitted_ago=max(time.time() - submitted, 0.0) if submitted else None,
@@ -413,7 +417,7 @@ class Jobs:
             receive = partial(
                 self.shelf.receive,
                 job.entry.clip or "",
-                partial(_download, client, job.generation_id or "", video),
+                partial(_download, self._observed(client, job), job.generation_id or "", video),
                 name="demo-clip.mp4" if job.is_demo else "veo-clip.mp4",
                 request=job.entry.request,
             )
@@ -436,6 +440,9 @@ class Jobs:
             self.shelf.make_room(arriving)
         except Exception:
             _log.exception("No room could be made on the shelf.")
+
+    def _observed(self, client: VeoClient, job: Job) -> VeoClient:
+        return client.observed_by(partial(self.exchanges.note, job.id))
 
     @contextmanager
     def _asking_for(self, job: Job) -> Iterator[VeoClient]:

@@ -15,6 +15,7 @@ What is asked and answered, and every error, stands in `veo_types`; when to look
 
 from __future__ import annotations
 
+import copy
 import datetime
 import email.utils
 import ipaddress
@@ -26,13 +27,15 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
 import downloads
+from exchanges import Exchange, fit_to_show
 from patience import LONGEST_RETRY_AFTER, Watch
 from transport import CONNECT_TIMEOUT, Line, open_session, read_answer
 from veo_types import (
@@ -123,7 +126,18 @@ class VeoClient:
         )
         self._timeout = timeout
         self._clock = clock
+        self._on_exchange: Callable[[Exchange], object] | None = None
         self._session = self._open_session()[0]
+
+    def observed_by(self, on_exchange: Callable[[Exchange], object]) -> VeoClient:
+        """The same client on the same connections, which tells of every exchange as it ends.
+
+        An `Exchange` holds no key and is fit to show.  It is told in the thread that asks; an error
+        of `on_exchange` is dropped, for the answer must not be lost with it.
+        """
+        observed = copy.copy(self)
+        observed._on_exchange = on_exchange
+        return observed
 
     def generate(
         self,
@@ -217,7 +231,7 @@ class VeoClient:
         """
         for addresses_left in reversed(range(FRESH_ADDRESSES + 1)):
             try:
-                return downloads.fetch(video.url, Path(path), trusted=self._loopback())
+                return self._fetch(video.url, Path(path))
             except downloads.AddressExpired as error:
                 if not addresses_left:
                     raise DownloadFailed(str(error), generation_id=video.generation_id) from error
@@ -279,7 +293,29 @@ class VeoClient:
             raise self._refusal(answer)
         return found
 
+    def _fetch(self, url: str, path: Path) -> Path:
+        began = self._clock()
+        try:
+            saved = downloads.fetch(url, path, trusted=self._loopback())
+        except downloads.DownloadError as error:
+            self._tell("GET", _host(url), began, trouble=type(error).__name__)
+            raise
+        self._tell("GET", _host(url), began, saved=saved)
+        return saved
+
     def _exchange(
+        self, session: requests.Session, method: str, path: str, **kwargs: Any
+    ) -> _Answer:
+        began = self._clock()
+        try:
+            answer = self._ask(session, method, path, **kwargs)
+        except requests.RequestException as error:
+            self._tell(method, path, began, kwargs, trouble=type(error).__name__)
+            raise
+        self._tell(method, path, began, kwargs, answer=answer)
+        return answer
+
+    def _ask(
         self, session: requests.Session, method: str, path: str, *, key: bool = True, **kwargs: Any
     ) -> _Answer:
         try:
@@ -293,15 +329,45 @@ class VeoClient:
                 **kwargs,
             )
             body = read_answer(response)
-            own_key = self._bearer.key or ""
-            if len(own_key) >= SHORTEST_REAL_KEY:
-                # Some services repeat the key in an error's text.  "demo" is a word, not a key.
-                body = body.replace(own_key.encode(), b"[key]")
+            if secret := self._bearer.secret:
+                # Some services repeat the key in an error's text.
+                body = body.replace(secret.encode(), b"[key]")
             return _Answer(response.status_code, response.headers, body)
         except requests.RequestException as error:
             # The request in it carries the key, and an error may be logged, kept or pickled.
             error.request = error.response = None
             raise
+
+    def _tell(
+        self,
+        method: str,
+        address: str,
+        began: float,
+        asked: Mapping[str, Any] = {},
+        *,
+        answer: _Answer | None = None,
+        saved: Path | None = None,
+        trouble: str = "",
+    ) -> None:
+        """Tell whoever observes; whatever goes wrong in that, the answer counts."""
+        if not self._on_exchange:
+            return
+        show = partial(fit_to_show, secret=self._bearer.secret)
+        with suppress(Exception):
+            if asked.get("params"):
+                address += "?" + urlencode(asked["params"], safe=":/")
+            self._on_exchange(
+                Exchange(
+                    method=method,
+                    address=show(address),
+                    seconds=self._clock() - began,
+                    status=answer.status if answer else None,
+                    sent=show(asked["json"]) if "json" in asked else "",
+                    answer=show(answer.body) if answer else "",
+                    size=saved.stat().st_size if saved else None,
+                    trouble=trouble,
+                )
+            )
 
     def _open_session(self) -> tuple[requests.Session, Line]:
         line = Line(patience=self._timeout * 1.25)
@@ -346,6 +412,11 @@ class _Bearer(requests.auth.AuthBase):
 
     def __repr__(self) -> str:
         return "<key>" if self.key else "<no key>"
+
+    @property
+    def secret(self) -> str:
+        """The key, if it is one to hide: "demo" is a word."""
+        return self.key if self.key and len(self.key) >= SHORTEST_REAL_KEY else ""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.key}"
@@ -411,6 +482,12 @@ def _checked_base_url(url: str) -> str:
     # The vendor's own examples write the version into the base URL.
     path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/v2").rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _host(url: str) -> str:
+    with suppress(ValueError):
+        return urlsplit(url).hostname or ""
+    return ""
 
 
 def _is_loopback(host: str) -> bool:

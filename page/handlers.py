@@ -2,8 +2,8 @@
 
 `kept` is what the browser keeps: who the visitor is, the form, the job on the card, and the takes
 in the grid.  Handlers that show jobs yield for the outputs in `app.build_page`'s `result`: status
-card, video, download button, stop button, `kept`, the list of clips and the grid.  It follows jobs
-and drives none, and knows no layout.
+card, video, download button, stop button, `kept`, the list of clips, the grid and what is under
+the hood.  It follows jobs and drives none, and knows no layout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ import gradio as gr
 import batch
 import words
 from jobs import Job
-from page import compare, form, money, my_clips, server, status_card, takes, texts, visitors
+from page import (
+    compare,
+    exchanges,
+    form,
+    money,
+    my_clips,
+    server,
+    status_card,
+    takes,
+    texts,
+    visitors,
+)
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Kept = dict[str, Any]
@@ -52,7 +63,7 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
             yield shown
     else:
         # A generator that yields nothing would empty what it has for outputs.
-        yield (*(gr.skip(),) * 4, kept, *await listed(kept, owner))
+        yield (*(gr.skip(),) * 4, kept, *await listed(kept, owner), gr.skip())
 
 
 def restore_form(kept: Kept, request: gr.Request) -> Shown:
@@ -104,7 +115,7 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
         rest = server.begin_rest(job, asked[1:], owner=owner, spender=spender)
         kept = {**kept, "takes": [job.id]}
         card = status_card.of_job(job, has_clip=False)
-        yield (card, None, no_download(), gr.skip(), kept, *await listed(kept, owner))
+        yield (card, None, no_download(), gr.skip(), kept, *await listed(kept, owner), gr.skip())
         others, refused = await asyncio.shield(rest)
         kept = {**kept, "takes": [job.id, *(each.id for each in others)]}
         note = sent_of(len(asked), 1 + len(others), refused)
@@ -213,7 +224,8 @@ async def on_delete(kept: Kept, event: gr.EventData, request: gr.Request) -> Sho
     job = await chosen(event, owner)
     on_card = job and await server.the_jobs().delete(job) and kept.get("job") == job.id
     emptied = (status_card.idle(), None, no_download()) if on_card else (gr.skip(),) * 3
-    return (*emptied, *await listed(kept, owner))
+    hood = exchanges.nothing() if on_card else gr.skip()
+    return (*emptied, *await listed(kept, owner), hood)
 
 
 async def on_focus(kept: Kept, request: gr.Request) -> Shown:
@@ -266,6 +278,7 @@ async def show(
     followed = several if job.id in [each.id for each in several] else [*several, job]
     states = list[str]()
     playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
+    shown_heard = None
     async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
         async for end in changes:
             told = job if picked else batch.most_telling(followed)
@@ -277,10 +290,13 @@ async def show(
             if several or states != was:
                 rows, grid = await listed(kept, owner, told)
             if end.done():
-                yield (gr.skip(),) * 7
+                yield (gr.skip(),) * 8
                 return
             if states == was:
                 rows = gr.skip()
+            heard = server.the_jobs().exchanges.of(told.id)
+            hood = gr.skip() if (told.id, heard) == shown_heard else exchanges.of_job(told, heard)
+            shown_heard = told.id, heard
             yield (
                 takes.on_card(
                     status_card.of_job(told, has_clip=bool(clip_of(told))), told, several, note
@@ -292,6 +308,7 @@ async def show(
                 {**kept, "job": told.id, "generation_id": told.generation_id or ""},
                 rows,
                 grid,
+                hood,
             )
             playing = clip
 
@@ -349,11 +366,11 @@ async def chosen(event: gr.EventData, owner: str) -> Job | None:
 
 
 def shown_error(error: VeoError) -> Shown:
-    return (status_card.of_error(error), *(gr.skip(),) * 6)
+    return (status_card.of_error(error), *(gr.skip(),) * 6, exchanges.nothing())
 
 
 def shown_gone() -> Shown:
-    return (status_card.gone(), *(gr.skip(),) * 6)
+    return (status_card.gone(), *(gr.skip(),) * 6, exchanges.nothing())
 
 
 def key_kept() -> str:

@@ -19,6 +19,8 @@ VISIT_NOT_KNOWN = "What this visit costs is not known."
 STOP = "Stop waiting"
 CLIP = "Clip"
 DOWNLOAD = "Download"
+COPY = "Copy"
+COPIED = "Copied"
 NOT_HANDLED = "That could not be handled. Check what was sent, or reload the page."
 OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a minute."
 
@@ -66,8 +68,6 @@ AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
 DASH = " \N{EN DASH} "
 STEPS = "Steps"
 WHAT_NEXT = "What you can do next"
-COPY = "Copy"
-COPIED = "Copied"
 NOTICE = "Tell me when it is ready"
 NOTICE_BLOCKED = "This browser forbids notifications"
 CHIME = "Chime"
@@ -142,3 +142,30 @@ COMPARE_SEEK = "Position in both"
 COMPARE_SOUND = "Sound"
 COMPARE_MUTE = "None"
 COMPARE_CLOSE = "Close"
+# See the code
+
+CODE_SECTION = "See the code"
+CODE_LANGUAGES_LABEL = "Language"
+CODE_LANGUAGES = {
+    "client": "Python · client",
+    "requests": "Python · requests",
+    "curl": "curl",
+    "node": "JavaScript",
+}
+CODE_WRONG = "The code stands here once the form is right. {error}"
+
+# Under the hood
+
+EXCHANGES_SECTION = "Under the hood"
+EXCHANGES_NO_JOB = "What is asked of the service for the clip on the card, and what it answers."
+EXCHANGES_NOT_YET = "Nothing was sent yet."
+EXCHANGES_GONE = (
+    "Exchanges are kept in the server's memory alone: a restart forgets them, as it did these."
+)
+EXCHANGES_TIMES = "{times} times the same, the last in {time}"
+EXCHANGES_ONCE = "in {time}"
+EXCHANGES_FILE = "{size:,} bytes"
+EXCHANGES_NO_ANSWER = "no answer: {trouble}"
+EXCHANGES_SENT = "Request"
+EXCHANGES_ANSWERED = "Answer"
+EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."

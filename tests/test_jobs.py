@@ -1215,6 +1215,9 @@ class Patient:
         self.held = 0.0
         """Seconds that waiting kept a thread."""
 
+    def observed_by(self, _):
+        return self
+
     def submit(self, _):
         self.open.wait(30)
         return f"id-{next(self.sent)}"
@@ -1280,3 +1283,45 @@ async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypa
     states = {job.id: house.ledger.get(job.id).state for job in (looking, hanging, unwritten)}
     assert [*states.values()] == ["downloading", "running", "prepared"]
     assert threading.active_count() <= before
+
+
+# Under the hood
+
+
+@in_a_loop
+async def test_each_job_keeps_what_was_asked_and_answered_for_it(house):
+    """Also once it is over and asked for anew; not after a restart, and never on the disk."""
+    with Service(look=[QUEUED, QUEUED, completed]) as service:
+        async with house.process(service) as jobs:
+            one = await begin(jobs)
+            await watch(one)
+            two = await begin(jobs)
+            await watch(two)
+            heard = jobs.exchanges.of((await jobs.get(one.id, ME)).id)
+            create, waiting, done, file = [each.exchange for each in heard]
+            assert [each.times for each in heard] == [1, 2, 1, 1]
+            assert (create.method, json.loads(create.sent)) == ("POST", FOX.body())
+            assert '"queued"' in waiting.answer
+            assert '"completed"' in done.answer
+            assert (file.address, file.size) == ("127.0.0.1", len(film()))
+            assert len(jobs.exchanges.of(two.id)) == 3
+            await jobs.delete(two)
+            assert jobs.exchanges.of(two.id) == ()
+            assert KEY not in repr(heard)
+        async with house.process(service) as jobs:
+            assert jobs.exchanges.of(one.id) == ()
+    files = [path for path in house.folder.rglob("*") if path.is_file()]
+    assert "ledger.sqlite" in {path.name for path in files}
+    assert not any(b"/v2/video" in path.read_bytes() for path in files)
+
+
+@in_a_loop
+async def test_who_follows_finds_what_led_to_each_change(house):
+    with Service(create=[json_answer(403, {"message": "No credits."})]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            async for _ in job.follow():
+                heard = jobs.exchanges.of(job.id)
+                assert bool(heard) == (job.state not in ("prepared", "submitting"))
+    assert job.state == "rejected"
+    assert "No credits." in heard[0].exchange.answer

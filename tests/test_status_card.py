@@ -167,7 +167,9 @@ def test_nobody_sends_what_the_card_does_not_offer(keyed_page, tab):
     wait_for(tab, "Your clip is ready")
     kept = {"visitor": requests_of(keyed_page, prompt)[0]["owner"].removeprefix("browser:")}
     for action in ("send_again", "another_seed"):
-        assert "heron" in call(keyed_page, "on_action", [kept], owned(tab), action=action)
+        assert "heron" in call(
+            keyed_page, "on_action", [kept], {"job": owned(tab), "action": action}
+        )
     assert len(requests_of(keyed_page, prompt)) == 1
 
 

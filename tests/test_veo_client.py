@@ -2,6 +2,7 @@
 
 import datetime
 import email.utils
+import json
 import subprocess
 import sys
 import time
@@ -746,6 +747,100 @@ def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, 
         assert not path.exists()
 
 
+# Watching the wire
+
+
+def observed(client):
+    heard = []
+    return client.observed_by(heard.append), heard
+
+
+def test_every_exchange_is_told_with_what_was_said(demo, tmp_path, clock):
+    client, heard = observed(VeoClient(KEY, base_url=demo.base_url, clock=clock))
+
+    def sleep(seconds):
+        clock.sleep(seconds)
+        time.sleep(0.2)
+
+    *_, update = client.generate(FOX, sleep=sleep)
+    path = client.download(update.video, tmp_path / "fox.mp4")
+    create, *looks, file = heard
+    assert (create.method, create.address) == ("POST", "/v2/video/generations")
+    assert json.loads(create.sent) == FOX.body()
+    assert json.loads(create.answer)["id"] == update.generation_id
+    assert create.status == 200
+    address = f"/v2/video/generations?generation_id={update.generation_id}"
+    assert {(look.method, look.address, look.status) for look in looks} == {("GET", address, 200)}
+    assert json.loads(looks[-1].answer)["status"] == "completed"
+    assert (file.method, file.address, file.size) == ("GET", "127.0.0.1", path.stat().st_size)
+    assert (file.answer, file.sent, file.status, file.trouble) == ("", "", None, "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [(reset, "ConnectionError"), (hang, "ReadTimeout")],
+)
+def test_an_exchange_without_an_answer_is_told_by_its_error(fault, trouble):
+    with FaultServer(fault) as server:
+        client, heard = observed(client_for(server))
+        with pytest.raises(SubmissionUncertain):
+            client.submit(FOX)
+    (exchange,) = heard
+    assert (exchange.status, exchange.answer) == (None, "")
+    assert exchange.trouble == trouble
+
+
+def test_a_download_that_failed_is_told_without_its_address(tmp_path):
+    with FaultServer([json_answer(410, {}), json_answer(500, {"error": KEY})]) as server:
+        client, heard = observed(client_for(server))
+        video = Video(generation_id="a", url=f"{server.url}/clip.mp4?signature=s3cret")
+        with pytest.raises(Unreachable):
+            client.download(video, tmp_path / "fox.mp4")
+        bad = Video(generation_id="a", url="https://[?signature=s3cret")
+        with pytest.raises(DownloadFailed):
+            client.download(bad, tmp_path / "fox.mp4")
+    assert [exchange.trouble for exchange in heard] == ["AddressExpired", "", "DownloadError"]
+    assert [exchange.address for exchange in heard][::2] == ["127.0.0.1", ""]
+    assert "s3cret" not in repr(heard)
+    assert KEY not in repr(heard)
+
+
+def test_no_exchange_holds_the_key_though_the_service_repeats_it():
+    escaped = "".join(f"\\u{ord(c):04x}" for c in KEY)
+    said = f'{{"message": "No such key: {KEY} {escaped}", "status": "error"}}'.encode()
+    with FaultServer(answer(401, said, [("X-Key", KEY)])) as server:
+        client, heard = observed(client_for(server))
+        with pytest.raises(Refused):
+            client.submit(VideoRequest(f"my key is {KEY}", negative_prompt=KEY))
+        with pytest.raises(Refused):
+            client.check(KEY)
+    assert [exchange.status for exchange in heard] == [401, 401]
+    assert repr(heard).count("[key]") == 7
+    assert KEY not in repr(heard)
+    assert server.requests[0].json()["negative_prompt"] == KEY
+
+
+def test_an_observer_that_fails_loses_no_id():
+    def fail(_):
+        raise ZeroDivisionError
+
+    with FaultServer([TAKEN]) as server:
+        assert client_for(server).observed_by(fail).submit(FOX) == "uuid:google/veo"
+
+
+def test_an_observer_hears_of_its_own_exchanges_alone():
+    """The connections are shared, so that being observed costs no new one."""
+    with FaultServer(json_answer(200, {"id": "a", "status": "queued"})) as server:
+        client = client_for(server)
+        (first, heard), (second, also_heard) = observed(client), observed(client)
+        client.check("a")
+        first.check("b")
+        second.check("c")
+        assert server.connections == 1
+    assert [exchange.address[-1] for exchange in heard] == ["b"]
+    assert [exchange.address[-1] for exchange in also_heard] == ["c"]
+
+
 def test_every_public_name_is_exported():
     """A reader of `from veo_client import ...` finds all types and errors in one place."""
     own = ("veo_client", "veo_types")
@@ -769,7 +864,8 @@ def test_importing_the_client_needs_only_requests():
     ).stdout
     assert (
         out.strip()
-        == "['boxes', 'downloads', 'parts', 'patience', 'transport', 'veo_client', 'veo_types']"
+        == "['boxes', 'downloads', 'exchanges', 'parts', 'patience', 'transport', 'veo_client', "
+        "'veo_types']"
     )
 
 
