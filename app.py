@@ -25,7 +25,19 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from page import endpoints, form, handlers, my_clips, server, status_card, texts, visitors
+from page import (
+    endpoints,
+    examples,
+    form,
+    handlers,
+    my_clips,
+    presets,
+    server,
+    settings_file,
+    status_card,
+    texts,
+    visitors,
+)
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -72,7 +84,10 @@ def build_page() -> gr.Blocks:
                 )
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
             with gr.Column(elem_id="more"):
-                gr.Examples([[each] for each in form.EXAMPLES], fields[0], api_visibility="private")
+                ideas = examples.build()
+                with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
+                    own = presets.build()
+                from_file = settings_file.build()
                 with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
                     key_box = gr.Textbox(
                         label=texts.KEY_LABEL,
@@ -120,6 +135,10 @@ def build_page() -> gr.Blocks:
         mine.edit(handlers.on_edit, kept, fields, **quick)
         mine.delete(handlers.on_delete, kept, [card, video, download, mine], **quick)
         mine.focus(handlers.on_focus, kept, mine, **quick)
+        ideas.select(examples.on_select, None, fields, **quick)
+        own.submit(presets.on_submit, fields, own, **quick)
+        own.select(presets.on_select, None, [*fields, own], **quick)
+        from_file.upload(settings_file.on_upload, None, [*fields, from_file], **quick)
         given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
@@ -151,7 +170,8 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-#status .html-container, #my-clips .html-container { padding: 0; }
+#status .html-container, #my-clips .html-container, #examples .html-container,
+#settings-file .html-container, #nouns .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #my-clips { margin-top: 1rem; }
 #buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
@@ -196,7 +216,7 @@ def serve(page: gr.Blocks) -> None:
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([server.the_shelf().folder])
+    gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(
         css=CSS,
         theme=THEME,

@@ -68,6 +68,23 @@ function action(row, name, label, ask) {
   });
   return button;
 }
+function link(row, label, address, file) {
+  const made = make('a', '', label);
+  made.href = address;
+  made.download = file;
+  made.setAttribute('aria-label', label + ': ' + row.name);
+  return made;
+}
+function copyPrompt(row) {
+  const button = make('button', '', 'Copy prompt');
+  button.type = 'button';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(row.name);
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = 'Copy prompt'; }, 1500);
+  });
+  return button;
+}
 function show(row) {
   const item = make('li');
   item.dataset.state = row.state;
@@ -91,15 +108,12 @@ function show(row) {
   about.append(make('p', 'state', row.title), make('p', 'prompt', row.name),
     make('p', 'facts', [when, row.cost].filter(Boolean).join(' · ')), actions);
   if (row.running) actions.append(action(row, 'select', 'Show'));
-  if (row.clip) {
-    const link = make('a', '', 'Download');
-    link.href = row.clip;
-    link.download = row.file;
-    link.setAttribute('aria-label', 'Download: ' + row.name);
-    actions.append(link);
-  }
+  if (row.clip) actions.append(link(row, 'Download', row.clip, row.file));
+  if (row.note) actions.append(link(row, 'JSON', row.note, row.file.replace(/mp4$/, 'json')));
   if (row.again) actions.append(action(row, 'retry', row.again, row.ask));
   if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
+  // A page that is not at home and not over https may not copy.
+  if (row.settings && navigator.clipboard) actions.append(copyPrompt(row));
   if (!row.running) actions.append(action(row, 'delete', 'Delete',
     row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
   item.append(about);
@@ -149,6 +163,7 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "cost": words.of_cost(entry.state, entry.payer, entry.dollars),
         "poster": address(shelf.poster(entry.clip) if clip else None),
         "clip": address(clip),
+        "note": address(shelf.note(entry.clip) if clip else None),
         "file": clip.name if clip else "",
         "settings": bool(entry.request),
         "again": again if entry.state != "done" or entry.generation_id else None,

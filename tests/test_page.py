@@ -207,14 +207,6 @@ def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
     assert len(set(seeds)) == 2
 
 
-def test_an_example_fills_the_form(demo_page, tab):
-    open_page(tab, demo_page)
-    tab.get_by_text("Waves roll onto a black sand beach").click()
-    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(
-        re.compile("^Waves roll .+ deep surf$")
-    )
-
-
 # Keys and modes
 
 
