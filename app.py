@@ -174,8 +174,10 @@ CSS = """
 #settings-file .html-container, #nouns .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #my-clips { margin-top: 1rem; }
-#buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
+#buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; }
 #cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
+/* Gradio brings a page's parts in any order: the card waits for the form that stands above it. */
+#body:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) #result { display: none; }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
 """

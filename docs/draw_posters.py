@@ -33,7 +33,7 @@ def draw(example: Example) -> Image.Image:
 
 def main() -> None:
     for example in EXAMPLES:
-        draw(example).save(example.poster, quality=85, method=6)
+        draw(example).save(example.poster, quality=75, method=6)
         print(f"{example.poster.name}: {example.poster.stat().st_size:,} bytes")
 
 

@@ -76,13 +76,18 @@ function link(row, label, address, file) {
   return made;
 }
 function copyPrompt(row) {
-  const button = make('button', '', 'Copy prompt');
+  const button = make('button');
   button.type = 'button';
+  const say = label => {
+    button.textContent = label;
+    button.setAttribute('aria-label', label + ': ' + row.name);
+  };
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(row.name);
-    button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = 'Copy prompt'; }, 1500);
+    say('Copied');
+    setTimeout(say, 1500, 'Copy prompt');
   });
+  say('Copy prompt');
   return button;
 }
 function show(row) {

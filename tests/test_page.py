@@ -129,8 +129,9 @@ def test_the_id_is_copied_with_one_click(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
     expect(tab.locator("#status code")).not_to_be_empty()
-    tab.get_by_role("button", name="Copy").click()
-    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    card = tab.locator("#status")
+    card.get_by_role("button", name="Copy").click()
+    expect(card.get_by_role("button", name="Copied")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()") == shown_id(tab)
 
 
