@@ -32,7 +32,7 @@ form { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr
 p, .buttons { grid-column: 1 / -1; margin: 0; }
 p { font-size: var(--text-sm); color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 label { font-size: var(--text-sm); color: var(--body-text-color); }
-small { font-size: var(--text-xs); color: var(--body-text-color-subdued); }
+small { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
 input { display: block; width: 100%; margin-top: 2px; font: inherit; font-size: var(--text-md);
   padding: var(--spacing-sm) var(--spacing-md); color: var(--body-text-color);
   background: var(--input-background-fill); border-radius: var(--input-radius);

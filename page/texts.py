@@ -65,6 +65,7 @@ AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
 
 EXAMPLES_TITLE = "Examples"
 EXAMPLES_NOTE = "The pictures are demo drawings, not made by Veo."
+EXAMPLE_REPLACES = "Put this example in the place of what you wrote?"
 
 # Help with the prompt
 
