@@ -82,8 +82,10 @@ def test_a_clip_dropped_anywhere_fills_the_form_and_is_not_sent(clip, demo_page,
     expect(said(tab)).to_have_text("The form has the settings of fox <b>.mp4.")
     expect_form_of_request(tab)
     posts = [request for request in sent if request.method == "POST"]
-    assert [request.url for request in posts] == [f"{demo_page.url}/gradio_api/queue/join?"]
-    assert len(posts[0].post_data) < 2000
+    assert posts
+    for request in posts:  # the settings, and what follows from them
+        assert request.url.startswith(f"{demo_page.url}/gradio_api/queue/join")
+        assert len(request.post_data) < 2000
 
     tab.get_by_role("button", name="Advanced").click()
     expect(tab.get_by_label("Negative prompt")).to_have_value("people, \N{PILE OF POO}")
