@@ -29,11 +29,14 @@ from page import (
     code,
     compare,
     endpoints,
+    examples,
     exchanges,
     form,
     handlers,
     my_clips,
+    presets,
     server,
+    settings_file,
     status_card,
     takes,
     texts,
@@ -87,7 +90,10 @@ def build_page() -> gr.Blocks:
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
                 grid = takes.build()
             with gr.Column(elem_id="more"):
-                gr.Examples([[each] for each in form.EXAMPLES], fields[0], api_visibility="private")
+                ideas = examples.build()
+                with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
+                    own = presets.build()
+                from_file = settings_file.build()
                 with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
                     key_box = gr.Textbox(
                         label=texts.KEY_LABEL,
@@ -153,6 +159,10 @@ def build_page() -> gr.Blocks:
         )
         mine.focus(handlers.on_focus, kept, [mine, grid], **quick)
         pair.submit(handlers.on_compare, kept, pair, **quick)
+        ideas.select(examples.on_select, None, fields, **quick)
+        own.submit(presets.on_submit, fields, own, **quick)
+        own.select(presets.on_select, None, [*fields, own], **quick)
+        from_file.upload(settings_file.on_upload, None, [*fields, from_file], **quick)
         given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
@@ -185,13 +195,16 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-:is(#status, #my-clips, #takes, #compare, #programs, #exchanges) .html-container { padding: 0; }
+:is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns)
+  .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
 #my-clips, #compare { margin-top: 1rem; }
 #buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
 #cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
+/* Gradio brings a page's parts in any order: the card waits for the form that stands above it. */
+#body:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) #result { display: none; }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
 """
@@ -232,7 +245,7 @@ def serve(page: gr.Blocks) -> None:
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([server.the_shelf().folder])
+    gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(
         css=CSS,
         theme=THEME,

@@ -43,8 +43,15 @@ class Shelf:
         return None
 
     def poster(self, place: str | None) -> Path | None:
+        return self._beside(place, POSTER)
+
+    def note(self, place: str | None) -> Path | None:
+        """The clip's request and facts, as JSON."""
+        return self._beside(place, NOTE)
+
+    def _beside(self, place: str | None, name: str) -> Path | None:
         with suppress(_NoPlace):
-            path = self._at(place) / POSTER
+            path = self._at(place) / name
             return path if path.is_file() else None
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from page import texts
+from page import prompt_help, texts
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -29,14 +29,6 @@ FIELDS = (
 
 PRICED = ("model", "duration", "resolution", "generate_audio")
 """The fields that a price may depend on."""
-
-EXAMPLES = [
-    "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "
-    "soft crunch of paws",
-    "Waves roll onto a black sand beach at night under a full moon, wide static shot, deep surf",
-    "Rain on the neon streets of a small city, a cyclist passes, shallow focus, quiet traffic hum",
-    "A paper boat drifts down a forest stream, macro lens, dappled light, birdsong",
-]
 
 
 def request_from(*values: Any) -> VideoRequest:
@@ -73,6 +65,17 @@ def changed(request: VideoRequest, action: str) -> VideoRequest:
     return VideoRequest(**fields)
 
 
+def request_of(settings: object) -> VideoRequest:
+    """A checked request from settings that nobody vouches for: a file's, a browser's storage.
+
+    What is no field of a request is left aside; what is missing is the service's default.
+    """
+    if not isinstance(settings, dict):
+        raise InvalidRequest("These are no settings of a clip.")
+    known = {name: settings[name] for name in FIELDS if name in settings}
+    return VideoRequest(**{"prompt": "", **known})
+
+
 def check(*values: Any) -> list[dict[str, Any]]:
     """Gradio's validator: the first wrong field gets the sentence, before anything is queued."""
     wrong, sentence = "", ""
@@ -93,7 +96,7 @@ def build() -> list[gr.components.Component]:
     """The widgets of a request, in the order of `FIELDS`."""
     defaults = VideoRequest("defaults")
     widgets: dict[str, gr.components.Component] = {}
-    widgets["prompt"] = gr.Textbox(
+    widgets["prompt"] = prompt = gr.Textbox(
         label=texts.PROMPT_LABEL,
         lines=4,
         max_lines=12,
@@ -101,6 +104,8 @@ def build() -> list[gr.components.Component]:
         autofocus=True,
         elem_id="prompt",
     )
+    with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
+        prompt_help.build(prompt)
     with gr.Row():
         names = [(each.label, name) for name, each in MODELS.items()]
         widgets["model"] = gr.Radio(names, value=defaults.model, label=texts.MODEL_LABEL)
@@ -115,11 +120,12 @@ def build() -> list[gr.components.Component]:
         )
     widgets["generate_audio"] = gr.Checkbox(value=True, label=texts.SOUND_LABEL)
     with gr.Accordion(texts.ADVANCED_SECTION, open=False, elem_id="advanced"):
-        widgets["negative_prompt"] = gr.Textbox(
+        widgets["negative_prompt"] = negative_prompt = gr.Textbox(
             value="",
             label=texts.NEGATIVE_PROMPT_LABEL,
             info=texts.NEGATIVE_PROMPT_INFO,
         )
+        prompt_help.offer_nouns(negative_prompt)
         # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
         widgets["seed"] = gr.Textbox(
             value="",

@@ -71,6 +71,28 @@ function action(row, name, label, ask) {
   });
   return button;
 }
+function link(row, label, address, file) {
+  const made = make('a', '', label);
+  made.href = address;
+  made.download = file;
+  made.setAttribute('aria-label', label + ': ' + row.name);
+  return made;
+}
+function copyPrompt(row) {
+  const button = make('button');
+  button.type = 'button';
+  const say = label => {
+    button.textContent = label;
+    button.setAttribute('aria-label', label + ': ' + row.name);
+  };
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(row.name);
+    say('Copied');
+    setTimeout(say, 1500, 'Copy prompt');
+  });
+  say('Copy prompt');
+  return button;
+}
 function show(row) {
   const item = make('li');
   item.dataset.state = row.state;
@@ -94,17 +116,14 @@ function show(row) {
   about.append(make('p', 'state', row.title), make('p', 'prompt', row.name),
     make('p', 'facts', [when, row.cost, row.seed].filter(Boolean).join(' · ')), actions);
   if (row.running) actions.append(action(row, 'select', 'Show'));
-  if (row.clip) {
-    const link = make('a', '', 'Download');
-    link.href = row.clip;
-    link.download = row.file;
-    link.setAttribute('aria-label', 'Download: ' + row.name);
-    actions.append(link);
-  }
+  if (row.clip) actions.append(link(row, 'Download', row.clip, row.file));
+  if (row.note) actions.append(link(row, 'JSON', row.note, row.file.replace(/mp4$/, 'json')));
   if (row.again) actions.append(action(row, 'retry', row.again, row.ask));
   if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
   if (row.seed) actions.append(action(row, 'input', props.texts.use_seed));
   if (row.clip) actions.append(pickButton(row.id, row.name));
+  // A page that is not at home and not over https may not copy.
+  if (row.settings && navigator.clipboard) actions.append(copyPrompt(row));
   if (!row.running) actions.append(action(row, 'delete', 'Delete',
     row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
   item.append(about);
@@ -155,6 +174,7 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "cost": words.of_cost(entry.state, entry.payer, entry.dollars),
         "poster": address(shelf.poster(entry.clip) if clip else None),
         "clip": address(clip),
+        "note": address(shelf.note(entry.clip) if clip else None),
         "file": clip.name if clip else "",
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",

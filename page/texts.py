@@ -55,7 +55,7 @@ RESOLUTION_LABEL = "Resolution"
 SOUND_LABEL = "Sound"
 ADVANCED_SECTION = "Advanced"
 NEGATIVE_PROMPT_LABEL = "Negative prompt"
-NEGATIVE_PROMPT_INFO = "What to keep out, as nouns"
+NEGATIVE_PROMPT_INFO = "What to keep out, as nouns: people, text. Not: no people"
 SEED_LABEL = "Seed"
 SEED_INFO = "The same seed films much the same again; empty for a new one"
 ENHANCE_LABEL = "Enhance prompt"
@@ -169,3 +169,90 @@ EXCHANGES_NO_ANSWER = "no answer: {trouble}"
 EXCHANGES_SENT = "Request"
 EXCHANGES_ANSWERED = "Answer"
 EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."
+
+# Examples
+
+EXAMPLES_TITLE = "Examples"
+EXAMPLES_NOTE = "The pictures are demo drawings, not made by Veo."
+EXAMPLE_REPLACES = "Put this example in the place of what you wrote?"
+
+# Help with the prompt
+
+HELP_SECTION = "Help with the prompt"
+HELP_INTRO = "A film prompt has ten parts. Fill in what matters to you and leave the rest to Veo."
+HELP_PUT = "Put into the prompt"
+HELP_CLEAR = "Clear the parts"
+HELP_EMPTY = "Fill in a part first."
+HELP_DONE = "In the prompt: {composed}"
+HELP_KEEPS = "Your own words stay. The parts go after them, in place of what they put there last."
+HELP_PARTS = {
+    "subject": ("Subject", "who or what", "an old fisherman in a yellow coat"),
+    "action": ("Action", "one thing that happens", "hauls in a net"),
+    "scene": ("Scene", "where, which weather", "on a small boat at sea in the rain"),
+    "camera": ("Camera", "how near, which angle", "wide shot at eye level"),
+    "movement": ("Movement", "what the camera does", "slow push-in"),
+    "lens": ("Lens", "how much is in view, or sharp", "35 mm lens, shallow focus"),
+    "style": ("Style", "what kind of film", "muted documentary style"),
+    "light": ("Light", "the hour, and from where", "midnight, lit by one swinging lamp"),
+    "sound": ("Sound", "what is heard", "rain on planks, a creaking rope"),
+    "dialogue": ("Dialogue", "who says what", "The fisherman: One more, then home."),
+}
+"""Of each part: label, what it decides, and an example."""
+HELP_WORDS = {
+    "camera": (
+        "extreme close-up", "close-up", "medium shot", "wide shot", "eye level", "low angle",
+        "high angle", "bird's-eye view", "over the shoulder", "point of view",
+    ),
+    "movement": (
+        "static shot", "slow push-in", "pull-back", "slow pan to the left", "tilt up",
+        "tracking shot", "crane shot", "handheld", "orbit around the subject", "drone fly-over",
+    ),
+    "lens": (
+        "18 mm ultra wide lens", "35 mm lens", "50 mm lens", "85 mm lens, shallow focus",
+        "macro lens", "telephoto lens", "anamorphic lens", "fisheye lens", "deep focus",
+    ),
+    "style": (
+        "documentary", "film noir", "1970s film grain", "stop motion", "watercolour animation",
+        "hand-drawn anime", "black and white", "nature documentary", "time-lapse", "slow motion",
+    ),
+    "light": (
+        "golden hour", "blue hour", "overcast, soft light", "harsh midday sun", "candlelight",
+        "neon light", "moonlight", "backlit, rim light", "light through fog", "studio light",
+    ),
+}  # fmt: skip
+"""Good words for a part, offered while it is filled in."""
+
+NOUNS_OFFER = "Veo wants nouns: {nouns}"
+NOUNS_USE = "Use"
+
+# Settings from a file
+
+FILE_TITLE = "Settings from a clip"
+FILE_HINT = (
+    "Drop a clip made here, or its JSON, anywhere on the page, and the form gets its settings. "
+    "The file stays on your machine."
+)
+FILE_CHOOSE = "Choose a file"
+FILE_READ = "The form has the settings of {name}."
+FILE_REFUSED = "The settings in {name} do not fit. {reason}"
+NO_SETTINGS = "This file has no settings of a clip made here: "
+
+# Presets
+
+PRESETS_SECTION = "Presets"
+PRESETS_HINT = (
+    "Keep the form as it is, under a name, in this browser. "
+    "A preset without a prompt leaves the prompt alone."
+)
+PRESET_NAME = "Name of the preset"
+PRESET_SAVE = "Save the form"
+PRESET_USE = "Use"
+PRESET_DELETE = "Delete"
+PRESET_USED = "The form is as in {name}."
+PRESET_SAVED = "{name} is saved."
+PRESET_REFUSED = "{name}: {reason}"
+PRESET_UNNAMED = "Give the preset a name."
+PRESET_REPLACE = "There is a preset of that name. Replace it?"
+PRESET_DELETE_ASK = "Delete this preset?"
+PRESETS_FULL = "There is no room for more presets: delete one first."
+PRESETS_NOT_KEPT = "This browser keeps nothing for this page, so the preset is lost."

@@ -47,6 +47,11 @@ IMPORTS = {
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "page.__init__": set(),
     "page.form": {"gradio", "page", "veo_client"},
+    "page.composing": {"page"},
+    "page.prompt_help": {"gradio", "page"},
+    "page.examples": {"gradio", "page"},
+    "page.presets": {"gradio", "page", "veo_client"},
+    "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
     "page.guard": {"starlette"},
     "page.server": {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -71,6 +72,16 @@ def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, 
         fox.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "fox.mp4")
     assert clips.read_request(tmp_path / "fox.mp4")["prompt"] == FOX
+
+    with tab.expect_download() as download:
+        fox.get_by_role("link", name="JSON").click()
+    assert download.value.suggested_filename.endswith(".json")
+    note = json.loads(download.value.path().read_text())
+    assert note["request"]["prompt"] == FOX
+    assert note["facts"]["frames"] == 96
+    fox.get_by_role("button", name="Copy prompt").click()
+    expect(fox.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == FOX
 
     addresses = [
         each.evaluate("shown => shown.src")

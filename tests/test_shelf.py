@@ -110,7 +110,7 @@ def test_a_clip_gets_a_poster_and_a_note(shelf):
     assert clips.read_request(clip) == REQUEST
     with Image.open(shelf.poster(place)) as poster:
         assert (poster.format, poster.size) == ("JPEG", (160, 96))
-    note = json.loads((clip.parent / "clip.json").read_text(encoding="utf-8"))
+    note = json.loads(shelf.note(place).read_text(encoding="utf-8"))
     assert note == {"request": REQUEST, "facts": dataclasses.asdict(facts)}
 
 
@@ -144,7 +144,7 @@ def test_what_is_no_clip_gets_no_name_of_one(shelf):
     place = shelf.new_place()
     with pytest.raises(BrokenClip, match=r"kept as veo-clip\.mp4\.unchecked"):
         receive(shelf, place, content=film()[:-1000])
-    assert (shelf.clip(place), shelf.poster(place)) == (None, None)
+    assert (shelf.clip(place), shelf.poster(place), shelf.note(place)) == (None, None, None)
 
 
 @pytest.mark.parametrize("trouble", [OSError, BrokenClip])
@@ -164,7 +164,7 @@ def test_a_removed_clip_is_gone(shelf, place):
     other = shelf.new_place()
     receive(shelf, other)
     shelf.remove(place)
-    assert (shelf.clip(place), shelf.poster(place)) == (None, None)
+    assert (shelf.clip(place), shelf.poster(place), shelf.note(place)) == (None, None, None)
     assert [path.name for path in shelf.folder.iterdir()] == [other]
     shelf.remove(place)
     assert (shelf.clip(None), shelf.poster(None)) == (None, None)

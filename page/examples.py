@@ -1,0 +1,176 @@
+"""Example prompts, each a button with a picture of the kind of film it asks for.
+
+The pictures are the demo's own drawings, made by `docs/draw_posters.py`, and say so.  This module
+knows the form's fields and nothing of jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from page import form, texts
+
+POSTERS = Path(__file__).parent / "posters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A prompt worth starting from."""
+
+    name: str
+    """On its button, and in the name of its poster."""
+    prompt: str
+    aspect_ratio: str = "16:9"
+    drawn: str
+    """What the demo draws for it, for those who do not see the poster."""
+
+    @property
+    def poster(self) -> Path:
+        return POSTERS / f"{self.name.lower().replace(' ', '-')}.webp"
+
+
+EXAMPLES = (
+    Example(
+        name="Fox in the snow",
+        prompt="A red fox trots through fresh snow at sunrise. Low tracking shot, 85 mm lens, "
+        "shallow focus. Golden light, nature documentary. Sound: soft crunch of paws, a far crow.",
+        drawn="snow falls on wooded hills at sunrise",
+    ),
+    Example(
+        name="Night surf",
+        prompt="Waves roll onto a black sand beach at night under a full moon. Wide static shot "
+        "at eye level. Cold silver light, long exposure look. Sound: deep, slow surf.",
+        drawn="moonlight on open water under stars",
+    ),
+    Example(
+        name="Neon rain",
+        prompt="A cyclist in a clear raincoat rides down the neon streets of a small city on a "
+        "rainy night. Slow push-in, 50 mm lens, shallow focus. Pink and cyan light, film noir. "
+        "Sound: tyres on wet asphalt, quiet traffic hum.",
+        drawn="blurred lights of a street in the rain",
+    ),
+    Example(
+        name="Northern lights",
+        prompt="Aurora over a still northern lake, a lone canoe drifts in. Wide shot, slow tilt "
+        "up, 18 mm lens. Green and violet light, no moon. Sound: dripping paddle, silence between.",
+        drawn="curtains of northern light over a lake",
+    ),
+    Example(
+        name="One more net",
+        prompt="An old fisherman in a yellow coat hauls in a net on a small boat at sea in the "
+        "rain. Medium shot at eye level, handheld. Midnight, lit by one swinging lamp, muted "
+        "documentary style. Sound: rain on planks, a creaking rope. "
+        'The fisherman says, "One more, then home."',
+        drawn="rain over a dark sea",
+    ),
+    Example(
+        name="Sailing boat",
+        prompt="A white sailing boat heels in fresh wind at sea on a bright, sunny morning. "
+        "Aerial shot that circles the boat, 24 mm lens. Crisp daylight, travel film. "
+        "Sound: wind in the sails, water along the hull.",
+        drawn="blue water and islands in morning light",
+    ),
+    Example(
+        name="Campfire",
+        prompt="Embers rise from a campfire as somebody lays on a log. Close-up, camera tilts up "
+        "with the sparks, 35 mm lens. Warm firelight on black. Sound: crackling wood, crickets.",
+        aspect_ratio="9:16",
+        drawn="glowing embers, upright",
+    ),
+    Example(
+        name="Above the valley",
+        prompt="A hiker steps onto a ridge above a wooded mountain valley at dusk. Rising crane "
+        "shot from behind, ultra wide lens. Last golden light, haze between the hills. "
+        "Sound: wind, a strap that flaps, one deep breath.",
+        aspect_ratio="9:16",
+        drawn="hills behind hills at dusk, upright",
+    ),
+)
+
+TEMPLATE = """
+<section aria-labelledby="examples-title">
+  <h2 id="examples-title">${title}</h2>
+  <p>${note}</p>
+  <ul>
+    {{#each value}}
+    <li><button type="button" data-number="{{@index}}">
+      <img src="{{poster}}" alt="{{drawn}}" width="320" height="180" loading="lazy">
+      <span>{{name}}</span>
+    </button></li>
+    {{/each}}
+  </ul>
+</section>
+"""
+
+CSS = """
+h2 { font-size: var(--text-md); margin: 0; font-weight: 600; color: var(--body-text-color); }
+p { margin: 0 0 var(--spacing-md); font-size: var(--text-sm);
+  color: var(--body-text-color-subdued); }
+ul { list-style: none; margin: 0; padding: 0; display: grid; gap: var(--spacing-md);
+  grid-template-columns: repeat(4, 1fr); }
+button { width: 100%; padding: 0; border: 1px solid var(--border-color-primary);
+  border-radius: var(--radius-md); overflow: hidden; cursor: pointer; font: inherit;
+  font-size: var(--text-sm); color: var(--body-text-color);
+  background: var(--block-background-fill); }
+button:hover { border-color: var(--color-accent); }
+img { display: block; width: 100%; height: auto; margin: 0; aspect-ratio: 16 / 9;
+  object-fit: contain; background: #101014; }
+span { display: block; padding: 2px var(--spacing-sm) 4px; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }
+@media (max-width: 768px) { ul { grid-template-columns: repeat(2, 1fr); } }
+"""
+
+JAVASCRIPT = """
+// Only what was typed is asked for: the rest can be had again.
+let typed = false;
+document.addEventListener('input', event => {
+  if (event.target.closest('#prompt')) typed = true;
+});
+element.addEventListener('click', event => {
+  const button = event.target.closest('button'), prompt = document.querySelector('#prompt');
+  if (!button || typed && prompt.querySelector('textarea').value.trim()
+    && !window.confirm(props.replace)) return;
+  typed = false;
+  trigger('select', { number: Number(button.dataset.number) });
+  prompt.scrollIntoView({ block: 'nearest' });
+});
+"""
+
+
+def build() -> gr.HTML:
+    """The component; `select` says which example was pressed."""
+    shown = [
+        {
+            "name": each.name,
+            "drawn": each.drawn,
+            "poster": f"gradio_api/file={quote(str(each.poster))}",
+        }
+        for each in EXAMPLES
+    ]
+    return gr.HTML(
+        shown,
+        html_template=TEMPLATE,
+        css_template=CSS,
+        js_on_load=JAVASCRIPT,
+        apply_default_css=False,
+        elem_id="examples",
+        label=texts.EXAMPLES_TITLE,
+        title=texts.EXAMPLES_TITLE,
+        note=texts.EXAMPLES_NOTE,
+        replace=texts.EXAMPLE_REPLACES,
+    )
+
+
+def on_select(event: gr.EventData) -> list[Any]:
+    """The form's values for the pressed example; what it does not say stays as it is."""
+    number: Any = getattr(event, "number", None)
+    if number not in range(len(EXAMPLES)):
+        return [gr.skip()] * len(form.FIELDS)
+    example = EXAMPLES[int(number)]
+    given = {"prompt": example.prompt, "aspect_ratio": example.aspect_ratio}
+    return [given.get(name, gr.skip()) for name in form.FIELDS]
