@@ -206,7 +206,10 @@ CSS = """
 /* Gradio brings a page's parts in any order: the card waits for the form that stands above it. */
 #body:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) #result { display: none; }
 #form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
-@media (max-width: 768px) { #body { grid-template: "form" "result" "more" / 1fr; } }
+@media (max-width: 768px) {
+  #body { grid-template: "form" "result" "more" / 1fr; }
+  #buttons { min-height: 64px; } #cost { min-height: 3em; } /* a price takes a second line */
+}
 """
 
 THEME = gr.themes.Default(
