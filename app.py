@@ -76,7 +76,7 @@ def build_page() -> gr.Blocks:
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
-                cost = gr.HTML(elem_id="cost", padding=False)
+                    cost = gr.HTML(elem_id="cost", padding=False)
             with gr.Column(elem_id="result"):
                 card = status_card.build()
                 video = gr.Video(
@@ -107,9 +107,10 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
+            with gr.Column(elem_id="teach"):
+                programs = code.build()
+                under_the_hood = exchanges.build()
         pair = compare.build()
-        programs = code.build()
-        under_the_hood = exchanges.build()
         mine = my_clips.build()
 
         result = [card, video, download, stop, kept, mine, grid, under_the_hood]
@@ -195,27 +196,56 @@ CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
-:is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns)
-  .html-container { padding: 0; }
-#body { display: grid; grid-template: "form result" auto "more result" 1fr / 1fr 1fr; }
+:is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns,
+  #cost) .html-container { padding: 0; }
+#body { display: grid; grid-template: "form result" auto "more teach" 1fr / 1fr 1fr; }
+#form { grid-area: form; } #result { grid-area: result; }
+#more { grid-area: more; } #teach { grid-area: teach; }
+#body > * { min-width: 0; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
 #my-clips, #compare { margin-top: 1rem; }
-#buttons { min-height: 40px; display: grid; grid-template-columns: 1fr auto; } /* come later */
-#cost { min-height: 1.5em; color: var(--body-text-color-subdued); }
+/* The buttons come a moment after the card, and the price after them. */
+#buttons { display: grid; gap: 0.5rem 1rem; grid-template: "generate stop" 40px "cost cost"
+  minmax(1.5em, auto) / 1fr auto; }
+#generate { grid-area: generate; } #stop { grid-area: stop; }
+#cost { grid-area: cost; color: var(--body-text-color-subdued); }
 /* Gradio brings a page's parts in any order: the card waits for the form that stands above it. */
 #body:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) #result { display: none; }
-#form { grid-area: form; } #result { grid-area: result; } #more { grid-area: more; }
 @media (max-width: 768px) {
-  #body { grid-template: "form" "result" "more" / 1fr; }
-  #buttons { min-height: 64px; } #cost { min-height: 3em; } /* a price takes a second line */
+  #body { grid-template: "form" "result" "more" "teach" / 1fr; }
+  #buttons { grid-template: "generate generate" 40px "cost stop" minmax(40px, auto) / 1fr auto; }
+  #cost { align-self: center; }
+  #video, #video .video-container, #video video { height: 300px !important; }
 }
 """
 
 THEME = gr.themes.Default(
+    primary_hue=gr.themes.colors.indigo,
+    neutral_hue=gr.themes.colors.slate,
     # Gradio ships this font whole as Regular and Bold, and only a few letters as SemiBold.
-    font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
-).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400")
+    font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"],
+).set(
+    body_background_fill="*neutral_50",
+    body_background_fill_dark="*neutral_950",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_400",
+    block_radius="*radius_lg",
+    border_color_primary="*neutral_200",
+    border_color_primary_dark="*neutral_800",
+    block_border_color="*neutral_200",
+    block_border_color_dark="*neutral_800",
+    block_background_fill_dark="*neutral_900",
+    block_label_text_color="*neutral_600",
+    block_title_text_color="*neutral_700",
+    block_title_text_color_dark="*neutral_300",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_500",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+)
 
 
 def main() -> None:

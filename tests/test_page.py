@@ -392,7 +392,7 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
     open_page(page, demo_page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = (
-        "['#stop', '#cost', '#status']"
+        "['#generate', '#cost', '#status']"
         ".map(each => document.querySelector(each).getBoundingClientRect())"
     )
     button, cost, card = page.evaluate(boxes)
