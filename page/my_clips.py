@@ -19,10 +19,10 @@ from jobs import Job
 from page import picking, texts
 from shelf import Shelf
 
-TEMPLATE = """
+TEMPLATE = f"""
 <section aria-labelledby="my-clips-title">
-  <h2 id="my-clips-title">My clips</h2>
-  <p class="none">Clips you make appear here. They belong to this browser.</p>
+  <h2 id="my-clips-title">{texts.MY_CLIPS}</h2>
+  <p class="none">{texts.MY_CLIPS_NONE}</p>
   <ul></ul>
 </section>
 """
@@ -56,6 +56,7 @@ li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-
 
 # Every text goes in as text: prompts and the service's words are nobody's markup.
 JAVASCRIPT = """
+const texts = props.texts;
 function make(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -87,10 +88,10 @@ function copyPrompt(row) {
   };
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(row.name);
-    say('Copied');
-    setTimeout(say, 1500, 'Copy prompt');
+    say(texts.copied);
+    setTimeout(say, 1500, texts.copy);
   });
-  say('Copy prompt');
+  say(texts.copy);
   return button;
 }
 function show(row) {
@@ -100,7 +101,7 @@ function show(row) {
   if (row.clip) {
     const poster = make('button', 'poster');
     poster.type = 'button';
-    poster.setAttribute('aria-label', 'Play: ' + row.name);
+    poster.setAttribute('aria-label', texts.play + ': ' + row.name);
     poster.addEventListener('click', () => trigger('select', { job: row.id }));
     if (row.poster) {
       const image = make('img');
@@ -115,17 +116,17 @@ function show(row) {
     { dateStyle: 'medium', timeStyle: 'short' });
   about.append(make('p', 'state', row.title), make('p', 'prompt', row.name),
     make('p', 'facts', [when, row.cost, row.seed].filter(Boolean).join(' · ')), actions);
-  if (row.running) actions.append(action(row, 'select', 'Show'));
-  if (row.clip) actions.append(link(row, 'Download', row.clip, row.file));
+  if (row.running) actions.append(action(row, 'select', texts.show));
+  if (row.clip) actions.append(link(row, texts.download, row.clip, row.file));
   if (row.note) actions.append(link(row, 'JSON', row.note, row.file.replace(/mp4$/, 'json')));
   if (row.again) actions.append(action(row, 'retry', row.again, row.ask));
-  if (row.settings) actions.append(action(row, 'edit', 'Use settings'));
-  if (row.seed) actions.append(action(row, 'input', props.texts.use_seed));
+  if (row.settings) actions.append(action(row, 'edit', texts.use_settings));
+  if (row.seed) actions.append(action(row, 'input', texts.use_seed));
   if (row.clip) actions.append(pickButton(row.id, row.name));
   // A page that is not at home and not over https may not copy.
   if (row.settings && navigator.clipboard) actions.append(copyPrompt(row));
-  if (!row.running) actions.append(action(row, 'delete', 'Delete',
-    row.clip ? 'Delete this clip for good?' : 'Delete this entry?'));
+  if (!row.running) actions.append(action(row, 'delete', texts.delete,
+    row.clip ? texts.delete_clip : texts.delete_entry));
   item.append(about);
   return item;
 }
@@ -150,8 +151,8 @@ def build() -> gr.HTML:
         js_on_load=picking.BUTTON + JAVASCRIPT,
         apply_default_css=False,
         elem_id="my-clips",
-        label="My clips",
-        texts={"use_seed": texts.USE_SEED},
+        label=texts.MY_CLIPS,
+        texts=texts.MY_CLIPS_ACTIONS,
     )
 
 
@@ -179,7 +180,7 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
-        "ask": words.SEND_AGAIN if entry.state == "uncertain" else "",
+        "ask": words.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
     }
 
 

@@ -127,6 +127,23 @@ SWITCHED = {
 """Off and on."""
 WITHOUT = "without {value}"
 
+# My clips
+
+MY_CLIPS = "My clips"
+MY_CLIPS_NONE = "Clips you make appear here. They belong to this browser."
+MY_CLIPS_ACTIONS = {
+    "play": "Play",
+    "show": SHOW,
+    "download": DOWNLOAD,
+    "use_settings": USE_SETTINGS,
+    "use_seed": USE_SEED,
+    "copy": "Copy prompt",
+    "copied": COPIED,
+    "delete": "Delete",
+    "delete_clip": "Delete this clip for good?",
+    "delete_entry": "Delete this entry?",
+}
+
 # Comparing two clips
 
 COMPARE = "Compare"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import chromium
 import pytest
 from playwright.sync_api import sync_playwright
-from served import ServedPage
+from served import ServedPage, visiting
 
 from demo_server import DemoServer
 
@@ -82,14 +82,5 @@ def browser():
 @pytest.fixture
 def tab(browser):
     """A new visitor.  A test fails if the page asked anybody outside, or a script broke."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    outside, broken = [], []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    yield page
-    context.close()
-    at_home = ("http://127.0.0.1:", "data:", "blob:")
-    assert [url for url in outside if not url.startswith(at_home)] == []
-    assert broken == []
+    with visiting(browser) as page:
+        yield page

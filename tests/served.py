@@ -9,12 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
 from faults import json_answer
 from gradio_client import Client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[1]
 FOX = "A red fox trots through fresh snow at sunrise"
@@ -77,6 +78,23 @@ class ServedPage:
         return self._log.read()
 
 
+@contextlib.contextmanager
+def visiting(browser: Browser, *, width: int = 1280, scheme: str = "light") -> Iterator[Page]:
+    """A new visitor's tab; fails if the page asked anybody outside, or a script broke."""
+    size = {"width": width, "height": 900 if width > 768 else 844}
+    context = browser.new_context(viewport=size, color_scheme=scheme, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    outside, broken = [], []
+    page.on("request", lambda request: outside.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    context.close()
+    at_home = ("http://127.0.0.1:", "data:", "blob:")
+    assert [url for url in outside if not url.startswith(at_home)] == []
+    assert broken == []
+
+
 def open_page(tab: Page, served: ServedPage) -> None:
     tab.goto(served.url)
     expect(tab.locator("#status .title")).to_have_text("Ready when you are")
@@ -96,7 +114,7 @@ def fill_unfolded(tab: Page, label: str, text: str) -> None:
 
     Gradio mounts it then, and for some milliseconds, too few for a person, empties it again.
     """
-    field = tab.get_by_label(label)
+    field = tab.locator("input, textarea").and_(tab.get_by_label(label))
     two_frames = (
         "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )

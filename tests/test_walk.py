@@ -1,0 +1,95 @@
+"""Once through everything the page offers, at a desk and on a phone, by day and by night."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from served import FOX, fill_unfolded, open_page, press_generate, visiting, wait_for
+
+from page import texts
+
+
+def expect_all_within_reach(tab: Page) -> None:
+    """Nothing is wider than the screen, and the card says what happens next to the button."""
+    assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    cost, card = (tab.locator(each).bounding_box() for each in ("#cost", "#status"))
+    if tab.viewport_size["width"] < 768:
+        assert 0 < card["y"] - cost["y"] - cost["height"] < 40
+    else:
+        assert card["y"] < 200
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_visitor_walks_through_everything(width, scheme, demo_page, browser, tmp_path):
+    with visiting(browser, width=width, scheme=scheme) as tab:
+        open_page(tab, demo_page)
+        dark = tab.evaluate("document.body.classList.contains('dark')")
+        assert dark is (scheme == "dark")
+        expect_all_within_reach(tab)
+
+        # 1. Money before the click
+        expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p · free")
+        expect(tab.locator("#cost")).to_have_text("Demo clips cost nothing.")
+
+        # 4. Help with the prompt
+        tab.get_by_role("button", name=texts.HELP_SECTION).click()
+        tab.get_by_label("Subject", exact=True).fill("a red fox")
+        tab.get_by_label("Action", exact=True).fill("trots through fresh snow")
+        tab.get_by_role("button", name=texts.HELP_PUT).click()
+        prompt = tab.get_by_label("Prompt", exact=True)
+        expect(prompt).to_have_value("A red fox trots through fresh snow.")
+        expect_all_within_reach(tab)
+        tab.get_by_role("button", name=texts.HELP_SECTION).click()
+
+        # 5. Takes, and 2. waiting
+        tab.get_by_role("radio", name="2", exact=True).check()
+        expect(tab.locator("#generate")).to_have_text("Generate · 2 × 8 s 1080p · free")
+        press_generate(tab, f"{FOX}, {width} {scheme}")
+        wait_for(tab, re.compile("Waiting in line|Making the video"))
+        expect(tab.locator("#status [aria-current=step]")).to_have_count(1)
+        expect(tab.locator("#status .clock")).to_contain_text("so far")
+        expect(tab).to_have_title(re.compile("Film a sentence"))
+        expect_all_within_reach(tab)
+        done = tab.locator("#takes li[data-state=done]")
+        expect(done).to_have_count(2)
+        expect(tab.locator("#status .title")).to_contain_text("Your demo clip is ready")
+        for number in (0, 1):
+            done.nth(number).get_by_role("button", name=texts.COMPARE).click()
+        expect(tab.locator("#compare video")).to_have_count(2)
+        tab.get_by_role("button", name=texts.COMPARE_PLAY).click()
+        tab.wait_for_function(
+            "[...document.querySelectorAll('#compare video')].every(v => v.currentTime > 0)"
+        )
+        expect_all_within_reach(tab)
+        tab.locator("#compare").get_by_role("button", name=texts.COMPARE_CLOSE).click()
+
+        # 6. Settings live in the file
+        newest = tab.locator("#my-clips li").first
+        with tab.expect_download() as download:
+            newest.get_by_role("link", name=re.compile("^Download")).click()
+        clip = tmp_path / "clip.mp4"
+        download.value.save_as(clip)
+        prompt.fill("Something else")
+        with tab.expect_file_chooser() as chooser:
+            tab.get_by_role("button", name=texts.FILE_CHOOSE).click()
+        chooser.value.set_files(clip)
+        expect(prompt).to_have_value(f"{FOX}, {width} {scheme}")
+
+        # 7. See the code, and what was really sent
+        tab.get_by_role("button", name=texts.CODE_SECTION).click()
+        expect(tab.get_by_role("tabpanel")).to_contain_text(FOX)
+        tab.get_by_role("button", name=texts.EXCHANGES_SECTION).click()
+        expect(tab.locator("#exchanges")).to_contain_text("POST /v2/video/generations")
+        expect_all_within_reach(tab)
+
+        # 3. States in words, with what can be done
+        tab.get_by_role("radio", name="1 take").check()
+        press_generate(tab, f"{FOX} #refused")
+        wait_for(tab, "The prompt was refused")
+        expect(tab.locator("#status .cost")).to_have_text("Demo clips are free.")
+        tab.get_by_role("button", name="Advanced").click()
+        fill_unfolded(tab, "Seed", "-1")
+        tab.get_by_role("button", name="Generate").click()
+        expect(tab.get_by_text("seed must be")).to_be_visible()
+        expect_all_within_reach(tab)
