@@ -10,8 +10,9 @@ setup: .venv/for-running .venv/for-testing
 run: .venv/for-running
 	$(BIN)/python app.py
 
+# Three at a time even on two cores: whoever tests a page mostly waits for it.
 test: .venv/for-testing
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/for-testing
 	$(BIN)/ruff check

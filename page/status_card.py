@@ -16,7 +16,7 @@ import words
 from jobs import Job
 from page import texts
 from veo_client import VeoError
-from words import Words
+from words import Action, Words
 
 STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in words.STEPS.items())
 
@@ -376,7 +376,14 @@ def _waits(job: Job) -> str:
 
 
 def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
-    return _card(state, said, job=job.id, generation_id=job.generation_id, **more)
+    return _card(
+        state,
+        said,
+        job=job.id,
+        generation_id=job.generation_id,
+        dollars=job.entry.dollars,
+        **more,
+    )
 
 
 def _card(
@@ -385,6 +392,7 @@ def _card(
     *,
     job: str = "",
     generation_id: str | None = None,
+    dollars: float | None = None,
     step: str = "",
     doing: str = "",
     elapsed: float = 0.0,
@@ -397,7 +405,7 @@ def _card(
         "happened": said.what_happened,
         "cost": said.cost,
         "next": said.next_step,
-        "actions": [[action, words.ACTIONS[action]] for action in said.actions],
+        "actions": [[action, _label(action, dollars)] for action in said.actions],
         "job": job,
         "generation_id": generation_id or "",
         "step": step,
@@ -406,3 +414,10 @@ def _card(
         "expected": expected,
         "may_be_slow": may_be_slow,
     }
+
+
+def _label(action: Action, dollars: float | None) -> str:
+    """What a button says, with what it costs if that is known; without sound it is not."""
+    label = words.ACTIONS[action]
+    costs_as_much = action in words.SENDING and action != "without_sound"
+    return f"{label} ({words.dollars(dollars)})" if dollars and costs_as_much else label

@@ -339,3 +339,15 @@ assert again.seed != 7
 assert asdict(again) | {"seed": 7} == asdict(request)
 assert set(changes) | {"another_seed"} == words.SENDING
 """)
+
+
+def test_a_button_that_sends_says_what_that_costs_if_it_is_known():
+    in_a_fresh_python("""
+from page.status_card import _label
+
+assert _label("another_seed", 3.2) == "Again with another seed (about $3.20)"
+assert _label("another_seed", None) == "Again with another seed"
+assert _label("another_seed", 0.0) == "Again with another seed"
+assert _label("without_sound", 3.2) == "Again without sound"
+assert _label("check_again", 3.2) == "Check again"
+""")
