@@ -210,8 +210,22 @@ CSS = """
   minmax(1.5em, auto) / 1fr auto; }
 #generate { grid-area: generate; } #stop { grid-area: stop; }
 #cost { grid-area: cost; color: var(--body-text-color-subdued); }
-/* Gradio brings a page's parts in any order: the card waits for the form that stands above it. */
-#body:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) #result { display: none; }
+/* Gradio brings a page's parts in any order: what is below the prompt waits for the form. */
+.gradio-container:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) :is(
+  #form > :not(#prompt, :has(#prompt)), #result, #more, #teach, #compare, #my-clips, footer
+) { display: none !important; }
+/* Where the keyboard is; Gradio shows it faintly, or not at all. */
+:is(a, button, input, summary, textarea, [tabindex]):focus-visible {
+  outline: 2px solid var(--color-accent) !important; outline-offset: 2px; }
+#video :focus-visible { outline-color: white !important; } /* on the black of its controls */
+.label-wrap { min-height: 24px; }
+#head .block { overflow: visible !important; } /* else a heading a hair too high can be scrolled */
+#video .icon { min-width: 24px; min-height: 24px; } /* for a finger */
+/* An empty player's name is on an element that may have none; its icon stays. */
+#video .empty { visibility: hidden; } #video .empty svg { visibility: visible; }
+@media (prefers-reduced-motion: reduce) {
+  *, ::before, ::after { animation: none !important; transition: none !important; }
+}
 @media (max-width: 768px) {
   #body { grid-template: "form" "result" "more" "teach" / 1fr; }
   #buttons { grid-template: "generate generate" 40px "cost stop" minmax(40px, auto) / 1fr auto; }
@@ -242,7 +256,7 @@ THEME = gr.themes.Default(
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_dark="*primary_600",
-    button_primary_background_fill_hover_dark="*primary_500",
+    button_primary_background_fill_hover_dark="*primary_700",
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
 )

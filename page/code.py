@@ -42,7 +42,7 @@ button { font: inherit; font-size: var(--text-sm); color: var(--body-text-color)
 [role="tab"][aria-selected="true"] { border-color: var(--color-accent);
   color: var(--body-text-color); }
 .copy { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  padding: 1px 8px; margin: 3px 0; }
+  min-height: 24px; padding: 1px 8px; margin: 2px 0; }
 .program { overflow: auto; max-height: 32rem; border: 1px solid var(--border-color-primary);
   border-radius: var(--radius-sm); background: var(--background-fill-secondary); }
 .program pre { margin: 0; padding: var(--spacing-lg); width: max-content; background: none; }

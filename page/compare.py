@@ -53,7 +53,6 @@ section { border: 1px solid var(--border-color-primary); border-radius: var(--ra
   background: var(--block-background-fill); padding: var(--spacing-xl); }
 header { display: flex; justify-content: space-between; align-items: center; }
 h2 { font-size: var(--text-lg); margin: 0; font-weight: 600; color: var(--body-text-color); }
-h2:focus { outline: none; }
 p { margin: 0; color: var(--body-text-color); overflow-wrap: anywhere; }
 .note:empty { display: none; }
 .sides { display: grid; gap: var(--spacing-lg); margin: var(--spacing-lg) 0;
@@ -74,7 +73,6 @@ legend { float: left; padding: 0; color: var(--body-text-color-subdued); }
 fieldset label { display: flex; gap: var(--spacing-sm); align-items: center; cursor: pointer; }
 fieldset input { appearance: auto; accent-color: var(--color-accent);
   background: none !important; border: 0; margin: 0; }
-:is(button, input):focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 button { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
   padding: 4px 12px; background: transparent; color: var(--body-text-color); cursor: pointer;
   font: inherit; }

@@ -38,6 +38,7 @@ li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-
   flex-direction: column; }
 .poster { aspect-ratio: 16 / 9; width: 100%; border: 0; padding: 0; display: block;
   background: var(--background-fill-secondary); cursor: pointer; }
+.poster:focus-visible { outline-offset: -3px; } /* what is outside is cut off */
 .poster img { width: 100%; height: 100%; object-fit: contain; display: block; margin: 0; }
 .about { padding: var(--spacing-lg); display: flex; flex-direction: column; flex: 1;
   gap: var(--spacing-sm); }
@@ -48,8 +49,8 @@ li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-
 .facts { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
 .actions { margin-top: auto; display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
 .actions > * { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  padding: 2px 8px; background: transparent; color: var(--body-text-color); cursor: pointer;
-  font: inherit; font-size: var(--text-sm); text-decoration: none; }
+  min-height: 24px; padding: 2px 8px; background: transparent; color: var(--body-text-color);
+  cursor: pointer; font: inherit; font-size: var(--text-sm); text-decoration: none; }
 .actions > [aria-pressed="true"] { border-color: var(--color-accent);
   background: var(--color-accent-soft); }
 """

@@ -64,7 +64,8 @@ OFFER_CSS = """
 p { margin: 0; min-height: 1.8em; font-size: var(--text-sm); color: var(--body-text-color);
   overflow-wrap: anywhere; }
 button { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  padding: 1px 8px; cursor: pointer; background: transparent; color: inherit; font: inherit; }
+  min-height: 24px; padding: 1px 8px; cursor: pointer; background: transparent; color: inherit;
+  font: inherit; }
 """
 
 OFFER_JAVASCRIPT = """

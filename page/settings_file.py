@@ -40,8 +40,9 @@ p { margin: 0; font-size: var(--text-sm); color: var(--body-text-color-subdued);
 .zone div { display: flex; gap: var(--spacing-md); align-items: baseline;
   margin-top: var(--spacing-sm); }
 button { flex: none; border: 1px solid var(--border-color-primary);
-  border-radius: var(--radius-sm); padding: 2px 8px; background: transparent; cursor: pointer;
-  color: var(--body-text-color); font: inherit; font-size: var(--text-sm); }
+  border-radius: var(--radius-sm); min-height: 24px; padding: 2px 8px; cursor: pointer;
+  background: transparent; color: var(--body-text-color); font: inherit;
+  font-size: var(--text-sm); }
 .said { color: var(--body-text-color); }
 """
 

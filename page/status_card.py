@@ -51,7 +51,6 @@ CSS = """
 .card { border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
   background: var(--block-background-fill); padding: var(--spacing-xl); display: flex;
   flex-direction: column; gap: var(--spacing-lg); color: var(--body-text-color); }
-.card:focus { outline: none; }
 .card p { margin: 0; }
 .said { min-height: 4.9rem; }
 .title { font-weight: 700; font-size: var(--text-lg); overflow-wrap: anywhere; }
@@ -81,7 +80,6 @@ CSS = """
 .card button { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
   color: var(--body-text-color); background: transparent; font: inherit; cursor: pointer; }
 .card button:hover { background: var(--background-fill-secondary); }
-.card button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 .actions button { min-height: 36px; padding: 4px 14px; }
 .actions button:first-child { border-color: var(--color-accent); font-weight: 700; }
 .actions button[aria-disabled="true"] { opacity: .5; cursor: default; }
@@ -104,7 +102,6 @@ CSS = """
   .middle { min-height: 5.5rem; }
   .foot > * { flex-basis: 100%; }
 }
-@media (prefers-reduced-motion: reduce) { .fill { transition: none; } }
 """
 
 JAVASCRIPT = """

@@ -28,6 +28,8 @@ expect.set_options(timeout=SOON)
 class ServedPage:
     """`python app.py` with its own environment; `log` is all it printed."""
 
+    program = "app.py"
+
     def __init__(self, folder: Path, port: int = 0, **environment: str):
         self.folder = folder
         with socket.create_server(("127.0.0.1", port)) as free:
@@ -35,7 +37,7 @@ class ServedPage:
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, self.program],
             cwd=ROOT,
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,272 @@
+"""Everybody's page: axe in every state, the keyboard alone, no motion for who wants none, no jumps.
+
+axe runs on a desk and on a phone, light and dark.
+"""
+
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Page, expect
+from served import FOX, ROOT, ServedPage, fill_unfolded, open_page, wait_for
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+FOLDED = (
+    "Help with the prompt",
+    "Advanced",
+    "Presets",
+    "Your own API key",
+    "Fetch an earlier clip",
+    "See the code",
+    "Under the hood",
+)
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+
+# A scheme changes colours and nothing else.  What is half faded in has no contrast yet.
+RUN_AXE = """
+async ({ within, colours }) => {
+  const ends = moves => moves.effect.getComputedTiming().endTime < Infinity;
+  await Promise.allSettled(document.getAnimations().filter(ends).map(each => each.finished));
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+  const { violations } = await axe.run(within || document, {
+    resultTypes: ['violations'],
+    runOnly: colours ? ['color-contrast', 'link-in-text-block'] : tags,
+    rules: colours ? {} : { 'target-size': { enabled: true } },
+  });
+  return violations.flatMap(({ id, nodes }) => nodes.map(node =>
+    [id, node.target.join(' '), node.html.slice(0, 200), node.failureSummary].join(' | ')));
+}
+"""
+
+
+def violations(tab: Page, state: str, within: str = "") -> list[str]:
+    """What axe finds wrong with the state that the page is in."""
+    found = []
+    for width, size in (("desk", DESK), ("phone", PHONE)):
+        tab.set_viewport_size(size)
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            tab.wait_for_selector("body.dark" if scheme == "dark" else "body:not(.dark)")
+            if not tab.evaluate("'axe' in window"):
+                tab.evaluate(AXE)
+            wrong = tab.evaluate(RUN_AXE, {"within": within, "colours": scheme == "dark"})
+            found += [f"{state}, {width}, {scheme}: {each}" for each in wrong]
+    return found
+
+
+def unfold_everything(tab: Page) -> None:
+    for name in FOLDED:
+        tab.get_by_role("button", name=name).click()
+    expect(tab.locator("#programs code")).not_to_be_empty()
+
+
+def send(tab: Page, prompt: str) -> None:
+    tab.locator("#prompt textarea").fill(prompt)
+    tab.locator("#generate").click()
+
+
+# axe
+
+
+def test_axe_has_nothing_against_the_page_in_any_state(keyed_page, tab):
+    open_page(tab, keyed_page)
+    found = violations(tab, "idle")
+
+    tab.locator("#prompt textarea").fill(FOX)
+    unfold_everything(tab)
+    fill_unfolded(tab, "Negative prompt", "no people, no text")
+    tab.locator("#help").get_by_role("button", name="Put into the prompt").click()
+    expect(tab.locator("#nouns button")).to_be_visible()
+    fill_unfolded(tab, "Name of the preset", "Foxes")
+    tab.get_by_role("button", name="Save the form").click()
+    tab.get_by_label("AI/ML API key").fill("two words")
+    tab.get_by_role("button", name="Use this key").click()
+    expect(tab.locator("#key-note")).not_to_be_empty()
+    tab.get_by_role("radio", name="2", exact=True).check()
+    found += violations(tab, "all unfolded")
+    for language in tab.get_by_role("tab").all():
+        language.click()
+        found += violations(tab, language.inner_text(), "#programs")
+    tab.get_by_label("What differs").click()
+    found += violations(tab, "a list dropped down", "#takes-asked")
+    tab.keyboard.press("Escape")
+
+    send(tab, "")
+    expect(tab.locator("#prompt")).to_contain_text("the prompt is empty")
+    found += violations(tab, "refused at the field")
+
+    tab.get_by_role("radio", name="1 take").check()
+    send(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    send(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    tab.locator("#exchanges summary").first.click()
+    found += violations(tab, "on its way")
+    tab.locator("#stop").click()
+    wait_for(tab, "Stopped looking")
+
+    tab.get_by_role("radio", name="2", exact=True).check()
+    tab.get_by_role("radio", name="4 s").check()
+    tab.get_by_role("radio", name="720p").check()
+    send(tab, FOX)
+    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
+    wait_for(tab, "Take 1 of 2: Your clip is ready")
+    for state in ("rejected", "running", "done"):
+        expect(tab.locator(f"#my-clips li[data-state={state}]").first).to_be_visible()
+    tab.locator("#takes .pick").first.click()
+    found += violations(tab, "finished, one picked")
+    tab.locator("#takes .pick").last.click()
+    expect(tab.locator("#compare .play")).to_be_enabled()
+    found += violations(tab, "two compared")
+    assert not found, "\n".join(found)
+
+
+class ServedCards(ServedPage):
+    """Every status card, as the page would show it."""
+
+    program = "tests/every_card.py"
+
+
+def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
+    with ServedCards(tmp_path, PYTHONPATH=str(ROOT)) as served:
+        tab.goto(served.url)
+        expect(tab.locator("#status .title").last).to_have_text("The prompt was refused")
+        found = violations(tab, "every card")
+    assert not found, "\n".join(found)
+
+
+# The keyboard
+
+ORDER = (
+    "Prompt",
+    "Help with the prompt",
+    "Model",
+    "Sound",
+    "Advanced",
+    "Generate",
+    "Copy",
+    "Download",
+    "Fox in the snow",
+    "Presets",
+    "Choose a file",
+    "Your own API key",
+    "Fetch an earlier clip",
+    "See the code",
+    "Python · client",
+    "Under the hood",
+    "Play",
+    "Delete",
+)
+"""What the Tab key comes by, among others, in this order."""
+
+NEXT_STOP = """
+() => {
+  const at = document.activeElement;
+  if (at === document.body) return null;
+  (window.visited ??= new Set()).add(at);
+  const group = at.closest('fieldset')?.querySelector('[data-testid="block-info"]');
+  const { outlineStyle, outlineWidth } = getComputedStyle(at);
+  return {
+    name: at.getAttribute('aria-label') || (group || at.labels?.[0] || at).textContent.trim(),
+    ring: outlineStyle === 'solid' && parseFloat(outlineWidth) >= 2,
+    tabindex: at.tabIndex,
+  };
+}
+"""
+
+LEFT_OUT = """
+() => [...document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex]')]
+  .filter(each => each.checkVisibility({ checkVisibilityCSS: true }) && !each.disabled)
+  .filter(each => each.tabIndex >= 0 && !window.visited.has(each))
+  .map(each => each.outerHTML.slice(0, 120))
+"""
+
+
+def test_the_keyboard_alone_makes_a_clip_and_comes_by_everything(keyed_page, tab):
+    open_page(tab, keyed_page)
+    expect(tab.locator("#prompt textarea")).to_be_focused()
+    tab.keyboard.type(FOX)
+    tab_to(tab, "Generate")
+    tab.keyboard.press("Enter")
+    wait_for(tab, "Your clip is ready")
+    expect(tab.locator("#generate")).to_be_focused()
+    unfold_everything(tab)
+    tab.mouse.click(2, 2)
+
+    for size in (DESK, PHONE):
+        tab.set_viewport_size(size)
+        stops = stops_of(tab)
+        assert tab.evaluate(LEFT_OUT) == []
+        assert [stop for stop in stops if not stop["ring"] or stop["tabindex"] > 0] == []
+        come_by = iter(stop["name"] for stop in stops)
+        for name in ORDER:
+            assert any(each.startswith(name) for each in come_by), name
+
+
+def tab_to(tab: Page, name: str) -> None:
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        if tab.evaluate(NEXT_STOP)["name"].startswith(name):
+            return
+    raise AssertionError(f"no way to {name}")
+
+
+def stops_of(tab: Page) -> list[dict]:
+    """Where the Tab key stops, until it leaves the page."""
+    stops = []
+    while len(stops) < 200:
+        tab.keyboard.press("Tab")
+        stop = tab.evaluate(NEXT_STOP)
+        if stop is None:
+            return stops
+        stops.append(stop)
+    raise AssertionError("the Tab key does not leave the page")
+
+
+# Nothing moves, nothing jumps
+
+MOVES = """
+() => [...document.querySelectorAll('*')].flatMap(each =>
+  ['', '::before', '::after'].flatMap(part => {
+    const { transitionDuration, animationDuration } = getComputedStyle(each, part || undefined);
+    const longest = Math.max(...(transitionDuration + ',' + animationDuration)
+      .split(',').map(parseFloat));
+    return longest > .001 ? [`${each.tagName}.${each.className}${part} ${longest} s`] : [];
+  }))
+"""
+
+
+def test_nothing_moves_for_who_wants_no_motion(keyed_page, tab):
+    open_page(tab, keyed_page)
+    tab.keyboard.type(FOX)
+    unfold_everything(tab)
+    assert tab.evaluate(MOVES) != []
+    tab.emulate_media(reduced_motion="reduce")
+    assert tab.evaluate(MOVES) == []
+
+
+JUMPS = """
+window.jumps = 0;
+new PerformanceObserver(list => {
+  for (const each of list.getEntries()) if (!each.hadRecentInput) window.jumps += each.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_jumps_while_the_page_loads_and_a_clip_is_made(size, demo_page, tab):
+    """Measured as browsers do; 0.1 is what they call good."""
+    tab.set_viewport_size(size)
+    tab.add_init_script(JUMPS)
+    open_page(tab, demo_page)
+    tab.wait_for_timeout(1000)
+    loading = tab.evaluate("jumps")
+    tab.keyboard.type(FOX)
+    tab.locator("#generate").focus()
+    tab.keyboard.press("Enter")
+    wait_for(tab, "Your demo clip is ready")
+    tab.wait_for_timeout(500)
+    making = tab.evaluate("jumps") - loading
+    assert loading < 0.05
+    assert making < 0.05
