@@ -34,6 +34,7 @@ from page import (
     form,
     handlers,
     my_clips,
+    player,
     presets,
     server,
     settings_file,
@@ -42,6 +43,7 @@ from page import (
     texts,
     visitors,
 )
+from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -64,8 +66,8 @@ def build_page() -> gr.Blocks:
         )
 
         with gr.Row(elem_id="head"):
-            gr.Markdown(f"# {texts.TITLE}")
-            whose_key = gr.Markdown(handlers.mode(None), elem_id="mode")
+            gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
+            whose_key = gr.HTML(handlers.mode(None), padding=False, elem_id="mode")
             # A Space has this where its front matter says `hf_oauth: true`.
             if os.environ.get("OAUTH_CLIENT_ID"):
                 gr.LoginButton(size="sm", elem_id="login")
@@ -79,14 +81,7 @@ def build_page() -> gr.Blocks:
                     cost = gr.HTML(elem_id="cost", padding=False)
             with gr.Column(elem_id="result"):
                 card = status_card.build()
-                video = gr.Video(
-                    label=texts.CLIP,
-                    interactive=False,
-                    autoplay=True,
-                    buttons=[],
-                    height=420,
-                    elem_id="video",
-                )
+                video = player.build()
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
                 grid = takes.build()
             with gr.Column(elem_id="more"):
@@ -216,15 +211,15 @@ CSS = """
   #body { grid-template: "form" "result" "more" "teach" / 1fr; }
   #buttons { grid-template: "generate generate" 40px "cost stop" minmax(40px, auto) / 1fr auto; }
   #cost { align-self: center; }
-  #video, #video .video-container, #video video { height: 300px !important; }
 }
 """
 
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,
     neutral_hue=gr.themes.colors.slate,
-    # Gradio ships this font whole as Regular and Bold, and only a few letters as SemiBold.
-    font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"],
+    # Fonts from the network would double what the page weighs.
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
 ).set(
     body_background_fill="*neutral_50",
     body_background_fill_dark="*neutral_950",
@@ -267,9 +262,10 @@ def middleware() -> list[Middleware]:
     """What stands before Gradio; at home also against pages that pretend to be this machine."""
     known = server.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
+    before = [guard, Middleware(Compressed)]
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
-        return [guard]
-    return [guard, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
+        return before
+    return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
 
 
 def serve(page: gr.Blocks) -> None:
