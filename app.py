@@ -34,6 +34,7 @@ from page import (
     form,
     handlers,
     my_clips,
+    player,
     presets,
     server,
     settings_file,
@@ -42,6 +43,7 @@ from page import (
     texts,
     visitors,
 )
+from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.guard import Guard
 from settings import WrongSetting
@@ -64,8 +66,8 @@ def build_page() -> gr.Blocks:
         )
 
         with gr.Row(elem_id="head"):
-            gr.Markdown(f"# {texts.TITLE}")
-            whose_key = gr.Markdown(handlers.mode(None), elem_id="mode")
+            gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
+            whose_key = gr.HTML(handlers.mode(None), padding=False, elem_id="mode")
             # A Space has this where its front matter says `hf_oauth: true`.
             if os.environ.get("OAUTH_CLIENT_ID"):
                 gr.LoginButton(size="sm", elem_id="login")
@@ -77,19 +79,12 @@ def build_page() -> gr.Blocks:
                     generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
                     cost = gr.HTML(elem_id="cost", padding=False)
-            with gr.Column(elem_id="result"):
+            with gr.Column(elem_id="result", visible=False) as beside:
                 card = status_card.build()
-                video = gr.Video(
-                    label=texts.CLIP,
-                    interactive=False,
-                    autoplay=True,
-                    buttons=[],
-                    height=420,
-                    elem_id="video",
-                )
+                video = player.build()
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
                 grid = takes.build()
-            with gr.Column(elem_id="more"):
+            with gr.Column(elem_id="more", visible=False) as more:
                 ideas = examples.build()
                 with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
                     own = presets.build()
@@ -107,11 +102,12 @@ def build_page() -> gr.Blocks:
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
-            with gr.Column(elem_id="teach"):
+            with gr.Column(elem_id="teach", visible=False) as teach:
                 programs = code.build()
                 under_the_hood = exchanges.build()
-        pair = compare.build()
-        mine = my_clips.build()
+        with gr.Column(visible=False) as below:
+            pair = compare.build()
+            mine = my_clips.build()
 
         result = [card, video, download, stop, kept, mine, grid, under_the_hood]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -121,6 +117,8 @@ def build_page() -> gr.Blocks:
             "concurrency_id": "follow",
             "concurrency_limit": VISITORS_AT_ONCE,
         }
+        # Two frames later; what is hidden is not mounted.
+        page.load(None, None, [beside, more, teach, below], js=ONCE_PAINTED, **quick)
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
         restored = known.then(handlers.restore_form, kept, [*fields, earlier], **quick)
         # Whoever asks for another job stops following the one on the card, and that job goes on:
@@ -191,13 +189,19 @@ def build_page() -> gr.Blocks:
     return page
 
 
+# The form comes first: mounting all the rest would keep it from being painted.
+ONCE_PAINTED = """async () => {
+  for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
+  return Array(4).fill({ __type__: 'update', visible: true });
+}"""
+
 # On a phone the result comes right after the button, and all the rest after it.
 CSS = """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
 :is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns,
-  #cost) .html-container { padding: 0; }
+  #cost, #video, #head) .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more teach" 1fr / 1fr 1fr; }
 #form { grid-area: form; } #result { grid-area: result; }
 #more { grid-area: more; } #teach { grid-area: teach; }
@@ -230,15 +234,15 @@ CSS = """
   #body { grid-template: "form" "result" "more" "teach" / 1fr; }
   #buttons { grid-template: "generate generate" 40px "cost stop" minmax(40px, auto) / 1fr auto; }
   #cost { align-self: center; }
-  #video, #video .video-container, #video video { height: 300px !important; }
 }
 """
 
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,
     neutral_hue=gr.themes.colors.slate,
-    # Gradio ships this font whole as Regular and Bold, and only a few letters as SemiBold.
-    font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"],
+    # Fonts from the network would double what the page weighs.
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
 ).set(
     body_background_fill="*neutral_50",
     body_background_fill_dark="*neutral_950",
@@ -281,9 +285,10 @@ def middleware() -> list[Middleware]:
     """What stands before Gradio; at home also against pages that pretend to be this machine."""
     known = server.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
+    before = [guard, Middleware(Compressed)]
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
-        return [guard]
-    return [guard, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
+        return before
+    return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
 
 
 def serve(page: gr.Blocks) -> None:

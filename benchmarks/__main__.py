@@ -10,6 +10,7 @@ import sys
 
 from benchmarks import (
     bench_download,
+    bench_page,
     bench_polling,
     bench_render,
     bench_start,
@@ -21,6 +22,7 @@ from benchmarks.table import Row
 BENCHES = (
     bench_polling,
     bench_start,
+    bench_page,
     bench_render,
     bench_download,
     bench_waiting,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -25,6 +26,7 @@ BARE_PAGE = """
 import gradio as gr
 with gr.Blocks(analytics_enabled=False) as demo:
     gr.Textbox()
+    gr.Button(elem_id="generate")
 demo.launch(ssr_mode=False)
 """
 
@@ -71,16 +73,24 @@ def cpu_seconds(code: str) -> float:
 
 
 def seconds_to_a_page(command: list[str]) -> float:
+    began = time.monotonic()
+    with served(command):
+        return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def served(command: list[str]) -> Iterator[str]:
+    """A page's address once it answers, far from a person's keys and files."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "VEO"))}
+        environment = inherited | {
+            "VEO_DATA_DIR": folder,
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": folder,
             "GRADIO_ANALYTICS_ENABLED": "False",
         }
-        began = time.monotonic()
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -93,7 +103,7 @@ def seconds_to_a_page(command: list[str]) -> float:
             while not serves(port):
                 assert process.poll() is None, f"{command} ended"
                 time.sleep(0.02)
-            return time.monotonic() - began
+            yield f"http://127.0.0.1:{port}"
         finally:
             os.killpg(process.pid, 9)
             process.wait()

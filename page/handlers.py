@@ -2,7 +2,7 @@
 
 `kept` is what the browser keeps: who the visitor is, the form, the job on the card, and the takes
 in the grid.  Handlers that show jobs yield for the outputs in `app.build_page`'s `result`: status
-card, video, download button, stop button, `kept`, the list of clips, the grid and what is under
+card, player, download button, stop button, `kept`, the list of clips, the grid and what is under
 the hood.  It follows jobs and drives none, and knows no layout.
 """
 
@@ -40,7 +40,7 @@ Shown = tuple[Any, ...]
 
 
 def mode(owner: str | None, balance: float | None = None) -> str:
-    """Which service the page talks to and who pays, as Markdown."""
+    """Which service the page talks to and who pays, as HTML."""
     payer = server.payer_for(owner) if owner else server.payer_without_key()
     left = "" if balance is None else texts.LEFT.format(balance=balance)
     if payer == "visitor":
@@ -115,7 +115,7 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
         rest = server.begin_rest(job, asked[1:], owner=owner, spender=spender)
         kept = {**kept, "takes": [job.id]}
         card = status_card.of_job(job, has_clip=False)
-        yield (card, None, no_download(), gr.skip(), kept, *await listed(kept, owner), gr.skip())
+        yield (card, "", no_download(), gr.skip(), kept, *await listed(kept, owner), gr.skip())
         others, refused = await asyncio.shield(rest)
         kept = {**kept, "takes": [job.id, *(each.id for each in others)]}
         note = sent_of(len(asked), 1 + len(others), refused)
@@ -223,7 +223,7 @@ async def on_delete(kept: Kept, event: gr.EventData, request: gr.Request) -> Sho
     kept, owner = entered(kept, request)
     job = await chosen(event, owner)
     on_card = job and await server.the_jobs().delete(job) and kept.get("job") == job.id
-    emptied = (status_card.idle(), None, no_download()) if on_card else (gr.skip(),) * 3
+    emptied = (status_card.idle(), "", no_download()) if on_card else (gr.skip(),) * 3
     hood = exchanges.nothing() if on_card else gr.skip()
     return (*emptied, *await listed(kept, owner), hood)
 
@@ -301,7 +301,7 @@ async def show(
                 takes.on_card(
                     status_card.of_job(told, has_clip=bool(clip_of(told))), told, several, note
                 ),
-                *(player(clip) if clip != playing else (gr.skip(),) * 2),
+                *(playable(clip) if clip != playing else (gr.skip(),) * 2),
                 gr.Button(
                     interactive=any(each.generation_id and not each.is_over for each in followed)
                 ),
@@ -313,11 +313,11 @@ async def show(
             playing = clip
 
 
-def player(clip: Path | None) -> Shown:
-    """Video and download button."""
+def playable(clip: Path | None) -> Shown:
+    """Player and download button."""
     if clip is None:
-        return None, no_download()
-    return str(clip), gr.DownloadButton(value=str(clip), interactive=True)
+        return "", no_download()
+    return my_clips.address(clip), gr.DownloadButton(value=str(clip), interactive=True)
 
 
 async def listed(kept: Kept, owner: str, on_card: Job | None = None) -> Shown:

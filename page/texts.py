@@ -18,6 +18,7 @@ VISIT_AT_MOST = "This visit: {amount} if all complete."
 VISIT_NOT_KNOWN = "What this visit costs is not known."
 STOP = "Stop waiting"
 CLIP = "Clip"
+NO_CLIP = "Your clip plays here"
 DOWNLOAD = "Download"
 COPY = "Copy"
 COPIED = "Copied"
@@ -26,9 +27,9 @@ OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a min
 
 # Whose key
 
-DEMO_MODE = "**Demo** · clips are drawn here, not made by Veo, and cost nothing"
-VISITOR_MODE = "**Your key**{left} · clips cost money"
-SERVER_MODE = "**This server's key**{left} · its owner pays for clips"
+DEMO_MODE = "<b>Demo</b> · clips are drawn here, not made by Veo, and cost nothing"
+VISITOR_MODE = "<b>Your key</b>{left} · clips cost money"
+SERVER_MODE = "<b>This server's key</b>{left} · its owner pays for clips"
 LEFT = " · ${balance:,.2f} left"
 KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"
