@@ -54,6 +54,8 @@ IMPORTS = {
     "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
     "page.guard": {"starlette"},
+    "page.compressed": {"starlette"},
+    "page.player": {"gradio", "page"},
     "page.server": {
         "batch",
         "demo_server",
