@@ -240,7 +240,7 @@ CSS = """
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,
     neutral_hue=gr.themes.colors.slate,
-    # Fonts from the network would double what the page weighs.
+    # Those of Gradio would add two thirds to what the page weighs.
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 ).set(

@@ -1,6 +1,7 @@
 """What reaches Gradio, and what its answers carry, on the page as it is served."""
 
 import json
+import re
 import socket
 
 import pytest
@@ -62,6 +63,16 @@ def test_answers_forbid_what_the_page_does_not_need(demo_page):
     assert policy["frame-ancestors"] == "'none'"
     assert policy["object-src"] == "'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_page_is_compressed_and_its_scripts_carry_no_policy(demo_page):
+    page = requests.get(demo_page.url, timeout=10)
+    assert page.headers["Content-Encoding"] == "gzip"
+    script = re.search(r'src="\./(assets/[^"]+\.js)"', page.text)[1]
+    headers = requests.get(f"{demo_page.url}/{script}", timeout=10).headers
+    assert headers["Content-Encoding"] == "br"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" not in headers
 
 
 def test_the_hub_alone_may_show_a_space_in_a_frame(visitors_page):
