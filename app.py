@@ -221,12 +221,8 @@ CSS = """
 /* Where the keyboard is; Gradio shows it faintly, or not at all. */
 :is(a, button, input, summary, textarea, [tabindex]):focus-visible {
   outline: 2px solid var(--color-accent) !important; outline-offset: 2px; }
-#video :focus-visible { outline-color: white !important; } /* on the black of its controls */
 .label-wrap { min-height: 24px; }
 #head .block { overflow: visible !important; } /* else a heading a hair too high can be scrolled */
-#video .icon { min-width: 24px; min-height: 24px; } /* for a finger */
-/* An empty player's name is on an element that may have none; its icon stays. */
-#video .empty { visibility: hidden; } #video .empty svg { visibility: visible; }
 @media (prefers-reduced-motion: reduce) {
   *, ::before, ::after { animation: none !important; transition: none !important; }
 }

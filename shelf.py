@@ -11,6 +11,7 @@ import json
 import re
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -30,6 +31,7 @@ class Shelf:
     def __init__(self, folder: Path, *, most_bytes: float) -> None:
         self.folder = folder
         self.most_bytes = most_bytes
+        self._making_room = threading.Lock()
 
     @staticmethod
     def new_place() -> str:
@@ -85,6 +87,10 @@ class Shelf:
 
     def make_room(self, in_use: Collection[str]) -> list[str]:
         """Remove the oldest clips until the rest fits; never one that is just arriving."""
+        with self._making_room:  # two at once would count what is just going, and take one too many
+            return self._remove_oldest(in_use)
+
+    def _remove_oldest(self, in_use: Collection[str]) -> list[str]:
         sizes = {place: _bytes_in(place) for place in self._oldest_first()}
         too_many, removed = sum(sizes.values()) - self.most_bytes, list[str]()
         for place, size in sizes.items():

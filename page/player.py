@@ -23,6 +23,7 @@ CSS = """
   background: var(--block-background-fill); color: var(--body-text-color-subdued); }
 p { margin: 0; }
 video { width: 100%; height: 100%; min-height: 0; object-fit: contain; background: #000; }
+video:focus-within { outline: 2px solid var(--color-accent); outline-offset: -2px; }
 [hidden] { display: none; }
 @media (max-width: 768px) { .player { height: 300px; } }
 """

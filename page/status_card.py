@@ -52,7 +52,7 @@ CSS = """
   background: var(--block-background-fill); padding: var(--spacing-xl); display: flex;
   flex-direction: column; gap: var(--spacing-lg); color: var(--body-text-color); }
 .card p { margin: 0; }
-.said { min-height: 4.9rem; }
+.said { min-height: 5.5rem; }
 .title { font-weight: 700; font-size: var(--text-lg); overflow-wrap: anywhere; }
 .detail { color: var(--body-text-color-subdued); overflow-wrap: anywhere;
   margin-top: var(--spacing-xs) !important; }

@@ -102,6 +102,7 @@ def open_page(tab: Page, served: ServedPage) -> None:
     expect(tab.locator("#status .title")).to_have_text("Ready when you are")
     expect(tab.locator("#mode")).not_to_be_empty()
     tab.wait_for_function("localStorage.getItem('veo-3.1')")
+    expect(tab.locator("#cost")).not_to_be_empty()  # the form is as it was, and priced
 
 
 def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str = "720p") -> None:
