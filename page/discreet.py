@@ -6,6 +6,7 @@ keys nor jobs.
 
 from __future__ import annotations
 
+import copy
 import logging
 import traceback
 from typing import Any
@@ -19,6 +20,19 @@ _log = logging.getLogger(__name__)
 
 
 class DiscreetBlocks(gr.Blocks):
+    async def postprocess_data(
+        self, block_fn: Any, predictions: list[Any] | dict[Any, Any], state: Any
+    ) -> list[Any]:
+        """Gradio's own, but for outputs that are skipped: it would build each anew, to no end."""
+        if not isinstance(predictions, list | tuple) or gr.skip() not in predictions:
+            return await super().postprocess_data(block_fn, predictions, state)
+        changed = [at for at, value in enumerate(predictions) if value != gr.skip()]
+        asked = copy.copy(block_fn)
+        asked.outputs = [block_fn.outputs[at] for at in changed]
+        shown = await super().postprocess_data(asked, [predictions[at] for at in changed], state)
+        given = dict(zip(changed, shown, strict=True))
+        return [given.get(at, gr.skip()) for at in range(len(predictions))]
+
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         """Run one event; an error that nobody foresaw is logged by its place alone."""
         try:

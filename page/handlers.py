@@ -278,7 +278,7 @@ async def show(
     followed = several if job.id in [each.id for each in several] else [*several, job]
     states = list[str]()
     playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
-    shown_heard = None
+    shown_heard = may_stop = None
     async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
         async for end in changes:
             told = job if picked else batch.most_telling(followed)
@@ -297,20 +297,19 @@ async def show(
             heard = server.the_jobs().exchanges.of(told.id)
             hood = gr.skip() if (told.id, heard) == shown_heard else exchanges.of_job(told, heard)
             shown_heard = told.id, heard
+            stoppable = any(each.generation_id and not each.is_over for each in followed)
             yield (
                 takes.on_card(
                     status_card.of_job(told, has_clip=bool(clip_of(told))), told, several, note
                 ),
                 *(playable(clip) if clip != playing else (gr.skip(),) * 2),
-                gr.Button(
-                    interactive=any(each.generation_id and not each.is_over for each in followed)
-                ),
+                gr.Button(interactive=stoppable) if stoppable != may_stop else gr.skip(),
                 {**kept, "job": told.id, "generation_id": told.generation_id or ""},
                 rows,
                 grid,
                 hood,
             )
-            playing = clip
+            playing, may_stop = clip, stoppable
 
 
 def playable(clip: Path | None) -> Shown:
