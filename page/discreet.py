@@ -26,12 +26,13 @@ class DiscreetBlocks(gr.Blocks):
         """Gradio's own, but for outputs that are skipped: it would build each anew, to no end."""
         if not isinstance(predictions, list | tuple) or gr.skip() not in predictions:
             return await super().postprocess_data(block_fn, predictions, state)
-        changed = [at for at, value in enumerate(predictions) if value != gr.skip()]
+        changed = {at: value for at, value in enumerate(predictions) if value != gr.skip()}
         asked = copy.copy(block_fn)
         asked.outputs = [block_fn.outputs[at] for at in changed]
-        shown = await super().postprocess_data(asked, [predictions[at] for at in changed], state)
-        given = dict(zip(changed, shown, strict=True))
-        return [given.get(at, gr.skip()) for at in range(len(predictions))]
+        # The value of an only output is no list of one.
+        given = [*changed.values()] if len(changed) != 1 else changed.popitem()[1]
+        shown = iter(await super().postprocess_data(asked, given, state))
+        return [value if value == gr.skip() else next(shown) for value in predictions]
 
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         """Run one event; an error that nobody foresaw is logged by its place alone."""
