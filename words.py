@@ -98,6 +98,9 @@ SENDING: frozenset[Action] = frozenset(
 )
 """Those that make one new request."""
 
+WITHOUT_A_JOB: frozenset[Action] = frozenset({"bring_key", "change_prompt"})
+"""Those that make sense where no request was written down."""
+
 STEPS = {
     "sent": "Sent",
     "queued": "Queued",
@@ -131,6 +134,13 @@ EMPTY = Words(
     title="Ready when you are",
     what_happened="Write a prompt, then press Generate.",
     cost="Nothing is sent before that.",
+)
+
+OFFER_CHANGED = Words(
+    title="The price is another now",
+    what_happened="What it costs, or whose key pays, has changed since the button said so.",
+    cost="Nothing was sent.",
+    next_step="Look at the button again, then press it.",
 )
 
 GONE = Words(

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import words
@@ -18,6 +19,7 @@ from ledger import FREE
 from page import server, texts
 from veo_client import VeoClient, VeoError, VideoRequest
 
+HALF_A_CENT = 0.005
 BALANCE_KEPT = 20.0
 """Seconds for which a balance is shown without asking again."""
 
@@ -30,7 +32,7 @@ async def price_of(requests: Sequence[VideoRequest], owner: str) -> float | None
     if payer == "demo":
         return 0.0
     client = server.the_jobs().client_for(owner, payer)
-    prices = [await server.dollars_for(client, request) for request in requests]
+    prices = await asyncio.gather(*(server.dollars_for(client, request) for request in requests))
     return sum(price for price in prices if price is not None) if None not in prices else None
 
 
@@ -44,11 +46,32 @@ async def balance_of(owner: str) -> float | None:
     asked, balance = _balances.get(client, (-math.inf, 0.0))
     if time.monotonic() - asked > BALANCE_KEPT:
         try:
-            balance = await asyncio.to_thread(client.balance)
+            balance = await server.briefly(server.ask(client.balance))
         except VeoError:
             return None
         _balances[client] = time.monotonic(), balance
     return balance
+
+
+def offer_of(owner: str | None, price: float | None = None) -> dict[str, Any]:
+    """What a button tells: who pays, and how many US dollars; None when the price is not known."""
+    payer = server.payer_for(owner) if owner else server.payer_without_key()
+    return {"payer": payer, "dollars": price}
+
+
+async def holds(offer: object, requests: Sequence[VideoRequest], owner: str) -> bool:
+    """Whether a press costs no more than `offer` said, and the same key pays.
+
+    The browser may show an old price for a moment, and a key may be forgotten meanwhile.
+    """
+    said = offer if isinstance(offer, dict) else {}
+    most = said.get("dollars")
+    if said.get("payer") != server.payer_for(owner):
+        return False
+    if not isinstance(most, int | float):
+        return True  # it said that the price is not known
+    price = await price_of(requests, owner)
+    return price is not None and price <= most + HALF_A_CENT
 
 
 def spent(jobs: Iterable[Job], since: float) -> tuple[float, bool] | None:

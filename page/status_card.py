@@ -16,7 +16,7 @@ import words
 from jobs import Job
 from page import texts
 from veo_client import VeoError
-from words import Action, Words
+from words import Words
 
 STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in words.STEPS.items())
 
@@ -162,11 +162,11 @@ function paintWishes() {
 }
 function offer() {
   const had_focus = find('.actions').contains(document.activeElement);
-  find('.actions').replaceChildren(...value.actions.map(([name, label]) => {
+  find('.actions').replaceChildren(...value.actions.map(([name, label, offer]) => {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = label;
-    button.addEventListener('click', () => act(name));
+    button.addEventListener('click', () => act(name, offer));
     return button;
   }));
   if (had_focus) find('.card').focus({ preventScroll: true });
@@ -174,14 +174,14 @@ function offer() {
 
 // One press, at most one request: the buttons are off until the next card.
 let pressed = false;
-function act(name) {
+function act(name, offer) {
   if (name === 'bring_key') return bring('#key', '#key-box input');
   if (name === 'change_prompt') return bring('#prompt', '#prompt textarea');
   if (pressed || (name === 'send_again' && !window.confirm(TEXTS.send_again))) return;
   pressed = true;
   for (const button of element.querySelectorAll('.actions button'))
     button.setAttribute('aria-disabled', 'true'); // and not `disabled`: that would drop the focus
-  trigger('retry', { action: name, job: value.job });
+  trigger('retry', { action: name, job: value.job, offer });
 }
 // The field may be folded away, and comes a moment after it is unfolded.
 function bring(place, field, tries = 20) {
@@ -229,6 +229,9 @@ function begin() {
   value = props.value;
   seen = performance.now();
   pressed = false;
+  // The page's button waits for what its press came to.
+  if (value.state !== 'running' || value.job !== before.job)
+    document.dispatchEvent(new Event('veo-card'));
   find('.card').dataset.state = value.state;
   say('code', value.generation_id);
   find('code').title = value.generation_id;
@@ -302,6 +305,10 @@ def build() -> gr.HTML:
 
 def idle() -> dict[str, Any]:
     return _card("idle", words.EMPTY)
+
+
+def offer_changed() -> dict[str, Any]:
+    return _card("failed", words.OFFER_CHANGED)
 
 
 def gone() -> dict[str, Any]:
@@ -378,7 +385,6 @@ def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
         said,
         job=job.id,
         generation_id=job.generation_id,
-        dollars=job.entry.dollars,
         **more,
     )
 
@@ -389,7 +395,6 @@ def _card(
     *,
     job: str = "",
     generation_id: str | None = None,
-    dollars: float | None = None,
     step: str = "",
     doing: str = "",
     elapsed: float = 0.0,
@@ -402,7 +407,11 @@ def _card(
         "happened": said.what_happened,
         "cost": said.cost,
         "next": said.next_step,
-        "actions": [[action, _label(action, dollars)] for action in said.actions],
+        "actions": [
+            [action, words.ACTIONS[action]]
+            for action in said.actions
+            if job or action in words.WITHOUT_A_JOB
+        ],
         "job": job,
         "generation_id": generation_id or "",
         "step": step,
@@ -411,10 +420,3 @@ def _card(
         "expected": expected,
         "may_be_slow": may_be_slow,
     }
-
-
-def _label(action: Action, dollars: float | None) -> str:
-    """What a button says, with what it costs if that is known; without sound it is not."""
-    label = words.ACTIONS[action]
-    costs_as_much = action in words.SENDING and action != "without_sound"
-    return f"{label} ({words.dollars(dollars)})" if dollars and costs_as_much else label

@@ -35,6 +35,8 @@ KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"
 KEY_INFO = "Kept in this server's memory for {how_long}, nowhere else"
 USE_KEY = "Use this key"
+FORGET_KEY = "Forget the key"
+KEY_EMPTY = "Paste a key first."
 KEY_DROPPED = "No key is kept."
 KEY_TAKEN = "The service accepts this key."
 KEY_UNCHECKED = "The key could not be checked now; it is kept."
@@ -48,6 +50,8 @@ LOOK = "Look for it"
 # The form
 
 PROMPT_LABEL = "Prompt"
+PROMPT_REPLACED = "Your prompt was replaced."
+UNDO = "Undo"
 PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"
 MODEL_LABEL = "Model"
 ASPECT_RATIO_LABEL = "Aspect ratio"
@@ -192,7 +196,6 @@ EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed on
 
 EXAMPLES_TITLE = "Examples"
 EXAMPLES_NOTE = "The pictures are demo drawings, not made by Veo."
-EXAMPLE_REPLACES = "Put this example in the place of what you wrote?"
 
 # Help with the prompt
 

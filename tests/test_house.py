@@ -46,6 +46,8 @@ IMPORTS = {
     "progress": {"clips", "veo_client", "words"},
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "page.__init__": set(),
+    "page.draft": {"gradio", "page"},
+    "page.first_paint": {"page", "starlette"},
     "page.form": {"gradio", "page", "veo_client"},
     "page.composing": {"page"},
     "page.prompt_help": {"gradio", "page"},

@@ -1,7 +1,9 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
+import contextlib
 import dataclasses
 import re
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -146,3 +148,121 @@ def test_a_price_that_is_not_told_is_not_guessed_and_the_balance_is_the_visitors
             expect(tab.locator("#cost")).to_contain_text("does not tell what this costs")
             expect(tab.locator("#mode")).to_contain_text("$12.50 left")
             tab.goto("about:blank")
+
+
+# Nobody pays more than a button said
+
+
+class Refusing(Shop):
+    """It prices everything, and makes nothing with sound; what is in `slow` it holds back."""
+
+    def __init__(self):
+        super().__init__()
+        self.slow = ""
+        self.released = threading.Event()
+
+    def __call__(self, connection):
+        path = connection.request.path
+        if self.slow and self.slow in path:
+            self.released.wait(30)
+        if "generation_id" in path:
+            error = {"name": "Refused", "message": "The audio of this prompt was refused."}
+            json_answer(200, {"id": "job", "status": "error", "error": error})(connection)
+        else:
+            super().__call__(connection)
+
+
+@contextlib.contextmanager
+def shop_and_page(tmp_path, shop, **environment):
+    with FaultServer(shop) as service:
+        with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url, **environment) as served:
+            yield service, served
+
+
+def posts(service) -> list[dict]:
+    return [each.json() for each in service.requests if each.method == "POST"]
+
+
+def give_key(tab):
+    tab.get_by_role("button", name="Your own API key").click()
+    fill_unfolded(tab, "AI/ML API key", KEY)
+    tab.get_by_role("button", name="Use this key").click()
+    expect(tab.locator("#mode")).to_contain_text("Your key")
+
+
+def test_a_button_of_the_card_says_what_it_costs_now(tmp_path, tab):
+    with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "The sound was refused")
+        buttons = tab.locator("#status .actions button")
+        expect(buttons.nth(0)).to_have_text("Again without sound (about $0.80)")
+        expect(buttons.nth(1)).to_have_text("Again with another seed (about $1.60)")
+        buttons.nth(0).click()
+        expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+        assert [each.get("generate_audio", True) for each in posts(service)] == [True, False]
+        tab.goto("about:blank")
+
+
+def test_a_key_that_was_forgotten_makes_no_other_key_pay(tmp_path, tab):
+    """Its price stands on the button still; the next press is for what the button says then."""
+    shop = Shop()
+    with shop_and_page(tmp_path, shop, VEO_KEY_MINUTES="0.05") as (service, served):
+        open_page(tab, served)
+        tab.get_by_role("button", name="Your own API key").click()
+        fill_unfolded(tab, "AI/ML API key", KEY)
+        tab.get_by_role("button", name="Use this key").click()
+        expect(tab.locator("#generate")).to_contain_text("$3.20")
+        tab.wait_for_timeout(3100)
+        tab.get_by_label("Prompt", exact=True).fill(FOX)
+        tab.locator("#generate").click()
+        wait_for(tab, "The price is another now")
+        expect(tab.locator("#status .cost")).to_have_text("Nothing was sent.")
+        expect(tab.locator("#generate")).to_contain_text("free")
+        expect(tab.locator("#mode")).to_contain_text("Demo")
+        assert served.rows() == posts(service) == []
+        tab.goto("about:blank")
+
+
+def test_a_button_that_says_free_spends_nothing(tmp_path, tab):
+    """A key came in another tab; so it is with a button of the card."""
+    with shop_and_page(tmp_path, Refusing()) as (service, served):
+        open_page(tab, served)
+        press_generate(tab, f"{FOX} #refused")
+        wait_for(tab, "The prompt was refused")
+        other = tab.context.new_page()
+        open_page(other, served)
+        give_key(other)
+        expect(tab.locator("#generate")).to_contain_text("free")
+        tab.get_by_role("button", name="Again with another seed (free)").click()
+        expect(tab.locator("#status .next")).to_contain_text("The price is another now.")
+        expect(tab.locator("#status .actions button").first).to_contain_text("about $")
+        tab.locator("#generate").click()
+        wait_for(tab, "The price is another now")
+        expect(tab.locator("#generate")).to_contain_text("≈ $1.60")
+        assert len(served.rows()) == 1
+        assert posts(service) == []
+        tab.locator("#generate").click()
+        wait_for(tab, "The sound was refused")
+        assert len(posts(service)) == 1
+
+
+def test_a_price_that_does_not_come_is_not_the_old_one(tmp_path, tab):
+    """And whoever presses before the page knows is not held up for long, nor charged more."""
+    shop = Refusing()
+    shop.slow = "fast"
+    with shop_and_page(tmp_path, shop, AIMLAPI_KEY=KEY) as (service, served):
+        try:
+            open_page(tab, served)
+            expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p ≈ $3.20")
+            tab.get_by_label("Prompt", exact=True).fill(FOX)
+            tab.get_by_role("radio", name="Veo 3.1 Fast").check()
+            tab.locator("#generate").click()
+            wait_for(tab, "The price is another now")
+            expect(tab.locator("#generate")).to_contain_text("price not known")
+            assert posts(service) == []
+            tab.locator("#generate").click()  # it says so, and is believed
+            wait_for(tab, "The sound was refused")
+            assert len(posts(service)) == 1
+        finally:
+            shop.released.set()

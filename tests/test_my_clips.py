@@ -308,7 +308,11 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
         for secret in (right, "wrong"):
             cookie = TimestampSigner(secret).sign(info).decode()
             call(
-                served, "on_generate", [*form, 1, "seed", {"visitor": "login:somebody"}], {}, cookie
+                served,
+                "on_generate",
+                [*form, 1, "seed", {"visitor": "login:somebody"}, None],
+                {},
+                cookie,
             )
         owners = [row["owner"] for row in served.rows()]
     assert owners[0] == "login:somebody"
@@ -339,7 +343,7 @@ def test_a_hundred_at_once_stop_exactly_at_the_cap(tmp_path):
                     body = {"data": [prompt, *fields, None, True, True, True, None]}
                 else:  # as the page's button
                     url += "/queue/join"
-                    data = [prompt, *fields, "", True, True, 1, "seed", {}]
+                    data = [prompt, *fields, "", True, True, 1, "seed", {}, None]
                     body = {"data": data, "fn_index": press, "session_hash": f"visitor{number}"}
                 return requests.post(url, json=body, timeout=60).status_code
 

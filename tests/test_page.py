@@ -151,9 +151,8 @@ def test_every_control_reaches_the_request(tab, tmp_path):
             fill_unfolded(tab, "Seed", "4294967295")
             tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
             tab.get_by_role("checkbox", name="Auto-fix").uncheck()
-            tab.get_by_role("button", name="Generate").click()
+            tab.get_by_role("button", name="Generate").dblclick()  # one press
             wait_for(tab, "Making the video")
-            tab.get_by_role("button", name="Generate").click()
             (sent,) = [request for request in service.requests if request.method == "POST"]
     assert sent.json() == {
         "prompt": FOX,
@@ -167,6 +166,28 @@ def test_every_control_reaches_the_request(tab, tmp_path):
         "seed": 4294967295,
         "auto_fix": False,
     }
+
+
+def test_a_second_idea_is_sent_while_the_first_is_made(keyed_page, tab):
+    open_page(tab, keyed_page)
+    for prompt in ("A first idea #stuck", "A second idea #stuck"):
+        press_generate(tab, prompt)
+        expect(tab.locator("#my-clips li").first).to_contain_text(prompt)
+        wait_for(tab, "Making the video")
+    sent = [row["request"] or "" for row in keyed_page.rows()]
+    assert [sum(idea in request for request in sent) for idea in ("first", "second")] == [1, 1]
+
+
+def test_a_key_held_down_is_one_press(keyed_page, tab):
+    prompt = "A key held down #stuck"
+    open_page(tab, keyed_page)
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.locator("#generate").focus()
+    for _ in range(30):
+        tab.keyboard.down("Enter")
+        tab.wait_for_timeout(50)
+    wait_for(tab, "Making the video")
+    assert sum(prompt in (row["request"] or "") for row in keyed_page.rows()) == 1
 
 
 @pytest.mark.parametrize("prompt", ["", "   "])
