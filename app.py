@@ -45,7 +45,7 @@ from page import (
 )
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
-from page.guard import Guard
+from page.guard import PROXIES_OF_A_SPACE, Guard
 from settings import WrongSetting
 from veo_client import InvalidRequest, VeoClient
 
@@ -292,6 +292,9 @@ def serve(page: gr.Blocks) -> None:
         sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
+    proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(
