@@ -28,6 +28,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from page import (
     code,
     compare,
+    crowd,
     endpoints,
     examples,
     exchanges,
@@ -184,8 +185,7 @@ def build_page() -> gr.Blocks:
         endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
-    # At Gradio's 2,000, so many page loads push a waiting visitor's messages out.
-    page._queue.pending_messages_per_session.max_size = 100_000
+    crowd.bound(page._queue)
     return page
 
 
