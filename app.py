@@ -28,6 +28,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from page import (
     code,
     compare,
+    crowd,
     draft,
     endpoints,
     examples,
@@ -48,7 +49,7 @@ from page import (
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.first_paint import WIDTH, FirstPaint
-from page.guard import Guard
+from page.guard import PROXIES_OF_A_SPACE, Guard
 from settings import WrongSetting
 from veo_client import InvalidRequest, VeoClient
 
@@ -192,8 +193,7 @@ def build_page() -> gr.Blocks:
         endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
-    # At Gradio's 2,000, so many page loads push a waiting visitor's messages out.
-    page._queue.pending_messages_per_session.max_size = 100_000
+    crowd.bound(page._queue)
     return page
 
 
@@ -320,6 +320,9 @@ def serve(page: gr.Blocks) -> None:
         sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
     # So that the demo service clears its folder away when a container stops, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
+    proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(

@@ -302,6 +302,11 @@ class Jobs:
     def has_key(self, owner: str) -> bool:
         return owner in self._visitors
 
+    def go_on_for(self, owner: str) -> bool:
+        """Whether a job of `owner` is driven, or will be again by itself."""
+        mine = [job for job in self._live.values() if job.entry.owner == owner]
+        return any(not job.is_over or job.state == "needs_attention" for job in mine)
+
     def drop_key(self, owner: str) -> None:
         if self._visitors.pop(owner, None):
             self._forgetting.pop(owner).cancel()

@@ -36,12 +36,13 @@ CSS = f"""
 #first-paint.dark {{ color: #f1f5f9; }}
 #first-paint.dark label {{ background: #0f172a; border-color: #1e293b; color: #cbd5e1; }}
 #first-paint.dark textarea {{ background: #1e293b; border-color: #334155; color: #f1f5f9; }}
+#first-paint [role=status] {{ margin-top: 16px; }}
 #first-paint ~ gradio-app {{ visibility: hidden; }}
 @media (max-width: 768px) {{ #first-paint label {{ width: 100%; }} }}
 """
 
 # Not in the midst of composing a character: that would be lost.
-JAVASCRIPT = """{
+JAVASCRIPT = """
 const first = document.getElementById('first-paint'), typed = first.querySelector('textarea');
 const theme = new URLSearchParams(location.search).get('__theme');
 first.classList.toggle('dark', theme === 'dark'
@@ -58,6 +59,7 @@ function handOver() {
   const field = document.querySelector('#prompt textarea');
   if (composing || !field || !document.querySelector('#generate')) return;
   observer.disconnect();
+  late.forEach(clearTimeout);
   const focused = document.activeElement === typed;
   first.remove();
   if (typed.value) {
@@ -68,9 +70,13 @@ function handOver() {
   field.focus();
   field.setSelectionRange(typed.selectionStart, typed.selectionEnd);
 }
+const say = text => { first.querySelector('[role=status]').textContent = text; };
+const late = [setTimeout(say, 2000, TEXTS[0]), setTimeout(say, 20000, TEXTS[1])];
 const observer = new MutationObserver(handOver);
 observer.observe(document.body, { childList: true, subtree: true });
-}"""
+"""
+
+LATE = (texts.STILL_COMING, texts.DOES_NOT_COME)
 
 
 def markup(mode: str) -> str:
@@ -80,8 +86,9 @@ def markup(mode: str) -> str:
         f'<main id="first-paint"><header><h1>{texts.TITLE}</h1><p>{mode}</p></header>'
         f"<label>{texts.PROMPT_LABEL}"
         f'<textarea autofocus placeholder="{html.escape(texts.PROMPT_PLACEHOLDER)}"></textarea>'
-        f"</label></main>"
-        f"<script>{JAVASCRIPT.replace('KEY', json.dumps(draft.KEY))}</script>"
+        f'</label><p role="status"></p></main>'
+        f"<script>{{ const KEY = {json.dumps(draft.KEY)}, TEXTS = {json.dumps(LATE)};"
+        f"{JAVASCRIPT} }}</script>"
     )
 
 

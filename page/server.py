@@ -99,7 +99,8 @@ def _open_ledger() -> Ledger:
 def data_folder_held() -> Iterator[None]:
     """The data folder, for this process alone; raises `InUse` or `OSError`."""
     data = the_settings().data
-    (data / "clips").mkdir(parents=True, exist_ok=True, mode=0o700)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)  # the ledger holds every prompt
+    (data / "clips").mkdir(exist_ok=True, mode=0o700)
     try:
         with locked(data / "lock"):
             yield

@@ -7,6 +7,8 @@ command shares; this module knows no widgets.
 # The page
 
 TITLE = "Film a sentence with Veo 3.1"
+STILL_COMING = "The rest of the page is coming."
+DOES_NOT_COME = "The rest of the page does not come. Reload it: your prompt is kept."
 GENERATE = "Generate"
 GENERATE_FOR = "Generate · {what} {price}"
 FREE = "· free"

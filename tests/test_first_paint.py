@@ -66,14 +66,16 @@ def test_a_draft_is_there_at_once(demo_page, tab):
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Half a thought")
 
 
-def test_a_browser_that_keeps_nothing_hands_over_all_the_same(demo_page, tab):
-    tab.add_init_script("""
-      for (const name of ['localStorage', 'sessionStorage'])
-        Object.defineProperty(window, name, { get() { throw new DOMException('forbidden'); } });
-    """)
+def test_a_page_that_does_not_come_says_so(demo_page, tab):
+    tab.clock.install()
     with slowly(tab, demo_page):
-        tab.keyboard.type("Forgotten soon")
-    expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Forgotten soon")
+        said = tab.locator("#first-paint [role=status]")
+        expect(said).to_be_empty()
+        tab.clock.fast_forward(2_000)
+        expect(said).to_have_text("The rest of the page is coming.")
+        tab.clock.fast_forward(18_000)
+        expect(said).to_contain_text("Reload it")
+        tab.clock.resume()
 
 
 def test_a_character_that_is_being_composed_is_waited_for(demo_page, tab):

@@ -56,6 +56,7 @@ IMPORTS = {
     "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
     "page.guard": {"starlette"},
+    "page.crowd": {"gradio"},
     "page.compressed": {"starlette"},
     "page.player": {"gradio", "page"},
     "page.server": {
