@@ -13,6 +13,7 @@ import importlib.util
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 # Both are read at import.  Without the first every page load tells Gradio's makers; without the
@@ -318,7 +319,7 @@ def middleware() -> list[Middleware]:
 def serve(page: gr.Blocks) -> None:
     if server.the_settings().mcp and not importlib.util.find_spec("mcp"):
         sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
-    # So that the demo service clears its folder away when a container stops, too.
+    # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
     proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
@@ -339,7 +340,14 @@ def serve(page: gr.Blocks) -> None:
         mcp_server=server.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={"lifespan": server.lifespan, "middleware": middleware()},
+        prevent_thread_lock=True,
     )
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("Stopping: a request that is being sent is waited for.")
+    finally:
+        server.stop_jobs()
 
 
 if __name__ == "__main__":
