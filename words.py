@@ -197,8 +197,13 @@ WAITING: Mapping[str, Words] = {
 """A job on its way."""
 
 
-def of_waiting(state: str, update: Update | None = None, *, is_demo: bool = False) -> Words:
-    """A job on its way, by a name in `WAITING`, and what its last look showed."""
+def of_waiting(
+    state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
+) -> Words:
+    """A job on its way, by a name in `WAITING`, and what its last look showed.
+
+    `was_complete` says that the service had the video before.
+    """
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
         words = replace(words, title=of_status(replace(update, trouble=None)))
@@ -206,6 +211,8 @@ def of_waiting(state: str, update: Update | None = None, *, is_demo: bool = Fals
         words = WAITING["reconnecting"]
         trouble = _sentence(update.trouble)
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
+    if was_complete:
+        words = replace(words, cost=CHARGED)
     return words.for_a_demo() if is_demo else words
 
 
@@ -235,15 +242,18 @@ def of_state(state: str, *, gone: bool = False) -> str:
     return "Removed to make room" if gone else STATES[state]
 
 
-def of_cost(state: str, payer: str, amount: float | None) -> str:
-    """What a job costs, as far as it is known; empty where nothing can be said."""
+def of_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
+    """What a job costs, as far as it is known; empty where nothing can be said.
+
+    A clip that was complete once is charged, whatever became of it here.
+    """
     if payer == "demo":
         return "demo, free"
-    if state in ("rejected", "failed"):
+    if state in ("rejected", "failed") and not was_complete:
         return "nothing charged"
     if amount is None:
         return ""
-    return dollars(amount) + ("" if state == "done" else " if it completes")
+    return dollars(amount) + ("" if was_complete else " if it completes")
 
 
 def of_error(
@@ -284,7 +294,7 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
 def _explain(error: VeoError, *, was_complete: bool) -> Words:
     """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
     has_id = bool(error.generation_id)
-    cost = CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
+    cost = CHARGED if was_complete else CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
     again = "look again" if has_id else "try again"
     retry: Action = "check_again" if has_id else "send"
 
@@ -304,8 +314,8 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")
         case _ if was_complete and _has_expired(error):
-            cost = "It was charged when it completed."
-            next_step = "Sent again, with the same seed, it comes out much the same and is charged."
+            cost = "It was charged when it completed, and one more is charged again."
+            next_step = "Sent again, with the same seed, it comes out much the same."
             return words("The service no longer has this video", cost, next_step, "send", retry)
         case Refused(reason="not_found") if has_id:
             next_step = "Check the id: it belongs to the key that made it."
@@ -352,10 +362,11 @@ _WITHOUT_KEY = ("No API key", "The key for this clip is not here")
 
 
 def _has_expired(error: VeoError) -> bool:
-    """Whether `error` says that the service has the video no longer, or its file."""
+    """Whether `error`, about a video that was there, says that it or its file is no longer."""
     if isinstance(error, Refused):
         return error.reason == "not_found"
-    return isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+    link_is_dead = isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+    return link_is_dead or isinstance(error, Failed)
 
 
 def _after_refusal(said: str, title: str) -> Words:

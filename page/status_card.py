@@ -358,7 +358,9 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
         seed = f", seed {job.request.seed}" if job.request else ""
         facts = f"{job.facts.in_words()}{seed}."
         return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return words.of_waiting(_waits(job), job.update, is_demo=job.is_demo)
+    return words.of_waiting(
+        _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
+    )
 
 
 def _waits(job: Job) -> str:

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from served import in_a_fresh_python
 
 import veo_types
 import words
@@ -238,16 +239,32 @@ def no_longer_there():
     gone = Refused("There is no such generation.", reason="not_found")
     link = DownloadFailed("The video's address is no longer valid (HTTP 410).")
     gone.generation_id = link.generation_id = "a"
-    return gone, link
+    return gone, link, Failed("It expired.", generation_id="a")
 
 
 def test_a_video_that_was_there_has_expired():
     for error in no_longer_there():
         explained = words.of_error(error, request=FOX, was_complete=True)
         assert explained.title == "The service no longer has this video"
-        assert explained.cost == "It was charged when it completed."
+        assert explained.cost == "It was charged when it completed, and one more is charged again."
         assert explained.actions == ("send", "check_again")
         assert words.of_error(error, request=FOX).title != explained.title
+
+
+@pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
+def test_a_clip_that_was_complete_is_never_said_to_be_free_or_not_charged_yet(error):
+    """But for what is about a new request; a job that has its id meets neither."""
+    if isinstance(error, InvalidRequest | SubmissionUncertain):
+        return
+    cost = words.of_error(error, was_complete=True).cost
+    assert cost == words.CHARGED or cost.startswith("It was charged when it completed")
+
+
+def test_a_demo_clip_that_the_service_has_no_longer_is_made_again_for_nothing():
+    error = Failed("The demo service was restarted.", generation_id="a")
+    explained = words.of_error(error, request=FOX, is_demo=True, was_complete=True)
+    assert "charged" not in str(explained)
+    assert explained.actions == ("send", "check_again")
 
 
 def test_a_cut_off_file_has_not_expired():
@@ -341,6 +358,56 @@ def test_no_news_is_told_with_what_stands_in_the_way():
 @pytest.mark.parametrize("state", words.WAITING)
 def test_a_demo_clip_on_its_way_is_free(state):
     assert words.of_waiting(state, is_demo=True).cost == words.DEMO_FREE
+
+
+@pytest.mark.parametrize("state", words.WAITING)
+@pytest.mark.parametrize("trouble", [None, "No usable answer (503)."])
+def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trouble):
+    seen = update(trouble=trouble)
+    assert words.of_waiting(state, seen, was_complete=True).cost == words.CHARGED
+
+
+@pytest.mark.parametrize(
+    ("state", "payer", "amount", "was_complete", "cost"),
+    [
+        ("running", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("uncertain", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("needs_attention", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("running", "visitor", 3.2, True, "about $3.20"),
+        ("downloading", "visitor", 3.2, True, "about $3.20"),
+        ("needs_attention", "visitor", 3.2, True, "about $3.20"),
+        ("done", "server", 3.2, True, "about $3.20"),
+        ("failed", "visitor", 3.2, False, "nothing charged"),
+        ("failed", "visitor", 3.2, True, "about $3.20"),
+        ("rejected", "visitor", 3.2, False, "nothing charged"),
+        ("done", "visitor", None, True, ""),
+        ("downloading", "demo", 0.0, True, "demo, free"),
+    ],
+)
+def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
+    state, payer, amount, was_complete, cost
+):
+    assert words.of_cost(state, payer, amount, was_complete=was_complete) == cost
+
+
+def test_the_page_knows_which_clips_were_complete():
+    """One that is looked for again was, if it has a place among the clips."""
+    in_a_fresh_python("""
+from dataclasses import fields
+import words
+from jobs import Job
+from ledger import Entry
+from page import my_clips, status_card
+
+known = {"id": "a", "state": "running", "payer": "visitor", "dollars": 3.2, "created": 0.0}
+for clip, cost, in_the_list in (
+    (None, words.CHARGED_WHEN_COMPLETE, "about $3.20 if it completes"),
+    ("ab/cd", words.CHARGED, "about $3.20"),
+):
+    job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
+    assert status_card.in_words(job, has_clip=False).cost == cost
+    assert my_clips.rows([job], None)[0]["cost"] == in_the_list
+""")
 
 
 @pytest.mark.parametrize(
