@@ -377,7 +377,7 @@ class VeoClient:
 
     def _require_key(self) -> None:
         if not self._bearer.key:
-            raise Refused(f"No API key: set {KEY_VARIABLES[0]} or give one.", reason="key")
+            raise Refused(f"No API key: set {KEY_VARIABLES[0]} or give one.", reason="no_key")
 
     def _loopback(self) -> str | None:
         """The base URL if it is this machine: the one place a clip may come from in the clear."""

@@ -28,7 +28,8 @@ LONGEST_PROMPT = 4000
 """Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
 
 
-Reason = Literal["key", "credits", "request", "not_found"]
+Reason = Literal["no_key", "key", "credits", "request", "not_found"]
+"""`no_key` is said here, before anything is sent; the others are the service's."""
 
 
 class VeoError(Exception):
@@ -58,6 +59,11 @@ class Refused(VeoError):
     def __init__(self, message: str, *, reason: Reason = "request") -> None:
         super().__init__(message)
         self.reason = reason
+
+    @property
+    def is_about_the_key(self) -> bool:
+        """Whether there is no key, or one that is not accepted."""
+        return self.reason in ("no_key", "key")
 
 
 class Busy(VeoError):

@@ -305,7 +305,7 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
         case InvalidRequest():
             next_step = "Change it, then try again."
             return words("Something to change", "Nothing was sent.", next_step)
-        case Refused(reason="key") if str(error).startswith(_WITHOUT_KEY):
+        case Refused(reason="no_key"):
             return words("A key is needed", cost, f"Give it, then {again}.", "bring_key", retry)
         case Refused(reason="key"):
             next_step = "Check it: your AI/ML API account shows your keys."
@@ -355,10 +355,6 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
     cost = "Whether anything was charged is not known."
     next_step = "Look at your account before you try again."
     return words("Something went wrong", cost, next_step, "send_again")
-
-
-_WITHOUT_KEY = ("No API key", "The key for this clip is not here")
-"""How an error begins that is about a missing key, not a wrong one."""
 
 
 def _has_expired(error: VeoError) -> bool:

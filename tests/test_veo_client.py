@@ -553,7 +553,7 @@ def test_without_a_key_nothing_is_sent(call):
                 "check": lambda: client.check("a"),
                 "balance": client.balance,
             }[call]()
-    assert caught.value.reason == "key"
+    assert caught.value.reason == "no_key"
     assert not client.has_key
 
 

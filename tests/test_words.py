@@ -231,8 +231,14 @@ def test_a_key_that_is_missing_is_not_called_wrong():
     with pytest.raises(Refused) as missing:
         VeoClient().submit(FOX)
     assert words.of_error(missing.value).title == "A key is needed"
-    assert refused("The key for this clip is not here any more.", "key").title == "A key is needed"
+    assert refused("Gone.", "no_key").title == "A key is needed"
     assert refused("Invalid API key.", "key").title == "The key is not accepted"
+
+
+def test_only_the_reason_says_what_a_refusal_is_about():
+    """A service that answers 401 may use our own sentences."""
+    said = "No API key: set AIMLAPI_KEY or give one."
+    assert refused(said, "key").title == "The key is not accepted"
 
 
 def no_longer_there():
@@ -312,7 +318,7 @@ EVERY_STATE = {
     "ready": words.of_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
     "removed": words.REMOVED,
     "stopped": words.STOPPED,
-    "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="key"),
+    "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="no_key"),
     "bad key": said_of(Refused, "Invalid API key.", reason="key"),
     "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
     "refused prompt": said_of(Refused, BLOCKED),
