@@ -365,19 +365,40 @@ def _has_expired(error: VeoError) -> bool:
     return link_is_dead or isinstance(error, Failed)
 
 
+# What a refusal is about, by the service's own words; it has no codes for that.
+_A_SETTING = re.compile(
+    r"expected\b.+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
+    r"|invalid (enum |literal )?(value|type|option)\b(?!.*expected true)|unrecognized key"
+    r"|must be (an? (boolean|string|number|integer)|one of|less|greater|at (least|most)|\d)",
+    re.IGNORECASE,
+)
+_ENHANCEMENT = re.compile(r"enhance_?prompt|prompt[ -]enhancement", re.IGNORECASE)
+_SOUND = re.compile(
+    r"generate_?audio|\b(audio|sound|soundtrack)\b|(?<!hate )\bspeech\b", re.IGNORECASE
+)
+_POLICY = re.compile(
+    r"\b(polic(y|ies)|safety|unsafe|moderation)\b|(?<!case.)sensitive|violat|prohibited"
+    r"|responsible ai",
+    re.IGNORECASE,
+)
+
+
 def _after_refusal(said: str, title: str) -> Words:
-    """What would help, by the service's own words; it has no codes for that."""
+    """What would help."""
     next_step = "Change the prompt or the settings, then try again."
     actions: tuple[Action, ...] = ("another_seed", "change_prompt")
-    if re.search(r"enhance", said, re.I):
+    if _A_SETTING.search(said):
+        next_step = "Change what it names, then try again."
+        actions = ()
+    elif _ENHANCEMENT.search(said):
         title = "Prompt enhancement is required"
         next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
         actions = ("with_enhancement", "change_prompt")
-    elif re.search(r"audio|\b(sound|speech)\b", said, re.I):
+    elif _SOUND.search(said):
         title = "The sound was refused"
         next_step = "Try without sound, or with other words for it."
         actions = ("without_sound", "another_seed", "change_prompt")
-    elif re.search(r"polic|safety|sensitive|violat|prohibit|moderat|responsible", said, re.I):
+    elif _POLICY.search(said):
         title = "The prompt was refused"
         next_step = "Change the prompt, or try another seed."
         actions = ("with_auto_fix", "another_seed", "change_prompt")

@@ -162,13 +162,58 @@ def test_an_unknown_id_and_an_unknown_path_have_different_cures():
     assert "base URL" in refused("Nothing here.", "not_found").next_step
 
 
-@pytest.mark.parametrize(
-    ("said", "next_step"),
-    [
-        ("enhance_prompt: Prompt enhancement cannot be disabled.", "Leave enhance_prompt on"),
-        ("Audio was refused by a filter.", "Try without sound"),
-        ("The content policy refuses the prompt.", "Change the prompt"),
+HELPS = {
+    "Leave enhance_prompt on": [
+        "enhance_prompt: Prompt enhancement cannot be disabled.",
+        "Veo 3 prompt enhancement cannot be disabled.",
+        "enhancePrompt=false is not supported by this model.",
+        "enhance_prompt must be true",
+        "enhance_prompt: Expected true, received false",
+        "enhance_prompt: Invalid literal value, expected true",
     ],
+    "Try without sound": [
+        "Audio was refused by a filter.",
+        "We encountered an issue with the audio for your prompt. Your account was not charged.",
+        "generate_audio is not supported for this model.",
+        "The generated speech was blocked by our safety filters.",
+        "The sound of this video violates the content policy.",
+    ],
+    "Change the prompt, or": [
+        "The content policy refuses the prompt.",
+        "prompt: Refused by the content policy.",
+        "This prompt contains sensitive words that violate Google's Responsible AI practices.",
+        "The prompt contains hate speech and violates our usage policies.",
+        "The audiovisual content is prohibited by the safety filters.",
+        "Flagged by moderation.",
+        "The prompt must be in line with our policies.",
+    ],
+    "Change what it names": [
+        "generate_audio: Expected boolean, received string",
+        "enhance_prompt: Expected boolean, received number",
+        "enhance_prompt: Invalid input: expected boolean, received string",
+        "prompt: Expected string, received undefined",
+        "Expected '4' | '6' | '8', received '5'",
+        "resolution: Invalid enum value. Expected '720p' | '1080p', received '4k'",
+        'resolution: Invalid option: expected one of "720p"|"1080p"',
+        "duration must be one of 4, 6, 8",
+        "seed must be less than or equal to 4294967295",
+        "Unrecognized key(s) in object: 'sound'",
+    ],
+    "Change the prompt or the settings": [
+        "enhanced security check failed",
+        "Image enhancement is not part of this plan.",
+        "Model names are case-sensitive.",
+        "The police car could not be rendered.",
+        "The partner responsible for this model gave up under moderate load.",
+        "That sounds like two scenes.",
+        "Nobody knows why.",
+    ],
+}
+"""What would help, and messages as services and their partners write them."""
+
+
+@pytest.mark.parametrize(
+    ("said", "next_step"), [(said, helps) for helps, all_said in HELPS.items() for said in all_said]
 )
 def test_a_refusal_is_met_with_what_would_help(said, next_step):
     assert refused(said).next_step.startswith(next_step)
@@ -192,6 +237,7 @@ ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
         (SOUND, {"generate_audio": False}, ("another_seed", "change_prompt")),
         (ENHANCEMENT, {"enhance_prompt": False}, ("with_enhancement", "change_prompt")),
         (ENHANCEMENT, {}, ("change_prompt",)),
+        ("duration must be one of 4, 6, 8", {}, ()),
         ("Nobody knows why.", {}, ("another_seed", "change_prompt")),
     ],
 )
