@@ -149,11 +149,12 @@ REMOVED = Words(
 
 STOPPED = Words(
     title="Stopped looking",
-    what_happened="The service goes on making the clip.",
+    what_happened="The clip goes on without you.",
     cost=CHARGED_WHEN_COMPLETE,
-    next_step="The id is kept: fetch the clip with it later.",
+    next_step="It appears under My clips.",
     actions=("check_again",),
 )
+"""On the page, whose server goes on looking; who stops the command reads `TookTooLong`."""
 
 GOES_ON = "You may close this page: the clip goes on, under My clips."
 
@@ -213,6 +214,12 @@ def of_waiting(
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
     if was_complete:
         words = replace(words, cost=CHARGED)
+    return words.for_a_demo() if is_demo else words
+
+
+def of_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Words:
+    """A job that goes on though whoever asked for it no longer waits."""
+    words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
     return words.for_a_demo() if is_demo else words
 
 

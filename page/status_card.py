@@ -315,8 +315,10 @@ def of_error(error: VeoError) -> dict[str, Any]:
 
 def stopped(job: Job | None) -> dict[str, Any]:
     """The card of somebody who no longer waits."""
-    said = words.STOPPED.for_a_demo() if job and job.is_demo else words.STOPPED
-    return _of(job, "stopped", said) if job else _card("stopped", said)
+    if job is None:
+        return _card("stopped", words.STOPPED)
+    said = words.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    return _of(job, "stopped", said)
 
 
 def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:

@@ -458,6 +458,7 @@ for clip, cost, in_the_list in (
 ):
     job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
     assert status_card.in_words(job, has_clip=False).cost == cost
+    assert status_card.stopped(job)["cost"] == cost
     assert my_clips.rows([job], None)[0]["cost"] == in_the_list
 """)
 
@@ -497,8 +498,20 @@ def test_trouble_is_told_beside_the_state():
 
 
 def test_stopping_says_what_goes_on_and_what_it_costs():
-    assert "goes on" in str(words.STOPPED)
-    assert words.CHARGED_WHEN_COMPLETE in str(words.STOPPED)
+    said = "The clip goes on without you. {cost} It appears under My clips."
+    for known, cost in (
+        ({}, words.CHARGED_WHEN_COMPLETE),
+        ({"was_complete": True}, words.CHARGED),
+        ({"was_complete": True, "is_demo": True}, words.DEMO_FREE),
+    ):
+        assert str(words.of_stopped(**known)) == said.format(cost=cost)
+
+
+def test_who_stops_the_command_is_told_of_the_id_for_there_nobody_looks_any_more():
+    said = str(words.of_error(TookTooLong("Stopped.", generation_id="a")))
+    assert "The id is kept" in said
+    assert "goes on" not in said
+    assert "My clips" not in said
 
 
 # Figures
