@@ -17,6 +17,7 @@ from veo_types import (
     DownloadFailed,
     Failed,
     InvalidRequest,
+    Reason,
     Refused,
     SubmissionUncertain,
     TookTooLong,
@@ -268,14 +269,18 @@ def of_error(
     *,
     request: VideoRequest | None = None,
     is_demo: bool = False,
+    is_guest: bool = False,
     was_complete: bool = False,
 ) -> Words:
     """Title, cost, next step and actions for `error`; the one place where errors become words.
 
     `request` is what was sent, as far as it is known: without it nothing can be sent again.
+    `is_guest` says that this server's key pays, and that its account is somebody else's.
     `was_complete` says that the service had the video before.
     """
     words = _explain(error, was_complete=was_complete)
+    if is_guest:
+        words = _for_a_guest(words, error)
     happened = _sentence(str(error)).removesuffix(LOOK_FIRST).strip() or words.title
     if is_demo:
         words = words.for_a_demo()
@@ -362,6 +367,28 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
     cost = "Whether anything was charged is not known."
     next_step = "Look at your account before you try again."
     return words("Something went wrong", cost, next_step, "send_again")
+
+
+_OF_THE_OWNER: Mapping[Reason, str] = {
+    "no_key": "This server's key is not here: its owner has to give it",
+    "key": "This server's key is not accepted: its owner has to check it",
+    "credits": "This server's key has no credits left: its owner has to top it up",
+}
+
+
+def _for_a_guest(words: Words, error: VeoError) -> Words:
+    """The same to whoever spends this server's key and cannot look at its account."""
+    owners = _OF_THE_OWNER.get(error.reason) if isinstance(error, Refused) else None
+    if owners and error.generation_id:
+        # The clip is that key's: another does not find it.
+        return replace(words, next_step=f"{owners}. Then look again.", actions=("check_again",))
+    if owners:
+        next_step = f"{owners}, or give a key of your own."
+        return replace(words, next_step=next_step, actions=("bring_key", "send"))
+    if "your account" in words.next_step:
+        next_step = "The owner of this server sees in their account whether it was taken."
+        return replace(words, next_step=next_step)
+    return words
 
 
 def _has_expired(error: VeoError) -> bool:

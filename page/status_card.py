@@ -14,7 +14,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import texts
+from page import server, texts
 from veo_client import VeoError
 from words import Action, Words
 
@@ -352,6 +352,8 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
             job.error,
             request=job.request,
             is_demo=job.is_demo,
+            # At home the server's account is the person's own.
+            is_guest=job.entry.payer == "server" and server.the_settings().on_space,
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:

@@ -147,6 +147,48 @@ def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
     assert explained.actions == ("send",)
 
 
+@pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
+def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
+    explained = words.of_error(error, request=FOX, is_guest=True)
+    assert not re.search("your (AI/ML API )?account", str(explained))
+    if isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits"):
+        assert "its owner has to" in explained.next_step
+        assert ("bring_key" in explained.actions) == (error.generation_id is None)
+    elif "account" not in str(words.of_error(error)):
+        assert explained == words.of_error(error, request=FOX)
+
+
+def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
+    out = Refused("No credits.", reason="credits")
+    assert words.of_error(out, is_guest=True).next_step == (
+        "This server's key has no credits left: its owner has to top it up, or give a key of "
+        "your own."
+    )
+    said = f"The clip may be in the making, and may cost. {words.LOOK_FIRST}"
+    assert words.of_error(SubmissionUncertain(said), is_guest=True).next_step == (
+        "The owner of this server sees in their account whether it was taken."
+    )
+
+
+@pytest.mark.parametrize("space", ["", "somebody/film"])
+def test_only_on_a_space_is_the_servers_account_not_yours(space):
+    in_a_fresh_python(f"""
+import os
+os.environ["SPACE_ID"] = {space!r}
+from dataclasses import fields
+from jobs import Job
+from ledger import Entry
+from page import status_card
+
+error = {{"kind": "Refused", "text": "No credits.", "reason": "credits"}}
+known = {{"id": "a", "state": "rejected", "error": error}}
+for payer in ("server", "visitor"):
+    row = dict.fromkeys((each.name for each in fields(Entry)), None) | known | {{"payer": payer}}
+    said = status_card.in_words(Job(Entry(**row)), has_clip=False).next_step
+    assert ("owner" in said) == bool({space!r} and payer == "server"), said
+""")
+
+
 def test_a_key_refused_while_a_clip_is_made_leaves_the_clip_its_price():
     assert refused("Invalid key.", "key").cost == words.NOT_CHARGED
     assert refused("Invalid key.", "key", "a").cost == words.CHARGED_WHEN_COMPLETE
