@@ -28,8 +28,8 @@ LONGEST_PROMPT = 4000
 """Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
 
 
-Reason = Literal["no_key", "key", "credits", "request", "not_found"]
-"""`no_key` is said here, before anything is sent; the others are the service's."""
+Reason = Literal["no_key", "no_price", "key", "credits", "request", "not_found"]
+"""The first two are said here, before anything is sent; the others are the service's."""
 
 
 class VeoError(Exception):

@@ -322,6 +322,9 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
         case Refused(reason="key"):
             next_step = "Check it: your AI/ML API account shows your keys."
             return words("The key is not accepted", cost, next_step, "bring_key", retry)
+        case Refused(reason="no_price"):
+            next_step = f"{again.capitalize()} later, or give a key of your own."
+            return words("The price is not known now", cost, next_step, retry, "bring_key")
         case Refused(reason="credits"):
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")

@@ -492,7 +492,7 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
     assert len(errors) == 9
     for state, payer, error in itertools.product(OPEN, ("demo", "server", "visitor"), errors):
         entry = SimpleNamespace(state=state, payer=payer)
-        for reason in ("no_key", "key", "credits", "request", "not_found"):
+        for reason in ("no_key", "no_price", "key", "credits", "request", "not_found"):
             vars(error).update(reason=reason)
             assert jobs_module._state_after(entry, error) in ARROWS[state]
 

@@ -315,6 +315,14 @@ def test_a_limit_of_this_server_leaves_ones_own_key():
     assert words.of_error(limit).actions == ("bring_key",)
 
 
+def test_a_price_that_is_not_told_is_no_crowd_and_may_be_told_later():
+    """The limit of this server is in dollars: without a price nobody knows whether it is kept."""
+    explained = refused("The service does not tell what this clip costs.", "no_price")
+    assert explained.title == "The price is not known now"
+    assert explained.next_step == "Try again later, or give a key of your own."
+    assert "24 hours" not in str(explained)
+
+
 def test_a_key_that_is_missing_is_not_called_wrong():
     with pytest.raises(Refused) as missing:
         VeoClient().submit(FOX)
