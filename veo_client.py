@@ -276,6 +276,9 @@ class VeoClient:
             raise self._refusal(answer)
         taken = answer.json_object() if 200 <= answer.status < 300 else None
         generation_id = (taken or {}).get("id")
+        if type(generation_id) is int:
+            # An id all the same: thrown away, it would be a clip that is paid for and lost.
+            generation_id = str(generation_id)
         if isinstance(generation_id, str) and generation_id:
             return generation_id
         raise SubmissionUncertain(
