@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -285,9 +286,17 @@ def read_price(model: str, answer: Mapping[str, Any]) -> Price:
 
 
 def tidy(words: object) -> str:
-    """The service's words, fit to show: text on one line, not endless."""
-    text = words[:2000] if isinstance(words, str) else ""
+    """The service's words, fit to show and to keep: on one line, not endless, no signed address."""
+    text = unsigned(words[:2000]) if isinstance(words, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+
+
+def unsigned(text: str) -> str:
+    """`text` without what follows an address's `?`: whoever has a signed one has the file."""
+    return _QUERY.sub(r"\1?…", text)
+
+
+_QUERY = re.compile(r'((?:https?:)?(?:\\?/){2}[^\s"?#]*)[?#][^\s"]*', re.IGNORECASE)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
