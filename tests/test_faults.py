@@ -562,7 +562,7 @@ CASES = (
         for how, taken in {
             "none at all": {"status": "queued"},
             "an empty one": {"id": ""},
-            "a number": {"id": 7},
+            "a truth value": {"id": True},
         }.items()
     ),
     # ... it was refused
