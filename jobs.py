@@ -459,7 +459,7 @@ class Jobs:
             yield client
         except Refused as error:
             # Another may have been brought meanwhile.
-            if error.reason == "key" and self._visitors.get(job.entry.owner) is client:
+            if error.is_about_the_key and self._visitors.get(job.entry.owner) is client:
                 self.drop_key(job.entry.owner)
             raise
 
@@ -518,7 +518,7 @@ def _state_after(entry: Entry, error: VeoError) -> State:
             return "uncertain" if isinstance(error, SubmissionUncertain) else "rejected"
         case "running" if isinstance(error, Failed):
             return "failed"
-    lacks_key = isinstance(error, Refused) and error.reason == "key"
+    lacks_key = isinstance(error, Refused) and error.is_about_the_key
     return "needs_key" if lacks_key and entry.payer == "visitor" else "needs_attention"
 
 
@@ -529,11 +529,11 @@ def _may_pass(error: VeoError | None) -> bool:
 
 def _is_about_the_account(error: VeoError | None) -> bool:
     """Whether another key, or a top-up, may help: there may have been one since."""
-    return isinstance(error, Refused) and error.reason in ("key", "credits")
+    return isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits")
 
 
 def _key_forgotten() -> Refused:
-    return Refused("The key for this clip is not here any more.", reason="key")
+    return Refused("The key for this clip is not here any more.", reason="no_key")
 
 
 def _restarted_before_sending() -> TookTooLong:

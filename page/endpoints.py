@@ -95,7 +95,7 @@ async def status(
     async with a_program(request, api_key) as owner:
         client = server.the_jobs().client_for(owner, server.payer_for(owner))
         if client is None:
-            raise Refused("There is no key to look with.", reason="key")
+            raise Refused("There is no key to look with.", reason="no_key")
         seen = await asyncio.to_thread(client.check, server.checked_id(generation_id))
         return {
             "generation_id": seen.generation_id,

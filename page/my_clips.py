@@ -173,7 +173,9 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "title": words.of_state(entry.state, gone=entry.state == "done" and not clip),
         "name": str((entry.request or {}).get("prompt") or f"id {entry.generation_id}"),
         "created": entry.created,
-        "cost": words.of_cost(entry.state, entry.payer, entry.dollars),
+        "cost": words.of_cost(
+            entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
+        ),
         "poster": address(shelf.poster(entry.clip) if clip else None),
         "clip": address(clip),
         "note": address(shelf.note(entry.clip) if clip else None),

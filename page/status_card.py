@@ -14,7 +14,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import texts
+from page import server, texts
 from veo_client import VeoError
 from words import Words
 
@@ -322,8 +322,10 @@ def of_error(error: VeoError) -> dict[str, Any]:
 
 def stopped(job: Job | None) -> dict[str, Any]:
     """The card of somebody who no longer waits."""
-    said = words.STOPPED.for_a_demo() if job and job.is_demo else words.STOPPED
-    return _of(job, "stopped", said) if job else _card("stopped", said)
+    if job is None:
+        return _card("stopped", words.STOPPED)
+    said = words.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    return _of(job, "stopped", said)
 
 
 def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
@@ -357,6 +359,8 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
             job.error,
             request=job.request,
             is_demo=job.is_demo,
+            # At home the server's account is the person's own.
+            is_guest=job.entry.payer == "server" and server.the_settings().on_space,
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:
@@ -365,7 +369,9 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
         seed = f", seed {job.request.seed}" if job.request else ""
         facts = f"{job.facts.in_words()}{seed}."
         return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return words.of_waiting(_waits(job), job.update, is_demo=job.is_demo)
+    return words.of_waiting(
+        _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
+    )
 
 
 def _waits(job: Job) -> str:

@@ -11,7 +11,6 @@ from page import status_card
 from veo_types import Failed, Refused
 
 REFUSALS = (
-    Refused("No API key was given.", reason="key"),
     Refused("Prompt enhancement cannot be disabled.", reason="request"),
     Failed("The audio was refused."),
     Failed("Refused by the content policy."),

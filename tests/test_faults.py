@@ -117,9 +117,7 @@ def unfetched(title: str, next_step: str, cost: str = "It is charged only if it 
 
 DONE = End(state="done")
 NOT_SENT = rejected("No answer from the service", "Try again later.")
-REFUSED = rejected(
-    "The service refused this request", "Change the prompt or the settings, then try again."
-)
+REFUSED = rejected("The service refused this request", "Change what it names, then try again.")
 NO_KEY = rejected("The key is not accepted", "Check it: your AI/ML API account shows your keys.")
 NO_CREDITS = rejected("No credits left", "Top up your AI/ML API account, then try again.")
 NO_SERVICE = rejected("Not found", "Check the base URL: the service is not there.")
@@ -564,7 +562,7 @@ CASES = (
         for how, taken in {
             "none at all": {"status": "queued"},
             "an empty one": {"id": ""},
-            "a number": {"id": 7},
+            "a truth value": {"id": True},
         }.items()
     ),
     # ... it was refused

@@ -25,7 +25,7 @@ IMPORTS = {
     "parts": set(),
     "transport": {"requests", "urllib3"},
     "veo_types": set(),
-    "exchanges": set(),
+    "exchanges": {"veo_types"},
     "downloads": {"requests", "boxes", "parts", "transport"},
     "patience": {"veo_types"},
     "veo_client": {"requests", "downloads", "exchanges", "patience", "transport", "veo_types"},

@@ -492,7 +492,7 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
     assert len(errors) == 9
     for state, payer, error in itertools.product(OPEN, ("demo", "server", "visitor"), errors):
         entry = SimpleNamespace(state=state, payer=payer)
-        for reason in ("key", "credits", "request", "not_found"):
+        for reason in ("no_key", "no_price", "key", "credits", "request", "not_found"):
             vars(error).update(reason=reason)
             assert jobs_module._state_after(entry, error) in ARROWS[state]
 
@@ -1086,7 +1086,7 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
             assert job.state == "needs_key"
-            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
+            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "no_key")
             assert service.requests == []
             await jobs.bring_key(ME, client_of(service))
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
@@ -1122,7 +1122,7 @@ async def test_what_may_have_passed_is_looked_at_at_once(house):
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
 
 
-@pytest.mark.parametrize("reason", ["key", "credits"])
+@pytest.mark.parametrize("reason", ["no_key", "key", "credits"])
 @in_a_loop
 async def test_a_restart_may_have_brought_another_key_or_credits(house, reason):
     refused = {"kind": "Refused", "text": "No.", "reason": reason}
