@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import clips
 import veo_client
 from exchanges import Recent
-from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, State
+from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, Spent, State
 from shelf import Shelf
 from veo_client import (
     Busy,
@@ -258,6 +258,10 @@ class Jobs:
         """A visitor's jobs, newest first."""
         entries = await self._in(self._writing, self.ledger.of, owner)
         return [self._live.get(entry.id) or Job(entry) for entry in entries]
+
+    async def spent(self, owner: str, since: float) -> Spent:
+        """What a visitor's clips cost since `since`, in seconds since 1970."""
+        return await self._in(self._writing, self.ledger.spent, owner, since)
 
     async def delete(self, job: Job) -> bool:
         """Forget a job and its clip, for good, once nobody drives it; tell whether it was done."""

@@ -20,7 +20,7 @@ import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -63,6 +63,9 @@ OPEN: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
 
 FREE: tuple[State, ...] = ("rejected", "failed")
 """What certainly cost nothing; an uncertain one counts as spent."""
+
+NOT_TAKEN_YET: tuple[State, ...] = ("prepared", "submitting", "uncertain")
+"""What has not been given an id."""
 
 VERSION = 1
 """Of the table below.  A ledger with another one is not touched."""
@@ -144,6 +147,18 @@ class Limits:
     dollars_a_visitor: float = math.inf
     clips: float = math.inf
     dollars: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a visitor's clips cost, as far as it is known."""
+
+    dollars: float
+    """All prices that were told, together."""
+    may_be_less: bool
+    """A clip is not done, and may come to nothing."""
+    may_be_more: bool
+    """A price was not told."""
 
 
 class LimitReached(Exception):
@@ -315,6 +330,26 @@ class Ledger:
             )
         )
 
+    def spent(self, owner: str, since: float) -> Spent:
+        """What the clips that `owner` asked for since then cost, the deleted ones too.
+
+        Neither demo clips count nor those that were only fetched, by an id from elsewhere.
+        """
+        query = sa.select(
+            sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0),
+            sa.func.count().filter(_jobs.c.state != "done"),
+            sa.func.count() - sa.func.count(_jobs.c.dollars),
+        ).where(
+            _jobs.c.owner == owner,
+            _jobs.c.created >= since,
+            _jobs.c.payer != "demo",
+            _jobs.c.state.not_in(FREE),
+            # What a deleted one asked for is forgotten: this tells that it was asked here.
+            _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET),
+        )
+        dollars, unfinished, unpriced = self._rows(query)[0]
+        return Spent(dollars=dollars, may_be_less=unfinished > 0, may_be_more=unpriced > 0)
+
     def typical_seconds(self, request: Mapping[str, object]) -> float | None:
         """Median seconds of the latest finished jobs with the same model, size and length."""
         alike = ("model", "resolution", "duration")
@@ -406,12 +441,14 @@ class Ledger:
     ) -> Iterator[Entry]:
         order = _jobs.c.created.desc() if newest_first else _jobs.c.created
         query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
+        return (Entry(**row._mapping) for row in self._rows(query))
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(query).all()
+                return connection.execute(query).all()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise OutOfReach(str(getattr(error, "orig", error))) from error
-        return (Entry(**row._mapping) for row in rows)
 
 
 def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:

@@ -53,7 +53,7 @@ import jobs as jobs_module
 import patience
 import veo_client
 import words
-from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten
+from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -216,6 +216,22 @@ async def test_an_id_that_has_a_job_goes_on_as_that_job(house):
             job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             assert job.id == row.id
             assert await watch(job) == ["running", "downloading", "done"]
+
+
+@in_a_loop
+async def test_what_was_spent_counts_what_was_sent_here_and_deleted(house):
+    """Not what was only fetched by its id."""
+    before = time.time()
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert await watch(await jobs.resume("x", owner=ME, payer="server", expected=2.0))
+            job = await begin(jobs, dollars=1.6)
+            await watch(job)
+            spent = Spent(dollars=1.6, may_be_less=False, may_be_more=False)
+            assert await jobs.spent(ME, before) == spent
+            assert await jobs.delete(job)
+            assert await jobs.spent(ME, before) == spent
+            assert (await jobs.spent(ME, time.time())).dollars == 0.0
 
 
 # The request that costs money

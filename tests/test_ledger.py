@@ -33,6 +33,7 @@ from ledger import (
     ARROWS,
     DAY,
     FREE,
+    NOT_TAKEN_YET,
     OPEN,
     VERSION,
     Ledger,
@@ -40,6 +41,7 @@ from ledger import (
     Limits,
     NotWritten,
     OutOfReach,
+    Spent,
     UnusableLedger,
     open_ledger,
 )
@@ -453,6 +455,41 @@ def test_typical_seconds_know_a_length_that_is_not_sent_because_it_is_the_defaul
         finish(ledger, 50.0, request=short)
         finish(ledger, 20.0)
     assert ledger.typical_seconds(short) == 50.0
+
+
+# What a visitor spent
+
+
+def test_what_a_visitor_spent_is_what_was_asked_here_and_may_have_cost(ledger, clock):
+    since = clock.now
+    taken = {"submitted": clock.now}
+    for asked in ({"payer": "demo"}, {"owner": "ben"}, {"request": None, "generation_id": "id"}):
+        finished = add(ledger, dollars=100.0, **asked)
+        if finished.generation_id:
+            assert ledger.move(finished.id, "running", "downloading")
+            assert ledger.move(finished.id, "downloading", "done")
+    for state in FREE:
+        bring(ledger, state, dollars=100.0)
+    assert ledger.spent("ann", since) == Spent(dollars=0.0, may_be_less=False, may_be_more=False)
+    bring(ledger, "done", taken, dollars=1.5, payer="visitor")
+    assert ledger.spent("ann", since) == Spent(dollars=1.5, may_be_less=False, may_be_more=False)
+    bring(ledger, "prepared", dollars=2.0)
+    bring(ledger, "running", taken)
+    assert ledger.spent("ann", since) == Spent(dollars=3.5, may_be_less=True, may_be_more=True)
+    assert ledger.spent("ann", since + 1) == Spent(
+        dollars=0.0, may_be_less=False, may_be_more=False
+    )
+
+
+@pytest.mark.parametrize("state", sorted({*STATES} - {*FREE, *OPEN}))
+def test_deleting_a_clip_does_not_lower_what_was_spent(ledger, clock, state):
+    taken = {} if state in NOT_TAKEN_YET else {"submitted": clock.now}
+    for _ in range(101):
+        entry = bring(ledger, state, taken, dollars=0.5)
+    before = ledger.spent("ann", clock.now)
+    assert before.dollars == 50.5
+    assert ledger.delete(entry.id)
+    assert ledger.spent("ann", clock.now) == before
 
 
 # Limits
