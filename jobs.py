@@ -64,6 +64,9 @@ class Job:
         self.entry = entry
         self.update: Update | None = None
         """What the last look showed, while somebody looks."""
+        self.is_driven = False
+        """Whether anything will change it here.  Else it is as it stood when it was read: what is
+        open may be another server's, or one's that is gone."""
         self._changed = asyncio.Event()
 
     @property
@@ -108,10 +111,10 @@ class Job:
         return max((self.entry.updated if self.is_over else time.time()) - self.entry.created, 0.0)
 
     async def follow(self) -> AsyncIterator[Job]:
-        """The job now, and again after each change, until it is over."""
+        """The job now, and again after each change, until it is over or if nobody drives it."""
         while True:
             # Noted before the yield: the job may end while whoever follows is busy with it.
-            changed, was_over = self._changed, self.is_over
+            changed, was_over = self._changed, self.is_over or not self.is_driven
             yield self
             if was_over:
                 return
@@ -218,9 +221,15 @@ class Jobs:
         )
 
     async def resume(self, generation_id: str, *, owner: str, payer: Payer, expected: float) -> Job:
-        """Follow an earlier request by its id; a job of the same owner that has it goes on."""
-        for job in await self.of(owner):
-            if job.generation_id == generation_id:
+        """Follow an earlier request by its id.
+
+        A job of the same owner that has the id goes on, unless another server drives it, or who
+        pays for it is another and may not know the id.
+        """
+        for entry in await self._in(self._writing, self.ledger.with_id, owner, generation_id):
+            job = self._live.get(entry.id) or Job(entry)
+            has_clip = job.state == "done" and self.shelf.clip(entry.clip)
+            if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
                 return await self.look_again(job)
         return await self._begin(
             owner=owner,
@@ -331,6 +340,7 @@ class Jobs:
     def _drive(self, job: Job) -> Job:
         if job.id not in self._live:
             self._live[job.id] = job
+            job.is_driven = True
             task = asyncio.get_running_loop().create_task(self._see_through(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -351,6 +361,8 @@ class Jobs:
                     return
         finally:
             self._live.pop(job.id, None)
+            job.is_driven = False
+            job._tell()  # whoever follows what was left half-way
 
     async def _go_on(self, job: Job) -> VeoError | None:
         """Take `job` as far as it goes; gives the error that it ended in, if it did."""

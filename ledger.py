@@ -15,6 +15,7 @@ no event loop, and it never holds a key.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import secrets
@@ -318,6 +319,13 @@ class Ledger:
         """A visitor's jobs, newest first."""
         mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
         return list(self._read(*mine, newest_first=True, limit=limit))
+
+    def with_id(self, owner: str, generation_id: str) -> list[Entry]:
+        """A visitor's jobs that have this id, newest first, whoever drives them."""
+        # As text, for Postgres cannot compare JSON; both kinds keep it as it was written.
+        same_id = sa.cast(_jobs.c.generation_id, sa.Text) == json.dumps(generation_id)
+        mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
+        return list(self._read(*mine, same_id, newest_first=True))
 
     def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
         """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""

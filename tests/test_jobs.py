@@ -90,6 +90,13 @@ async def kept(house, job):
         return await later.get(job.id, job.entry.owner)
 
 
+def left_by(runner, house, state, **options):
+    """A job that the server of that name left in `state`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.ledger, "_runner", runner)
+        return house.row(state, **options)
+
+
 def hold(monkeypatch, owner, name):
     """Let a call of `owner.name` wait in the middle: gives (has begun, may go on)."""
     original, begun, may_go_on = getattr(owner, name), threading.Event(), threading.Event()
@@ -216,6 +223,64 @@ async def test_an_id_that_has_a_job_goes_on_as_that_job(house):
             job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             assert job.id == row.id
             assert await watch(job) == ["running", "downloading", "done"]
+
+
+@in_a_loop
+async def test_an_id_is_found_however_many_jobs_came_after(house):
+    row = house.row("done")
+    for _ in range(101):
+        house.row("rejected")
+    async with house.process() as jobs:
+        (house.shelf.folder / row.clip).mkdir(parents=True)
+        (house.shelf.folder / row.clip / "veo-clip.mp4").write_bytes(film())
+        assert (await jobs.resume(ID, owner=ME, payer="server", expected=2.0)).id == row.id
+
+
+@pytest.mark.parametrize("state", ["running", "downloading"])
+@pytest.mark.parametrize("runner", ["here", "elsewhere"])
+@in_a_loop
+async def test_an_id_whose_job_nobody_drives_here_gets_another(house, runner, state):
+    """Another server's, which may be gone, or one that was read before `start`."""
+    row = left_by(runner, house, state)
+    with Service() as service:
+        async with house.process(service, start=False) as jobs:
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert job.id != row.id
+            again = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert again is job
+            assert (await watch(job))[-1] == "done"
+    assert house.ledger.get(row.id) == row
+
+
+@in_a_loop
+async def test_who_follows_another_server_s_job_sees_it_as_it_stands(house):
+    row = left_by("elsewhere", house, "running")
+    async with house.process() as jobs:
+        for job in (await jobs.get(row.id, ME), *await jobs.of(ME)):
+            assert await watch(job) == ["running"]
+
+
+@in_a_loop
+async def test_who_follows_learns_that_the_process_ends(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            watching = asyncio.create_task(watch(await begin(jobs)))
+            await until(lambda: service.count("look"))
+        assert (await watching)[-1] == "running"
+
+
+@pytest.mark.parametrize("state", ["running", "needs_attention", "failed"])
+@in_a_loop
+async def test_an_id_looked_for_in_demo_mode_is_looked_for_anew_with_a_key(house, state):
+    row = house.row(state, payer="demo")
+    with Service(look=[NOT_FOUND]) as demo, Service() as service:
+        async with house.process(service, start=False) as jobs:
+            jobs._client_of = {"demo": client_of(demo), "server": client_of(service)}.get
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert (await watch(job))[-1] == "done"
+            assert (await jobs.resume(ID, owner=ME, payer="demo", expected=2.0)).id == job.id
+        assert demo.requests == []
+    assert house.ledger.get(row.id) == row
 
 
 @in_a_loop

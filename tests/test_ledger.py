@@ -415,6 +415,21 @@ def test_a_visitors_jobs_come_newest_first_and_nobody_elses(ledger, clock):
     assert ledger.of("Ann") == ledger.of("an%") == []
 
 
+@pytest.mark.parametrize("generation_id", ["abc:veo", "a\0b", "\ud800", 'é"%\\', "1", "x" * 10_000])
+def test_a_visitors_jobs_are_found_by_the_service_s_id(url, opened, clock, generation_id):
+    here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
+    changes = {"generation_id": generation_id}
+    older = bring(here, "done", changes)
+    clock.now += 1
+    newer = bring(there, "running", changes)
+    bring(here, "done", changes, owner="ben")
+    bring(here, "done", {"generation_id": generation_id + "0"})
+    assert here.delete(bring(here, "done", changes).id)
+    add(here)
+    assert here.with_id("ann", generation_id) == [newer, older]
+    assert here.with_id("ann", "null") == []
+
+
 def test_only_this_runners_jobs_are_found_by_state_oldest_first(url, opened, clock):
     here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
     ours, theirs = [], []
