@@ -261,11 +261,16 @@ class Ledger:
     def move(
         self, job_id: str, was: State | Collection[State], to: State, **changes: object
     ) -> bool:
-        """Change the state if it is `was`; tell whether this call did."""
+        """Change the state if it is `was`; tell whether this call did.
+
+        Who goes on with a job that rested drives it from then on, whoever did so before.
+        """
         before: Collection[State] = (was,) if isinstance(was, str) else was
         forbidden = [state for state in before if to not in ARROWS[state]]
         if forbidden:
             raise ValueError(f"no arrow leads from {forbidden[0]} to {to}")
+        if to in OPEN and not {*before} & {*OPEN}:
+            changes["runner"] = self._runner
         statement = (
             _jobs.update()
             .where(_jobs.c.id == job_id, _jobs.c.state.in_(before), _jobs.c.deleted.is_(None))
@@ -293,12 +298,21 @@ class Ledger:
         return deleted
 
     def clip_removed(self, job_id: str) -> None:
-        """Forget the place of a deleted job's clip, now that nothing is there any more."""
-        with self._write() as connection:
-            deleted = _jobs.c.deleted.is_not(None)
-            connection.execute(
-                _jobs.update().where(_jobs.c.id == job_id, deleted).values(clip=None)
+        """Forget the place of a deleted job's clip, now that nothing is there any more.
+
+        Another runner's stays until that has removed it: the clip lies in its folder, not here.
+        """
+        statement = (
+            _jobs.update()
+            .where(
+                _jobs.c.id == job_id,
+                _jobs.c.runner == self._runner,
+                _jobs.c.deleted.is_not(None),
             )
+            .values(clip=None)
+        )
+        with self._write() as connection:
+            connection.execute(statement)
         self._empty_journal()
 
     def half_deleted(self) -> list[Entry]:

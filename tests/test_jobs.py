@@ -1242,6 +1242,45 @@ async def test_another_process_s_jobs_are_left_alone(house):
     assert house.ledger.get(entry.id).state == "prepared"
 
 
+@pytest.fixture
+def elsewhere(house):
+    """Another server's house, on the same database."""
+    folder = house.folder / "elsewhere"
+    folder.mkdir()
+    another = House(folder)
+    another.ledger.close()
+    another.ledger = Ledger(house.ledger._engine.url, runner="elsewhere")
+    yield another
+    another.ledger.close()
+
+
+@in_a_loop
+async def test_a_job_that_another_server_looks_at_again_is_its_own_from_then_on(house, elsewhere):
+    """Both would drive it, once the first is started anew."""
+    row = elsewhere.row("needs_attention", error={"kind": "Busy", "text": "Full."})
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            assert row.id not in jobs._live
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            async with elsewhere.process(service) as others:
+                assert row.id not in others._live
+            service.scripts["look"] = [completed]
+            assert (await watch(job))[-1] == "done"
+
+
+@in_a_loop
+async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, elsewhere):
+    row = elsewhere.row("done")
+    clip = elsewhere.shelf.folder / row.clip / "veo-clip.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(film())
+    async with house.process() as jobs:
+        assert await jobs.delete(await jobs.get(row.id, ME))
+    async with elsewhere.process():
+        assert not clip.exists()
+        assert elsewhere.ledger.half_deleted() == []
+
+
 # Keys stay where they belong, threads are few, and there is an end
 
 

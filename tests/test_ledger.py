@@ -270,6 +270,17 @@ def test_one_of_several_states_is_enough_and_each_needs_its_arrow(ledger):
     assert ledger.get(entry.id).generation_id == "late"
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_who_goes_on_with_a_job_that_rested_drives_it_and_no_other(url, opened, state):
+    """Two servers would drive it once both are started anew."""
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    for to in ARROWS[state]:
+        entry = bring(there, state)
+        assert here.move(entry.id, state, to)
+        taken_over = state not in OPEN and to in OPEN
+        assert here.get(entry.id).runner == ("here" if taken_over else "there")
+
+
 @walking
 @given(steps=st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STATES)), max_size=12))
 def test_no_walk_leaves_the_table(ledger, steps):
@@ -371,6 +382,16 @@ def test_the_row_of_a_deleted_job_keeps_what_it_cost_and_nothing_of_what_it_was(
     kept = (row["owner"], row["spender"], row["state"], row["dollars"], row["created"])
     assert kept == ("ann", "ann", "done", 3.2, entry.created)
     assert row["deleted"] == clock.now
+
+
+def test_a_clip_in_another_servers_folder_is_not_forgotten(url, opened):
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    entry = bring(there, "done", {"clip": "its place"})
+    assert here.delete(entry.id)
+    here.clip_removed(entry.id)
+    assert [each.clip for each in there.half_deleted()] == ["its place"]
+    there.clip_removed(entry.id)
+    assert there.half_deleted() == []
 
 
 def test_what_is_deleted_is_gone_from_sqlites_files(opened, file):
