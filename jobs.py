@@ -23,7 +23,18 @@ from typing import Any, TypeVar
 import clips
 import veo_client
 from exchanges import Recent
-from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, Spent, State
+from ledger import (
+    OPEN,
+    Entry,
+    Ledger,
+    Limits,
+    NotWritten,
+    OutOfReach,
+    Payer,
+    Spent,
+    State,
+    new_id,
+)
 from shelf import Shelf
 from veo_client import (
     Busy,
@@ -323,11 +334,26 @@ class Jobs:
 
     async def _begin(self, **row: Any) -> Job:
         """Write a job down and drive it."""
+        job_id = new_id()
 
         async def begin() -> Job:
-            return self._drive(Job(await self._in(self._writing, partial(self.ledger.add, **row))))
+            add = partial(self.ledger.add, job_id=job_id, **row)
+            try:
+                return self._drive(Job(await self._in(self._writing, add)))
+            except NotWritten:
+                self._keep(self._take_back(job_id, was_sent=bool(row.get("generation_id"))))
+                raise
 
         return await self._surely(begin())
+
+    async def _take_back(self, job_id: str, *, was_sent: bool) -> None:
+        """End a job that nobody drives, if it was written down though the ledger could not say so.
+
+        Else it would count against a limit, and could not be deleted, until the next start.
+        """
+        was: State = "running" if was_sent else "prepared"
+        to: State = "needs_attention" if was_sent else "rejected"
+        await self._write(job_id, was, to, error=_as_json(_not_written_down()))
 
     async def _surely(self, steps: Coroutine[Any, Any, Result]) -> Result:
         """Go through with `steps`, though whoever asked leaves: a closed tab cancels its handler,
@@ -341,10 +367,14 @@ class Jobs:
         if job.id not in self._live:
             self._live[job.id] = job
             job.is_driven = True
-            task = asyncio.get_running_loop().create_task(self._see_through(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(self._see_through(job))
         return self._live[job.id]
+
+    def _keep(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Go through with `steps` until `stop`."""
+        task = asyncio.get_running_loop().create_task(steps)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _see_through(self, job: Job) -> None:
         try:
@@ -484,27 +514,33 @@ class Jobs:
     async def _move(
         self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
     ) -> bool:
-        """Change the state in the ledger, then here.  What was paid for is written, however long
-        the disk is full or the database away."""
+        """Change the state in the ledger, then here."""
         if to in OPEN:
             changes.setdefault("error", None)
-        write = partial(self.ledger.move, job.id, was, to, **changes)
+        moved = await self._write(job.id, was, to, **changes)
+        if moved:
+            job._tell(state=to, updated=time.time(), **changes)
+        return moved
+
+    async def _write(
+        self, job_id: str, was: State | tuple[State, ...], to: State, **changes: Any
+    ) -> bool:
+        """Change the state in the ledger.  What was paid for is written, however long the disk is
+        full or the database away."""
+        write = partial(self.ledger.move, job_id, was, to, **changes)
         pause = 0.0
         while True:
             try:
                 moved = await self._in(self._writing, write)
                 if not moved and pause:
                     # A database that was lost in the very commit may have written it.
-                    entry = await self._in(self._writing, self.ledger.get, job.id)
+                    entry = await self._in(self._writing, self.ledger.get, job_id)
                     moved = entry is not None and entry.state == to
-                break
+                return moved
             except OutOfReach as error:
-                _log.error("Job %s: %s cannot be written down; trying again. %s", job.id, to, error)
+                _log.error("Job %s: %s cannot be written down; trying again. %s", job_id, to, error)
                 pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
                 await asyncio.sleep(pause)
-        if moved:
-            job._tell(state=to, updated=time.time(), **changes)
-        return moved
 
     async def _in(
         self, pool: ThreadPoolExecutor, call: Callable[..., Result], *arguments: Any
@@ -545,6 +581,10 @@ def _is_about_the_account(error: VeoError | None) -> bool:
 
 def _key_forgotten() -> Refused:
     return Refused("The key for this clip is not here any more.", reason="key")
+
+
+def _not_written_down() -> TookTooLong:
+    return TookTooLong("The server could not write its list of clips.")
 
 
 def _restarted_before_sending() -> TookTooLong:

@@ -173,12 +173,18 @@ class OutOfReach(Exception):
 class NotWritten(OutOfReach):
     """The database could not be written: full, locked, damaged or gone.
 
-    Nothing was changed; only a server that was lost in the very commit may have done it.
+    Nothing was changed, but for two cases: a server that was lost in the very commit may have done
+    it, and where a copy is kept it is the copy that may not be written.
     """
 
 
 class UnusableLedger(Exception):
     """The database is not a ledger that this version can use."""
+
+
+def new_id() -> str:
+    """An id for a job."""
+    return secrets.token_urlsafe(16)
 
 
 class Ledger:
@@ -232,14 +238,16 @@ class Ledger:
         dollars: float | None = None,
         generation_id: str | None = None,
         limits: Limits | None = None,
+        job_id: str | None = None,
     ) -> Entry:
         """Write down what is about to be asked; raises `LimitReached` and writes nothing.
 
-        A job whose `generation_id` is known was submitted before and begins as `running`.
+        A job whose `generation_id` is known was submitted before and begins as `running`.  Who
+        gives a `new_id` can look whether the row is there though `NotWritten` was raised.
         """
         now = self._clock()
         row = {
-            "id": secrets.token_urlsafe(16),
+            "id": job_id or new_id(),
             "owner": owner,
             "payer": payer,
             "spender": spender or owner,

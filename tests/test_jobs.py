@@ -465,6 +465,72 @@ async def test_what_cannot_be_written_down_is_not_sent(house, monkeypatch):
 
 
 @in_a_loop
+async def test_what_was_not_sent_counts_for_no_limit_though_its_row_is_there(house, monkeypatch):
+    """The database was lost in the very commit, or has the row while its copy has not."""
+    add = house.ledger.add
+
+    def unconfirmed(**row):
+        add(**row)
+        raise NotWritten("server closed the connection unexpectedly")
+
+    with Service() as service:
+        async with house.process(service) as jobs:
+            monkeypatch.setattr(house.ledger, "add", unconfirmed)
+            with pytest.raises(NotWritten):
+                await begin(jobs, limits=Limits(clips=1))
+            with pytest.raises(NotWritten):
+                await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            monkeypatch.setattr(house.ledger, "add", add)
+            await until(lambda: not jobs._tasks)
+            looked_for, rejected = await jobs.of(ME)
+            assert str(words.of_error(rejected.error)) == (
+                "The server could not write its list of clips. Nothing was charged. Try again."
+            )
+            assert (looked_for.state, rejected.state) == ("needs_attention", "rejected")
+            assert service.requests == []
+            assert (await watch(await jobs.look_again(looked_for)))[-1] == "done"
+            assert await jobs.delete(rejected)
+            assert await jobs.delete(looked_for)
+            await watch(await begin(jobs, limits=Limits(clips=2)))
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_a_row_whose_copy_cannot_be_written_is_taken_back(house, caplog):
+    away = house.folder / "away"
+    house.ledger._copy = away / "copy"
+    async with house.process(start=False) as jobs:
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        await until(lambda: caplog.text.count("trying again") > 3)
+        assert [row.state for row in house.ledger.of(ME)] == ["rejected"]
+        assert jobs._tasks
+        away.mkdir()
+        await until(lambda: not jobs._tasks)
+        assert await jobs.delete((await jobs.of(ME))[0])
+
+
+@in_a_loop
+async def test_what_is_not_there_is_not_taken_back_for_ever(house, monkeypatch):
+    """Nor does a process wait for that at its end."""
+
+    def full(*_, **__):
+        raise NotWritten("database or disk is full")
+
+    monkeypatch.setattr(house.ledger, "add", full)
+    async with house.process(start=False) as jobs:
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        assert jobs._tasks
+        await until(lambda: not jobs._tasks)
+        monkeypatch.setattr(house.ledger, "move", full)
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+
+
+@in_a_loop
 async def test_what_is_above_a_limit_is_not_sent(house):
     with Service(create=[TAKEN]) as service:
         async with house.process(service) as jobs:
