@@ -171,28 +171,16 @@ class Jobs:
         self._writing = ThreadPoolExecutor(1, "writing")
 
     async def start(self) -> None:
-        """Go on with what an earlier process left.
+        """Begin to go on with what an earlier process left; each job by itself, in its own time.
 
-        What may have been sent is not sent again; nor is what was not, for whoever pressed the
-        button may be gone, or was told that nothing was sent.
+        A ledger that cannot be written keeps them waiting, not the server.
         """
         for deleted in await self._in(self._writing, self.ledger.half_deleted):
             await self._in(self._writing, self._remove_files, deleted)
         for entry in await self._in(self._writing, self.ledger.in_states, *OPEN, "needs_attention"):
             job = Job(entry)
-            if entry.state == "prepared":
-                await self._end(job, _restarted_before_sending())
-            elif entry.state == "submitting":
-                await self._end(job, _restarted_while_sending())
-            elif entry.state == "needs_attention":
-                if _may_pass(job.error) or _is_about_the_account(job.error):
-                    await self.look_again(job)
-            elif entry.payer == "demo" and entry.state == "running":
-                await self._move(job, "running", "failed", error=_as_json(_demo_restarted()))
-            elif self.client_for(job.entry.owner, job.entry.payer):
-                self._drive(job)
-            else:
-                await self._end(job, _key_forgotten())
+            if not job.is_over or _may_pass(job.error) or _is_about_the_account(job.error):
+                self._drive(job, left_over=True)
 
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
@@ -363,11 +351,11 @@ class Jobs:
         task.add_done_callback(self._promises.discard)
         return await asyncio.shield(task)
 
-    def _drive(self, job: Job) -> Job:
+    def _drive(self, job: Job, *, left_over: bool = False) -> Job:
         if job.id not in self._live:
             self._live[job.id] = job
             job.is_driven = True
-            self._keep(self._see_through(job))
+            self._keep(self._see_through(job, left_over=left_over))
         return self._live[job.id]
 
     def _keep(self, steps: Coroutine[Any, Any, None]) -> None:
@@ -376,8 +364,10 @@ class Jobs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _see_through(self, job: Job) -> None:
+    async def _see_through(self, job: Job, *, left_over: bool) -> None:
         try:
+            if left_over:
+                await self._take_up(job)
             for pause in (*LOOK_AGAIN_AFTER, None):
                 error = await self._go_on(job)
                 if job.state != "needs_attention" or pause is None or not _may_pass(error):
@@ -393,6 +383,22 @@ class Jobs:
             self._live.pop(job.id, None)
             job.is_driven = False
             job._tell()  # whoever follows what was left half-way
+
+    async def _take_up(self, job: Job) -> None:
+        """Begin with what an earlier process left.
+
+        What may have been sent is not sent again; nor is what was not, for whoever pressed the
+        button may be gone, or was told that nothing was sent.
+        """
+        match job.state:
+            case "prepared":
+                await self._end(job, _restarted_before_sending())
+            case "submitting":
+                await self._end(job, _restarted_while_sending())
+            case "needs_attention":
+                await self._move(job, "needs_attention", "running")
+            case "running" if job.is_demo:
+                await self._end(job, _demo_restarted())
 
     async def _go_on(self, job: Job) -> VeoError | None:
         """Take `job` as far as it goes; gives the error that it ended in, if it did."""

@@ -1116,7 +1116,7 @@ async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
         async with house.process(service) as jobs:
             for row in rows:
                 job = await jobs.get(row.id, ME)
-                assert job.state == "rejected"
+                assert (await watch(job))[-1] == "rejected"
                 assert str(words.of_error(job.error)) == (
                     "The server stopped before the request was sent. Nothing was charged. "
                     "Try again."
@@ -1134,10 +1134,30 @@ async def test_what_may_have_been_sent_is_never_sent_again(house, payer):
             async with house.process(service) as jobs:
                 job = await jobs.get(row.id, ME)
                 await jobs.bring_key(ME, client_of(service))
+                assert (await watch(job))[-1] == "uncertain"
                 assert (await jobs.look_again(job)).state == "uncertain"
                 assert isinstance(job.error, SubmissionUncertain)
                 assert "may cost" in str(job.error)
         assert service.requests == []
+
+
+@in_a_loop
+async def test_a_leftover_that_cannot_be_written_keeps_nothing_else_waiting(house, monkeypatch):
+    """Neither the server nor other jobs; who follows it sees how it ends once it can be written."""
+    sent, going = house.row("submitting"), house.row("running")
+    resting = house.row("needs_attention", error={"kind": "Busy", "text": "Full."})
+    writable = unwritable(house, monkeypatch, "uncertain", "running")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert (await watch(await jobs.get(going.id, ME)))[-1] == "done"
+            left = await jobs.get(sent.id, ME)
+            waits = await jobs.get(resting.id, ME)
+            assert (left.state, waits.state) == ("submitting", "needs_attention")
+            watching = asyncio.create_task(watch(left))
+            writable.set()
+            assert await watching == ["submitting", "uncertain"]
+            await until(lambda: waits.state == "done")
+        assert service.count("create") == 0
 
 
 @pytest.mark.parametrize("state", ["running", "downloading"])
@@ -1205,7 +1225,8 @@ async def test_demo_clips_that_were_being_made_have_failed(house):
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            assert (job.state, type(job.error)) == ("failed", Failed)
+            assert await watch(job) == ["running", "failed"]
+            assert isinstance(job.error, Failed)
             assert "was restarted and has forgotten" in str(job.error)
         assert service.requests == []
 
@@ -1219,10 +1240,9 @@ async def test_demo_clips_that_were_made_have_the_same_words(house, state, monke
     with Service(look=[NOT_FOUND]) as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            await watch(job)
+            await until(lambda: not jobs._live)
             assert "was restarted and has forgotten" in str(job.error)
             assert isinstance(job.error, Failed)
-            await until(lambda: not jobs._live)
 
 
 @pytest.mark.parametrize("state", ["running", "downloading"])
@@ -1232,7 +1252,7 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            assert job.state == "needs_key"
+            assert await watch(job) == [state, "needs_key"]
             assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
             assert service.requests == []
             await jobs.bring_key(ME, client_of(service))
@@ -1244,7 +1264,7 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
 async def test_a_key_of_the_server_that_is_gone_keeps_the_id(house):
     rows = [house.row(state) for state in ("prepared", "running", "downloading")]
     async with house.process() as jobs:
-        states = [(await jobs.get(row.id, ME)).state for row in rows]
+        states = [(await watch(await jobs.get(row.id, ME)))[-1] for row in rows]
     assert states == ["rejected", "needs_attention", "needs_attention"]
     assert [house.ledger.get(row.id).generation_id for row in rows] == [None, ID, ID]
 
@@ -1266,7 +1286,8 @@ async def test_what_may_have_passed_is_looked_at_at_once(house):
     row = house.row("needs_attention", error={"kind": "TookTooLong", "text": "No video."})
     with Service() as service:
         async with house.process(service) as jobs:
-            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+            job = await jobs.get(row.id, ME)
+            await until(lambda: job.state == "done")
 
 
 @pytest.mark.parametrize("reason", ["key", "credits"])
@@ -1276,7 +1297,8 @@ async def test_a_restart_may_have_brought_another_key_or_credits(house, reason):
     row = house.row("needs_attention", error=refused)
     with Service() as service:
         async with house.process(service) as jobs:
-            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+            job = await jobs.get(row.id, ME)
+            await until(lambda: job.state == "done")
         assert service.count("create") == 0
 
 
