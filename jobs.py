@@ -240,13 +240,15 @@ class Jobs:
         )
 
     async def look_again(self, job: Job) -> Job:
-        """Go on with a job that needs a key or attention, or whose clip made room for others."""
+        """Go on with a job that needs a key or attention, or whose clip made room for others.
+
+        Without a key it ends at once as one that needs it, and goes on when that is brought.
+        """
 
         async def go_on(job: Job) -> Job:
             state, to = job.state, NEXT_LOOK.get(job.state)
             is_there = state == "done" and self.shelf.clip(job.entry.clip)
-            has_key = self.client_for(job.entry.owner, job.entry.payer)
-            if to and has_key and not is_there and await self._move(job, state, to):
+            if to and not is_there and await self._move(job, state, to):
                 return self._drive(job)
             return self._live.get(job.id, job)  # perhaps another tab was faster
 
@@ -439,8 +441,14 @@ class Jobs:
         )
 
     async def _look(self, job: Job) -> Video | None:
+        if self.shelf.has_something(job.entry.clip):
+            # The service may have it no longer, and what is here may be whole.
+            await self._move(job, "running", "downloading")
+            return None
         submitted = job.entry.submitted
         with self._asking_for(job) as client:
+            if client is None:
+                raise _key_forgotten()
             updates = self._observed(client, job).follow(
                 job.generation_id or "",
                 expected=job.entry.expected,
@@ -466,10 +474,11 @@ class Jobs:
 
     async def _receive(self, job: Job, video: Video | None) -> None:
         with self._asking_for(job) as client:
+            observed = self._observed(client, job) if client else None
             receive = partial(
                 self.shelf.receive,
                 job.entry.clip or "",
-                partial(_download, self._observed(client, job), job.generation_id or "", video),
+                partial(_download, observed, job.generation_id or "", video),
                 name="demo-clip.mp4" if job.is_demo else "veo-clip.mp4",
                 request=job.entry.request,
             )
@@ -497,11 +506,10 @@ class Jobs:
         return client.observed_by(partial(self.exchanges.note, job.id))
 
     @contextmanager
-    def _asking_for(self, job: Job) -> Iterator[VeoClient]:
-        """The client that asks for `job`; a visitor's key that is refused is forgotten."""
+    def _asking_for(self, job: Job) -> Iterator[VeoClient | None]:
+        """The client that asks for `job`, if its key is known; a visitor's that is refused is
+        forgotten."""
         client = self.client_for(job.entry.owner, job.entry.payer)
-        if client is None:
-            raise _key_forgotten()
         try:
             yield client
         except Refused as error:
@@ -554,8 +562,12 @@ class Jobs:
         return await asyncio.get_running_loop().run_in_executor(pool, partial(call, *arguments))
 
 
-def _download(client: VeoClient, generation_id: str, video: Video | None, path: Path) -> Path:
+def _download(
+    client: VeoClient | None, generation_id: str, video: Video | None, path: Path
+) -> Path:
     """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
+    if client is None:
+        raise _key_forgotten()
     video = video or client.check(generation_id).video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)

@@ -44,6 +44,12 @@ class Shelf:
             return next(self._at(place).glob("*.mp4"), None)
         return None
 
+    def has_something(self, place: str | None) -> bool:
+        """Whether a clip arrived at `place`, be it whole or not."""
+        with suppress(_NoPlace, FileNotFoundError):
+            return any(self._at(place).glob(f"*.mp4{clips.UNCHECKED}")) or bool(self.clip(place))
+        return False
+
     def poster(self, place: str | None) -> Path | None:
         return self._beside(place, POSTER)
 

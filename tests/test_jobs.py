@@ -35,6 +35,7 @@ from house import (
     NOT_FOUND,
     QUEUED,
     TAKEN,
+    WAYS,
     House,
     Service,
     begin,
@@ -752,7 +753,8 @@ async def test_a_refused_key_of_a_visitor_waits_for_another(house):
             assert told(job.error) == (Refused, "This key is not known.", "key", None, ID)
             assert told((await kept(house, job)).error) == told(job.error)
             assert not jobs.has_key(ME)
-            assert (await jobs.look_again(job)).state == "needs_key"
+            assert await watch(await jobs.look_again(job)) == ["running", "needs_key"]
+            assert "is not here any more" in str(job.error)
             await jobs.bring_key("browser:you", client_of(service))
             assert house.ledger.get(job.id).state == "needs_key"
 
@@ -764,6 +766,22 @@ async def test_a_refused_key_of_a_visitor_waits_for_another(house):
         assert keys[0] == f"Bearer {KEY}"
         assert set(keys[2:-1]) == {"Bearer another-key"}
         assert service.count("create") == 1
+
+
+@pytest.mark.parametrize("state", ["needs_attention", "done"])
+@in_a_loop
+async def test_looking_again_without_the_key_says_that_it_is_needed(house, state):
+    """Pressed for a clip that made room, too; it goes on once the key is brought."""
+    row = house.row(state, payer="visitor", error={"kind": "VeoError", "text": "Odd."})
+    with Service(look=[completed]) as service:
+        async with house.process() as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert (await watch(job))[-1] == "needs_key"
+            assert words.of_error(job.error).title == "A key is needed"
+            await jobs.bring_key(ME, client_of(service))
+            job = await jobs.get(row.id, ME)
+            assert (await watch(job))[-1] == "done"
+    assert house.shelf.clip(job.entry.clip)
 
 
 @in_a_loop
@@ -1187,6 +1205,50 @@ async def test_a_clip_that_is_in_its_place_is_not_fetched_again(house, payer):
         assert service.requests == []
     assert job.facts == clips.inspect(house.shelf.clip(place))
     assert house.files() == sorted(["clip.json", "poster.jpg", name])
+
+
+def put(house, row, name, content=None):
+    path = house.shelf.folder / row.clip / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content or film())
+
+
+@pytest.mark.parametrize("payer", ["server", "visitor"])
+@pytest.mark.parametrize("name", ["veo-clip.mp4", "veo-clip.mp4.unchecked"])
+@in_a_loop
+async def test_a_whole_clip_that_is_here_needs_neither_key_nor_service(house, payer, name):
+    """The process was killed before the clip got its name, or before the row said so."""
+    row = house.row("downloading", clip=house.shelf.new_place(), payer=payer)
+    put(house, row, name)
+    async with house.process() as jobs:
+        assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
+    assert house.files() == ["clip.json", "poster.jpg", "veo-clip.mp4"]
+
+
+@pytest.mark.parametrize("state", ["needs_key", "needs_attention"])
+@in_a_loop
+async def test_a_whole_clip_that_is_here_is_not_asked_for(house, monkeypatch, state):
+    """Not even whether the service still has it: it may have forgotten it."""
+    monkeypatch.setitem(WAYS, state, [*ALL_THE_WAY[:4], state])
+    row = house.row(state, clip=house.shelf.new_place())
+    put(house, row, "veo-clip.mp4.unchecked")
+    with Service(look=[NOT_FOUND]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert await watch(job) == ["running", "downloading", "done"]
+        assert service.requests == []
+
+
+@in_a_loop
+async def test_what_was_kept_as_not_whole_is_fetched_again(house, monkeypatch):
+    monkeypatch.setitem(WAYS, "needs_attention", [*ALL_THE_WAY[:4], "needs_attention"])
+    row = house.row("needs_attention", clip=house.shelf.new_place())
+    put(house, row, "veo-clip.mp4.unchecked", HOLLOW)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert (await watch(job))[-1] == "done"
+    assert house.shelf.clip(row.clip).read_bytes().startswith(film())
 
 
 @in_a_loop

@@ -160,6 +160,15 @@ def test_a_clip_without_poster_and_note_is_better_than_none(shelf, monkeypatch, 
     assert shelf.poster(place) is None
 
 
+def test_what_arrived_is_known_of_be_it_whole_or_not(shelf, place):
+    empty, unchecked = shelf.new_place(), shelf.new_place()
+    for other, name in ((empty, "veo-clip.mp4.unchecked.part"), (unchecked, "x.mp4.unchecked")):
+        (shelf.folder / other).mkdir()
+        (shelf.folder / other / name).touch()
+    found = map(shelf.has_something, (place, unchecked, empty, shelf.new_place(), None, "../x"))
+    assert [*found] == [True, True, False, False, False, False]
+
+
 def test_a_removed_clip_is_gone(shelf, place):
     other = shelf.new_place()
     receive(shelf, other)
