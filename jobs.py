@@ -35,7 +35,7 @@ from ledger import (
     State,
     new_id,
 )
-from shelf import Shelf
+from shelf import DEMO_CLIP, Shelf
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -55,8 +55,9 @@ Result = TypeVar("Result")
 
 ASKING_THREADS, FETCHING_THREADS = 96, 8
 WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
-LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 4, 3600.0 * 12)
-"""Seconds.  A video that the service finished is paid for: a long outage must not lose it."""
+LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
+"""Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
+lose it."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -479,7 +480,7 @@ class Jobs:
                 self.shelf.receive,
                 job.entry.clip or "",
                 partial(_download, observed, job.generation_id or "", video),
-                name="demo-clip.mp4" if job.is_demo else "veo-clip.mp4",
+                name=DEMO_CLIP if job.is_demo else "veo-clip.mp4",
                 request=job.entry.request,
             )
             try:

@@ -54,7 +54,8 @@ import jobs as jobs_module
 import patience
 import veo_client
 import words
-from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
+from jobs import LOOK_AGAIN_AFTER
+from ledger import ARROWS, DAY, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -882,6 +883,12 @@ async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
     assert house.ledger.get(job.id).error is None
 
 
+def test_it_is_looked_for_again_for_a_day_after_longer_and_longer_pauses():
+    """As the README says."""
+    assert DAY <= sum(LOOK_AGAIN_AFTER) <= 1.05 * DAY
+    assert [*LOOK_AGAIN_AFTER] == sorted({*LOOK_AGAIN_AFTER})
+
+
 @in_a_loop
 async def test_looking_again_by_itself_ends(house, monkeypatch):
     monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
@@ -1013,6 +1020,19 @@ async def test_the_oldest_clip_makes_room_for_the_newest(house):
             places = [job.entry.clip for job in made]
             there = [bool(house.shelf.clip(place)) for place in places]
     assert there == [False, True, True]
+
+
+@in_a_loop
+async def test_a_strangers_demo_clip_pushes_no_paid_one_out(house):
+    house.shelf.most_bytes = 1.5 * len(film())
+    with Service() as service:
+        async with house.process(service) as jobs:
+            paid = await begin(jobs)
+            for owner in ("browser:one", "browser:two"):
+                free = await begin(jobs, owner=owner, payer="demo")
+                await watch(free)
+                await until(lambda: paid.is_over and not jobs._live)
+    assert house.shelf.clip(paid.entry.clip)
 
 
 @in_a_loop
