@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,8 @@ from veo_client import (
 Result = TypeVar("Result")
 
 ASKING_THREADS, FETCHING_THREADS = 96, 8
+LONGEST_STOP = 75.0
+"""Seconds, as many as the service has to take a request."""
 WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
 LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
 """Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
@@ -167,6 +170,7 @@ class Jobs:
         self._live: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._promises: set[asyncio.Task[Any]] = set()
+        self._is_stopping = False
         self._asking = ThreadPoolExecutor(ASKING_THREADS, "asking")
         self._fetching = ThreadPoolExecutor(FETCHING_THREADS, "fetching")
         self._writing = ThreadPoolExecutor(1, "writing")
@@ -186,12 +190,24 @@ class Jobs:
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
 
-        A process that is killed instead leaves nothing worse than a job that is uncertain.
+        It takes `LONGEST_STOP` at most, and nothing new is begun from now on.  A process that is
+        killed instead leaves nothing worse than a job that is uncertain.
         """
+        self._is_stopping = True
+        clock = asyncio.get_running_loop().time
+        until = clock() + LONGEST_STOP
         while waited_for := self._tasks | self._promises:
-            for task in self._tasks:
+            left = until - clock()
+            for task in self._tasks if left > 0 else waited_for:
                 task.cancel()
-            await asyncio.gather(*waited_for, return_exceptions=True)
+            await asyncio.wait(waited_for, timeout=left if left > 0 else None)
+        # In a thread, for a download may take long; the event loop goes on meanwhile.
+        closing = threading.Thread(target=self._close_pools, daemon=True)
+        closing.start()
+        while closing.is_alive() and clock() < until:
+            await asyncio.sleep(0.01)
+
+    def _close_pools(self) -> None:
         for pool in (self._asking, self._fetching, self._writing):
             pool.shutdown(cancel_futures=True)
 
@@ -325,6 +341,8 @@ class Jobs:
 
     async def _begin(self, **row: Any) -> Job:
         """Write a job down and drive it."""
+        if self._is_stopping:
+            raise NotWritten("the server stops")
         job_id = new_id()
 
         async def begin() -> Job:
@@ -355,6 +373,8 @@ class Jobs:
         return await asyncio.shield(task)
 
     def _drive(self, job: Job, *, left_over: bool = False) -> Job:
+        if self._is_stopping:
+            return self._live.get(job.id, job)  # the next process goes on with it
         if job.id not in self._live:
             self._live[job.id] = job
             job.is_driven = True
@@ -430,7 +450,15 @@ class Jobs:
             await self._surely(self._send(job, client, request))
 
     async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
-        generation_id = await self._in(self._asking, self._observed(client, job).submit, request)
+        try:
+            submit = self._observed(client, job).submit
+            generation_id = await self._in(self._asking, submit, request)
+        except VeoError as error:
+            # Written down here, for whoever drives the job may have been stopped.
+            await self._end(job, error)
+            return
+        # A process may die before it is written down.
+        _log.info("Job %s has the id %r.", job.id, generation_id)
         # Shown at once: if it cannot be written down now, a person may.
         job._tell(generation_id=generation_id)
         await self._move(
@@ -553,7 +581,10 @@ class Jobs:
                     moved = entry is not None and entry.state == to
                 return moved
             except OutOfReach as error:
-                _log.error("Job %s: %s cannot be written down; trying again. %s", job_id, to, error)
+                given = changes.get("generation_id")
+                what = f"{to} with the id {given!r}" if given else to
+                said = "Job %s: %s cannot be written down; trying again. %s"
+                _log.error(said, job_id, what, error)
                 pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
                 await asyncio.sleep(pause)
 

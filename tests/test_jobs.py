@@ -1,6 +1,7 @@
 """Jobs against a service that answers over HTTP, their ledger and shelf on the disk."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import itertools
@@ -580,6 +581,103 @@ async def test_stopping_during_the_submission_does_not_lose_the_id(house):
         async with house.process(service) as later:
             assert (await watch(await later.get(job.id, ME)))[-1] == "done"
         assert service.count("create") == 1
+
+
+@pytest.fixture
+def stopping(house, monkeypatch):
+    """`async with stopping(reply) as (jobs, job, service)`: the end of the process has begun while
+    the service is slow to answer `job`'s request with `reply`, which it does at the end."""
+
+    @contextlib.asynccontextmanager
+    async def stopping(reply=TAKEN):
+        arrived, go_on = threading.Event(), threading.Event()
+
+        def slow(connection):
+            arrived.set()
+            go_on.wait(10)
+            reply(connection)
+
+        with Service(create=[slow]) as service:
+            async with house.process(service) as jobs:
+                job = await begin(jobs)
+                await asyncio.to_thread(arrived.wait, 10)
+                stop = asyncio.create_task(jobs.stop())
+                await asyncio.sleep(0)
+                yield jobs, job, service
+                go_on.set()
+                await stop
+
+    return stopping
+
+
+@in_a_loop
+async def test_nothing_new_is_sent_once_the_process_stops(house, stopping):
+    resting = house.row("needs_attention", error={"kind": "VeoError", "text": "Odd."})
+    async with stopping() as (jobs, job, service):
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        with pytest.raises(NotWritten):
+            await jobs.resume("another", owner=ME, payer="server", expected=2.0)
+        again = await jobs.look_again(await jobs.get(resting.id, ME))
+        assert await watch(again) == ["running"]
+    assert len(service.requests) == 1
+    assert house.ledger.get(job.id).generation_id == ID
+    assert {row.state for row in house.ledger.of(ME)} == {"running"}
+
+
+@in_a_loop
+async def test_what_is_refused_while_the_process_stops_is_known_to_have_cost_nothing(
+    house, stopping
+):
+    async with stopping(json_answer(400, {"message": "Odd."})) as (_, job, _):
+        pass
+    assert house.ledger.get(job.id).state == "rejected"
+
+
+@in_a_loop
+async def test_an_id_that_cannot_be_written_down_in_time_is_in_the_log(
+    house, stopping, monkeypatch, caplog
+):
+    """The process ends all the same."""
+    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 1.0)
+    unwritable(house, monkeypatch, "running")
+    began = time.monotonic()
+    async with stopping() as (_, job, _):
+        pass
+    assert time.monotonic() - began < 8
+    assert house.ledger.get(job.id).state == "submitting"
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert any(repr(ID) in each.message and job.id in each.message for each in told)
+
+
+@in_a_loop
+async def test_an_id_is_in_the_log_before_it_is_written_down(house, monkeypatch, caplog):
+    """At a level that is not shown unless somebody asks: mostly all goes well."""
+    caplog.set_level(logging.INFO)
+    seen, move = [], house.ledger.move
+
+    def noting(job_id, was, to, **changes):
+        if to == "running":
+            seen.extend((each.levelno, repr(ID) in each.message) for each in caplog.records)
+        return move(job_id, was, to, **changes)
+
+    monkeypatch.setattr(house.ledger, "move", noting)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            await watch(await begin(jobs))
+    assert (logging.INFO, True) in seen
+    assert max(level for level, _ in seen) < logging.WARNING
+
+
+@in_a_loop
+async def test_the_end_does_not_wait_for_ever_for_what_a_thread_is_at(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 0.3)
+    with Service(look=[hang]) as service:
+        async with house.process(client_of(service, timeout=5.0)) as jobs:
+            await begin(jobs)
+            await until(lambda: service.count("look"))
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
 
 
 # Every other end
