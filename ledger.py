@@ -166,6 +166,10 @@ class LimitReached(Exception):
     """One more clip would be above a limit; the text says which."""
 
 
+class PriceNotTold(LimitReached):
+    """Where dollars are bounded, what it costs must be known."""
+
+
 class OutOfReach(Exception):
     """The database does not answer: locked, damaged or gone."""
 
@@ -407,7 +411,7 @@ class Ledger:
             # Two visitors who read the same sum would both be below the limit.
             connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
         if dollars is None and min(limits.dollars, limits.dollars_a_visitor) < math.inf:
-            raise LimitReached("The service does not tell what this clip costs.")
+            raise PriceNotTold("The service does not tell what this clip costs.")
         spent = sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0)
         ).where(

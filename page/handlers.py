@@ -92,12 +92,14 @@ async def on_money(request: gr.Request, *inputs: Any) -> Shown:
         asked = batch.takes_of(wanted, count, differs)
     except InvalidRequest:  # the form says what is wrong with it
         return texts.GENERATE, "", gr.skip(), gr.skip()
-    price, balance, jobs = await asyncio.gather(
-        money.price_of(asked, owner), money.balance_of(owner), server.the_jobs().of(owner)
+    began = kept.get("visit_began")
+    since = began if isinstance(began, int | float) else time.time()
+    price, balance, visit = await asyncio.gather(
+        money.price_of(asked, owner),
+        money.balance_of(owner),
+        server.the_jobs().spent(owner, since),
     )
     is_demo = server.payer_for(owner) == "demo"
-    began = kept.get("visit_began")
-    visit = money.spent(jobs, began if isinstance(began, int | float) else time.time())
     return (
         money.button(asked, price, is_demo=is_demo),
         money.note(price, visit, is_demo=is_demo),

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import words
-from jobs import Job
-from ledger import FREE
+from ledger import Spent
 from page import server, texts
 from veo_client import VeoClient, VeoError, VideoRequest
 
@@ -74,24 +73,6 @@ async def holds(offer: object, requests: Sequence[VideoRequest], owner: str) -> 
     return price is not None and price <= most + HALF_A_CENT
 
 
-def spent(jobs: Iterable[Job], since: float) -> tuple[float, bool] | None:
-    """US dollars of a visit that began at `since`, and whether some may still come to nothing.
-
-    None when it is not known: a clip whose price was not told.
-    """
-    paid = [
-        job.entry
-        for job in jobs
-        if job.entry.created >= since
-        and job.entry.request
-        and job.entry.payer != "demo"
-        and job.state not in FREE
-    ]
-    if any(entry.dollars is None for entry in paid):
-        return None
-    return sum(entry.dollars or 0.0 for entry in paid), any(entry.state != "done" for entry in paid)
-
-
 def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bool) -> str:
     """What the button says: what it makes and what that costs."""
     first = requests[0]
@@ -103,16 +84,17 @@ def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bo
     return texts.GENERATE_FOR.format(what=what, price=_tag(price, is_demo=is_demo))
 
 
-def note(price: float | None, visit: tuple[float, bool] | None, *, is_demo: bool) -> str:
+def note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
     """The line beside the button."""
     if is_demo:
         return texts.DEMO_IS_FREE
     said = [words.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
-    if visit is None:
+    if visit.may_be_more:
         said.append(texts.VISIT_NOT_KNOWN)
-    elif visit[0]:
-        amount = words.dollars(visit[0])
-        said.append((texts.VISIT_AT_MOST if visit[1] else texts.VISIT).format(amount=amount))
+    elif visit.dollars:
+        amount = words.dollars(visit.dollars)
+        may_be_less = texts.VISIT_AT_MOST if visit.may_be_less else texts.VISIT
+        said.append(may_be_less.format(amount=amount))
     return " ".join(said)
 
 

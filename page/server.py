@@ -18,7 +18,16 @@ import batch
 import settings
 from demo_server import DemoServer
 from jobs import Job, Jobs
-from ledger import DAY, Ledger, LimitReached, OutOfReach, Payer, UnusableLedger, open_ledger
+from ledger import (
+    DAY,
+    Ledger,
+    LimitReached,
+    OutOfReach,
+    Payer,
+    PriceNotTold,
+    UnusableLedger,
+    open_ledger,
+)
 from parts import Claimed, locked, publish
 from settings import Settings
 from shelf import Shelf
@@ -26,6 +35,7 @@ from veo_client import (
     Busy,
     InvalidRequest,
     Price,
+    Refused,
     TookTooLong,
     VeoClient,
     VeoError,
@@ -227,6 +237,8 @@ async def begin(
             dollars=await dollars_for(jobs.client_for(owner, payer), request),
             limits=the_settings().limits if payer == "server" else None,
         )
+    except PriceNotTold as error:
+        raise Refused(str(error), reason="no_price") from None
     except LimitReached as error:
         said = f"{error} With an API key of your own you may go on."
         raise Busy(said, retry_after=DAY) from None

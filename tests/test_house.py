@@ -71,7 +71,7 @@ IMPORTS = {
     },
     "page.texts": set(),
     "page.visitors": {"gradio"},
-    "page.money": {"jobs", "ledger", "page", "veo_client", "words"},
+    "page.money": {"ledger", "page", "veo_client", "words"},
     "page.code": {"gradio", "page", "samples", "veo_client"},
     "page.exchanges": {"exchanges", "gradio", "jobs", "page"},
     "page.status_card": {"gradio", "jobs", "page", "veo_client", "words"},

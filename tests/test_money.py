@@ -1,10 +1,8 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
 import contextlib
-import dataclasses
 import re
 import threading
-from types import SimpleNamespace
 
 import pytest
 from conftest import KEY
@@ -12,19 +10,15 @@ from faults import FaultServer, json_answer
 from playwright.sync_api import expect
 from served import FOX, ServedPage, fill_unfolded, open_page, press_generate, wait_for
 
-from ledger import Entry
+from ledger import Spent
 from page import money
 from veo_client import VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p")
 
 
-def job(**changes):
-    """As much of a job as money looks at."""
-    row = dict.fromkeys(field.name for field in dataclasses.fields(Entry))
-    paid = {"payer": "server", "state": "done", "request": SHORT.body(), "dollars": 1.5}
-    entry = Entry(**row | paid | {"created": 10.0} | changes)
-    return SimpleNamespace(entry=entry, state=entry.state)
+def visit(dollars=0.0, *, less=False, more=False) -> Spent:
+    return Spent(dollars=dollars, may_be_less=less, may_be_more=more)
 
 
 @pytest.mark.parametrize(
@@ -46,45 +40,28 @@ def test_the_button_says_what_it_makes_and_what_that_costs(requests, price, is_d
 
 
 @pytest.mark.parametrize(
-    ("jobs", "spent"),
+    ("price", "spent", "is_demo", "line"),
     [
-        ([], (0.0, False)),
-        ([job(), job(state="running")], (3.0, True)),
-        ([job(), job(state="failed"), job(state="rejected")], (1.5, False)),
-        ([job(), job(created=4.0)], (1.5, False)),  # of an earlier visit
-        ([job(), job(payer="demo", dollars=None)], (1.5, False)),
-        ([job(state="uncertain")], (1.5, True)),
-        ([job(dollars=None)], None),
-        ([job(request=None, dollars=None)], (0.0, False)),  # fetched by its id
-    ],
-)
-def test_what_a_visit_has_spent(jobs, spent):
-    assert money.spent(jobs, since=5.0) == spent
-
-
-@pytest.mark.parametrize(
-    ("price", "visit", "is_demo", "line"),
-    [
-        (1.6, (0.0, False), False, "It is charged only if it completes."),
-        (1.6, (3.2, False), False, "It is charged only if it completes. This visit: about $3.20."),
+        (1.6, visit(), False, "It is charged only if it completes."),
+        (1.6, visit(3.2), False, "It is charged only if it completes. This visit: about $3.20."),
         (
             1.6,
-            (3.2, True),
+            visit(3.2, less=True),
             False,
             "It is charged only if it completes. This visit: about $3.20 if all complete.",
         ),
         (
             None,
-            None,
+            visit(3.2, more=True),
             False,
             "The service does not tell what this costs. It is charged only if it completes. "
             "What this visit costs is not known.",
         ),
-        (0.0, (0.0, False), True, "Demo clips cost nothing."),
+        (0.0, visit(), True, "Demo clips cost nothing."),
     ],
 )
-def test_the_line_beside_the_button(price, visit, is_demo, line):
-    assert money.note(price, visit, is_demo=is_demo) == line
+def test_the_line_beside_the_button(price, spent, is_demo, line):
+    assert money.note(price, spent, is_demo=is_demo) == line
 
 
 PRICING = {
