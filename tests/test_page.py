@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -552,3 +555,34 @@ def test_building_the_page_starts_nothing():
         "assert app.server.the_jobs.cache_info().currsize == 0;"
         "assert threading.active_count() == 1, threading.enumerate()"
     )
+
+
+# The end of the process
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how, tmp_path):
+    """The answer comes after the signal, and the clip is paid for."""
+    asked, signalled = threading.Event(), threading.Event()
+
+    def service(connection):
+        if connection.request.method == "POST":
+            asked.set()
+            signalled.wait(30)
+            time.sleep(1)
+        service_that_never_finishes(connection)
+
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            fields = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, "", None, True, True]
+            data = {"data": [FOX, *fields, True, None]}
+            requests.post(f"{served.url}/gradio_api/call/generate", json=data, timeout=10)
+            assert asked.wait(30)
+            process = served.told_to_stop(how)
+            time.sleep(0.2)
+            signalled.set()
+            process.wait(30)
+            (row,) = served.rows()
+            assert (row["state"], json.loads(row["generation_id"])) == ("running", "job")
+            assert "Traceback" not in served.log
