@@ -240,8 +240,7 @@ function begin() {
   // On a phone the card may be below the button's screen: bring it in when something begins.
   if (value.state === 'running' && before.state && before.state !== 'running')
     element.scrollIntoView({ block: 'nearest' });
-  if (before.state === 'running' && before.job === value.job && 'done failed'.includes(value.state))
-    tell();
+  if (value.click && value.click === before.click && value.over && !before.over) tell();
 }
 watch('value', begin);
 begin();
@@ -377,6 +376,8 @@ def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
         state,
         said,
         job=job.id,
+        click=job.id,
+        over=job.is_over,
         generation_id=job.generation_id,
         dollars=job.entry.dollars,
         **more,
@@ -388,6 +389,8 @@ def _card(
     said: Words,
     *,
     job: str = "",
+    click: str = "",
+    over: bool = False,
     generation_id: str | None = None,
     dollars: float | None = None,
     step: str = "",
@@ -404,6 +407,9 @@ def _card(
         "next": said.next_step,
         "actions": [[action, _label(action, dollars)] for action in said.actions],
         "job": job,
+        # For whoever wants to be told: what began together, and whether all of that is over.
+        "click": click,
+        "over": over,
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,

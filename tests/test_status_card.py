@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 import pytest
 import requests
@@ -310,6 +311,44 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     tab.evaluate("answer = 'denied'")
     notices.click()
     expect(tab.get_by_role("button", name="This browser forbids notifications")).to_be_visible()
+
+
+def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab, tmp_path):
+    """The card shows another take then than before; looking at one that is over is no end."""
+    finish = threading.Event()
+
+    def service(connection):
+        status, answer = 200, {"current_balance": 1.0, "data": []}
+        if connection.request.method == "POST":
+            posts.append(connection.request)
+            answer = {"id": f"take-{len(posts)}", "status": "queued"}
+        elif "take-1" in connection.request.path or finish.is_set():
+            answer = {"id": "a", "status": "error", "error": {"message": "It rained."}}
+        elif "take-2" in connection.request.path:
+            status = 503
+        json_answer(status, answer, [("Retry-After", 1)])(connection)
+
+    posts = []
+    tab.add_init_script(STUBS)
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            tab.get_by_role("button", name="Tell me when it is ready").click()
+            tab.evaluate("away = true")
+            tab.locator("#takes-count").get_by_role("radio", name="2").check()
+            press_generate(tab, FOX)
+            wait_for(tab, "Take 2 of 2: No news from the service")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            assert tab.evaluate("notices") == []
+            finish.set()
+            tab.wait_for_function("notices.length")
+            tab.locator("#takes .show").last.click()
+            wait_for(tab, "Take 2 of 2: The service could not make this video")
+            assert offered(tab) == ["Again with another seed", "Change the prompt"]
+            told = ["Take 1 of 2: The service could not make this video: It rained. Nothing was"]
+            assert [each.removesuffix(" charged.") for each in tab.evaluate("notices")] == told
 
 
 # The same request, changed
