@@ -156,10 +156,13 @@ function paintSteps() {
   });
 }
 function paintWishes() {
-  find('[data-wish="notice"]').hidden = !window.Notification;
+  find('[data-wish="notice"]').hidden = !window.Notification || kept['veo-notice'] === 'never';
   for (const button of element.querySelectorAll('.wishes button'))
-    button.setAttribute('aria-pressed', kept['veo-' + button.dataset.wish] === 'yes');
+    button.setAttribute('aria-pressed', wished(button.dataset.wish));
 }
+// Whoever allowed notifications may forbid them later.
+const wished = name => kept['veo-' + name] === 'yes'
+  && (name !== 'notice' || window.Notification?.permission === 'granted');
 function offer() {
   const had_focus = find('.actions').contains(document.activeElement);
   find('.actions').replaceChildren(...value.actions.map(([name, label]) => {
@@ -208,7 +211,7 @@ function chime() {
   setTimeout(() => audio.close(), 1500);
 }
 async function wish(button) {
-  const name = 'veo-' + button.dataset.wish, on = kept[name] !== 'yes';
+  const name = 'veo-' + button.dataset.wish, on = !wished(button.dataset.wish);
   if (on && name === 'veo-notice' && await Notification.requestPermission() !== 'granted') {
     button.textContent = TEXTS.blocked;
     return;
@@ -218,10 +221,14 @@ async function wish(button) {
   paintWishes();
 }
 function tell() {
-  if (kept['veo-chime'] === 'yes') chime();
-  const may_tell = document.hidden && window.Notification?.permission === 'granted';
-  if (kept['veo-notice'] === 'yes' && may_tell)
+  if (wished('chime')) chime();
+  if (!wished('notice') || !document.hidden) return;
+  try {
     new Notification(value.title, { body: value.happened + ' ' + value.cost });
+  } catch { // Chrome on Android has the permission, and no notifications for a page
+    kept['veo-notice'] = 'never';
+    paintWishes();
+  }
 }
 
 function begin() {

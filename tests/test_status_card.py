@@ -259,9 +259,14 @@ def test_no_number_is_finer_than_what_is_known(demo_page, tab):
 STUBS = """
 window.notices = []; window.chimes = 0; window.away = false;
 window.Notification = class {
-  static permission = 'default';
-  static async requestPermission() { return this.permission = window.answer || 'granted'; }
-  constructor(title, { body }) { window.notices.push(title + ': ' + body); }
+  static get permission() { return sessionStorage.permission || 'default'; }
+  static async requestPermission() {
+    return sessionStorage.permission = window.answer || 'granted';
+  }
+  constructor(title, { body }) {
+    if (window.on_android) throw new TypeError('Illegal constructor.');
+    window.notices.push(title + ': ' + body);
+  }
 };
 const silence = { setValueAtTime() {}, exponentialRampToValueAtTime() {} };
 const part = () => ({ frequency: {}, gain: silence, connect() {}, start() {}, stop() {} });
@@ -299,7 +304,7 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     wait_for(tab, "No credits left")
     expect(chimes).to_have_attribute("aria-pressed", "true")
     expect(notices).to_have_attribute("aria-pressed", "true")
-    tab.evaluate("Notification.permission = 'granted'; away = true")
+    tab.evaluate("away = true")
     press_generate(tab, FOX)
     wait_for(tab, "Your clip is ready")
     count, (said,) = tab.evaluate(told)
@@ -311,6 +316,30 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     tab.evaluate("answer = 'denied'")
     notices.click()
     expect(tab.get_by_role("button", name="This browser forbids notifications")).to_be_visible()
+
+
+def test_a_notification_is_called_on_only_while_the_browser_shows_them(keyed_page, tab):
+    """The permission may be withdrawn; Chrome on Android gives it and shows none."""
+    tab.add_init_script(STUBS)
+    open_page(tab, keyed_page)
+    notices = tab.get_by_role("button", name="Tell me when it is ready")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+    tab.evaluate("sessionStorage.permission = 'default'")
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    expect(notices).to_have_attribute("aria-pressed", "false")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+
+    tab.evaluate("away = on_android = true")
+    press_generate(tab, f"{FOX} #too-many")
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    tab.reload()
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    assert tab.evaluate("notices") == []
 
 
 def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab, tmp_path):
