@@ -139,7 +139,11 @@ function paint() {
 watch('value', paint);
 paint();
 // Another tab, a phone or the server may have gone on meanwhile.
-document.addEventListener('visibilitychange', () => { if (!document.hidden) trigger('focus'); });
+const look = () => { if (!document.hidden) trigger('focus'); };
+document.addEventListener('visibilitychange', look);
+// What the card does not follow goes on, too.
+const goes_on = row => row.running || row.state === 'needs_key';
+setInterval(() => { if ((props.value || []).some(goes_on)) look(); }, 10_000);
 """
 
 

@@ -116,9 +116,43 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     wait_for(tab, "Making the video")
     tab.get_by_role("button", name="Stop waiting").click()
     wait_for(tab, "Stopped looking")
-    tab.wait_for_timeout(8000)  # the demo's own time
-    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(first(tab).locator(".state")).to_have_text("Ready")
+
+
+def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(demo_page, tab):
+    """The clock is put forward in the browser."""
+    tab.clock.install()
+    tab.add_init_script(
+        "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) })"
+    )
+    open_page(tab, demo_page)
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    (focus,) = [each["id"] for each in config["dependencies"] if each["api_name"] == "on_focus"]
+    asked = []
+    tab.on(
+        "request",
+        lambda request: (
+            "queue/join" in request.url
+            and request.post_data_json["fn_index"] == focus
+            and asked.append(request)
+        ),
+    )
+
+    def asks_in(seconds: int) -> int:
+        before = len(asked)
+        for _ in range(seconds // 10):
+            tab.clock.fast_forward(10_000)
+            tab.wait_for_timeout(300)
+        return len(asked) - before
+
+    assert asks_in(30) == 0
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    assert asks_in(30) == 3
+    tab.evaluate("away = true")
+    assert asks_in(30) == 0
 
 
 def test_a_killed_server_loses_no_clip_and_sends_nothing_twice(tab, tmp_path):
@@ -187,7 +221,6 @@ def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
         expect(first(tab).locator(".state")).to_have_text("Waits for your key")
         expect(tab.locator("#mode")).to_contain_text("Demo")
         give_key()
-        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(first(tab).locator(".state")).to_have_text("Being made")
 
 
