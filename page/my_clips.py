@@ -67,6 +67,7 @@ function make(tag, className, text) {
 function action(row, name, label, ask) {
   const button = make('button', '', label);
   button.type = 'button';
+  button.dataset.name = name;
   button.setAttribute('aria-label', label + ': ' + row.name);
   button.addEventListener('click', () => {
     if (!ask || window.confirm(ask)) trigger(name, { job: row.id });
@@ -77,12 +78,14 @@ function link(row, label, address, file) {
   const made = make('a', '', label);
   made.href = address;
   made.download = file;
+  made.dataset.name = label;
   made.setAttribute('aria-label', label + ': ' + row.name);
   return made;
 }
 function copyPrompt(row) {
   const button = make('button');
   button.type = 'button';
+  button.dataset.name = 'copy';
   const say = label => {
     button.textContent = label;
     button.setAttribute('aria-label', label + ': ' + row.name);
@@ -99,9 +102,11 @@ function show(row) {
   const item = make('li');
   item.dataset.state = row.state;
   item.dataset.job = row.id;
+  item.dataset.row = JSON.stringify(row);
   if (row.clip) {
     const poster = make('button', 'poster');
     poster.type = 'button';
+    poster.dataset.name = 'select';
     poster.setAttribute('aria-label', texts.play + ': ' + row.name);
     poster.addEventListener('click', () => trigger('select', { job: row.id }));
     if (row.poster) {
@@ -131,10 +136,26 @@ function show(row) {
   item.append(about);
   return item;
 }
+// What did not change stays as it is, and the focus where it was.
 function paint() {
-  const rows = props.value || [];
+  const rows = props.value || [], list = element.querySelector('ul');
   element.querySelector('.none').hidden = rows.length > 0;
-  element.querySelector('ul').replaceChildren(...rows.map(show));
+  const there = new Map([...list.children].map(item => [item.dataset.row, item]));
+  const items = rows.map(row => there.get(JSON.stringify(row)) || show(row));
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const place = [...list.children].findIndex(item => item.contains(focused));
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
+  items.forEach((item, at) => {
+    if (list.children[at] !== item) list.insertBefore(item, list.children[at] || null);
+  });
+  if (focused && !focused.isConnected) focusLike(focused, place);
+}
+function focusLike(control, place) {
+  const items = [...element.querySelectorAll('li')], { job } = control.closest('li').dataset;
+  const item = items.find(each => each.dataset.job === job) || items[place] || items.at(-1);
+  const { name } = control.dataset;
+  const like = item?.querySelector(`[data-name="${name}"]`) || item?.querySelector('button, a');
+  like?.focus({ preventScroll: true });
 }
 watch('value', paint);
 paint();

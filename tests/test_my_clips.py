@@ -97,6 +97,38 @@ def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, 
     assert all(requests.get(each, timeout=10).status_code in (403, 404) for each in addresses)
 
 
+def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
+    """In a clip that did not change, in one that did, and beside one that was deleted."""
+    open_page(tab, keyed_page)
+    for prompt in ("A heron", "An owl"):
+        press_generate(tab, prompt)
+        wait_for(tab, "Your clip is ready")
+        expect(first(tab).locator(".state")).to_have_text("Ready")
+    heron, owl = clip_of(tab, "A heron"), clip_of(tab, "An owl")
+    focused = heron.get_by_role("button", name="Use settings")
+    focused.focus()
+    focused.evaluate("button => { window.focused = button; }")
+    second = tab.context.new_page()
+    second.goto(keyed_page.url)
+    wait_for(second, "Your clip is ready")
+    press_generate(second, "A wolf")
+    wait_for(second, "Waiting in line at the service")
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # back to this tab
+    wolf = clip_of(tab, "A wolf")
+    expect(wolf).to_be_visible()
+    assert tab.evaluate("document.activeElement === focused")
+
+    wolf.get_by_role("button", name="Use settings").focus()
+    expect(wolf.locator(".state")).to_have_text("Ready")
+    expect(wolf.get_by_role("button", name="Use settings")).to_be_focused()
+
+    owl.get_by_role("button", name="Delete").focus()
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.keyboard.press("Enter")
+    expect(owl).to_have_count(0)
+    expect(heron.get_by_role("button", name="Delete")).to_be_focused()
+
+
 def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
