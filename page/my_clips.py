@@ -16,7 +16,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import picking, texts
+from page import copying, picking, texts
 from shelf import Shelf
 
 TEMPLATE = f"""
@@ -91,7 +91,7 @@ function copyPrompt(row) {
     button.setAttribute('aria-label', label + ': ' + row.name);
   };
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(row.name);
+    if (!await copyText(row.name)) return;
     say(texts.copied);
     setTimeout(say, 1500, texts.copy);
   });
@@ -129,8 +129,7 @@ function show(row) {
   if (row.settings) actions.append(action(row, 'edit', texts.use_settings));
   if (row.seed) actions.append(action(row, 'input', texts.use_seed));
   if (row.clip) actions.append(pickButton(row.id, row.name));
-  // A page that is not at home and not over https may not copy.
-  if (row.settings && navigator.clipboard) actions.append(copyPrompt(row));
+  if (row.settings) actions.append(copyPrompt(row));
   if (!row.running) actions.append(action(row, 'delete', texts.delete,
     row.clip ? texts.delete_clip : texts.delete_entry));
   item.append(about);
@@ -174,7 +173,7 @@ def build() -> gr.HTML:
         [],
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=picking.BUTTON + JAVASCRIPT,
+        js_on_load=picking.BUTTON + copying.COPY_TEXT + JAVASCRIPT,
         apply_default_css=False,
         elem_id="my-clips",
         label=texts.MY_CLIPS,

@@ -14,7 +14,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import texts
+from page import copying, texts
 from veo_client import VeoError
 from words import Action, Words
 
@@ -256,7 +256,7 @@ element.addEventListener('click', async event => {
   const button = event.target.closest('button');
   if (button?.dataset.wish) await wish(button);
   if (!button?.matches('.copy')) return;
-  await navigator.clipboard.writeText(find('code').textContent);
+  if (!await copyText(find('code').textContent)) return;
   button.textContent = TEXTS.copied;
   setTimeout(() => { button.textContent = TEXTS.copy; }, 1500);
 });
@@ -299,7 +299,9 @@ def build() -> gr.HTML:
         idle(),
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=f"const TEXTS = {json.dumps(IN_THE_BROWSER)};\n{JAVASCRIPT}",
+        js_on_load=(
+            f"const TEXTS = {json.dumps(IN_THE_BROWSER)};\n{copying.COPY_TEXT}{JAVASCRIPT}"
+        ),
         apply_default_css=False,
         elem_id="status",
         label="Status",

@@ -129,6 +129,34 @@ def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
     expect(heron.get_by_role("button", name="Delete")).to_be_focused()
 
 
+def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
+    """As one over plain http from another machine; what cannot be copied is not called so."""
+    tab.add_init_script("delete Navigator.prototype.clipboard")
+    open_page(tab, keyed_page)
+    press_generate(tab, "A robin")
+    wait_for(tab, "Your clip is ready")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    tab.get_by_role("button", name="See the code").click()
+    expect(tab.locator("#programs code")).to_contain_text("A robin")
+    pasted = tab.get_by_label("Prompt", exact=True)
+    for button, text in [
+        (tab.locator("#programs .copy"), tab.locator("#programs code").text_content()),
+        (tab.locator("#status .copy"), shown_id(tab)),
+        (first(tab).get_by_role("button", name="Copy prompt"), "A robin"),
+    ]:
+        handle = button.element_handle()
+        tab.evaluate("() => { document.execCommand = () => false; }")
+        handle.click()
+        assert handle.inner_text().startswith("Copy")
+        tab.evaluate("() => { delete document.execCommand; }")
+        handle.press("Enter")
+        tab.wait_for_function("button => button.textContent === 'Copied'", arg=handle)
+        assert handle.evaluate("button => button === document.activeElement")
+        pasted.fill("")
+        pasted.press("Control+v")
+        assert pasted.input_value() == text
+
+
 def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
