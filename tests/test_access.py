@@ -258,6 +258,27 @@ def test_nothing_moves_for_who_wants_no_motion(keyed_page, tab):
     assert tab.evaluate(MOVES) == []
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_clip_starts_by_itself_only_for_who_made_it_just_now_and_likes_motion(
+    motion, keyed_page, tab
+):
+    tab.emulate_media(reduced_motion=motion)
+    open_page(tab, keyed_page)
+    choose_the_quickest(tab)
+    send(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+    plays = "document.querySelector('#video video')"
+    tab.wait_for_function(f"{plays}.readyState >= 3")
+    if motion == "no-preference":
+        tab.wait_for_function(f"{plays}.currentTime > 0")
+    assert tab.evaluate(f"{plays}.autoplay") == (motion == "no-preference")
+
+    tab.reload()
+    wait_for(tab, "Your clip is ready")
+    tab.wait_for_function(f"{plays}.readyState >= 3")
+    assert tab.evaluate(f"[{plays}.paused, {plays}.currentTime]") == [True, 0]
+
+
 JUMPS = """
 window.jumps = 0;
 new PerformanceObserver(list => {
