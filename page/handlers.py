@@ -236,7 +236,8 @@ async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     """The card once nobody follows the job any more; the job goes on."""
     kept, owner = entered(kept, request)
     job = await server.the_jobs().get(str(kept.get("job", "")), owner)
-    return status_card.stopped(job), gr.Button(interactive=False)
+    has_clip = bool(job and clip_of(job))
+    return status_card.stopped(job, has_clip=has_clip), gr.Button(interactive=False)
 
 
 async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:

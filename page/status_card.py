@@ -36,8 +36,8 @@ TEMPLATE = f"""
     <div class="actions" role="group" aria-label="{texts.WHAT_NEXT}"></div>
   </div>
   <div class="foot">
-    <p class="id"><span>id</span> <code></code>
-      <button type="button" class="copy">{texts.COPY}</button></p>
+    <p class="known"><span class="seed"></span><span class="id"><span>id</span> <code></code>
+      <button type="button" class="copy">{texts.COPY}</button></span></p>
     <p class="wishes">
       <button type="button" data-wish="notice" aria-pressed="false">{texts.NOTICE}</button>
       <button type="button" data-wish="chime" aria-pressed="false">{texts.CHIME}</button>
@@ -87,8 +87,10 @@ CSS = """
   justify-content: space-between; align-items: center; font-size: var(--text-sm);
   color: var(--body-text-color-subdued); }
 .foot button { min-height: 26px; padding: 2px 8px; }
-.id { display: flex; align-items: center; gap: var(--spacing-sm); flex: 1 1 0; min-width: 0;
-  min-height: 28px; }
+.known, .id { display: flex; align-items: center; gap: var(--spacing-sm); flex: 1 1 0;
+  min-width: 0; min-height: 28px; }
+.known { column-gap: var(--spacing-lg); }
+.seed { white-space: nowrap; }
 .id code { color: var(--body-text-color); background: none; padding: 0; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 .wishes { display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
@@ -137,9 +139,10 @@ function paint() {
   // Slower and slower, never full before its time.
   const share = done ? 1 : running ? .9 * (1 - Math.exp(-1.6 * elapsed / value.expected)) : 0;
   find('.fill').style.width = 100 * share + '%';
-  const left = value.step === 'queued' && elapsed <= 1.6 * value.expected
+  const left = !value.left_known ? '' : value.step === 'queued' && elapsed <= 1.6 * value.expected
     ? TEXTS.usually.replace('{}', clock(value.expected)) : timeLeft(elapsed, value.expected);
-  say('.clock', running ? TEXTS.so_far.replace('{}', clock(elapsed)) + ' · ' + left
+  const so_far = TEXTS.so_far.replace('{}', clock(elapsed));
+  say('.clock', running ? [so_far, left].filter(Boolean).join(' · ')
     : done && value.elapsed ? TEXTS.took.replace('{}', clock(value.elapsed)) : '');
   const tab = running ? clock(elapsed) + ' · ' + value.doing : done ? TEXTS.ready : title;
   if (value.state !== 'idle' || titled)
@@ -175,15 +178,30 @@ function offer() {
   if (had_focus) find('.card').focus({ preventScroll: true });
 }
 
-// One press, at most one request: the buttons are off until the next card.
-let pressed = false;
+// One press, at most one request: the buttons are off until the next card, or for a while, as
+// Gradio may drop the event.
+let pressed;
+function press(on) {
+  clearTimeout(pressed);
+  pressed = on ? setTimeout(press, 5000, false) : 0;
+  for (const button of element.querySelectorAll('.actions button'))
+    button.setAttribute('aria-disabled', on); // and not `disabled`: that would drop the focus
+}
+function question(name) {
+  const written = document.querySelector('#prompt textarea')?.value.trim();
+  const edited = written && value.prompt && written !== value.prompt.trim();
+  return [
+    TEXTS.sending.includes(name) && edited && TEXTS.other_prompt,
+    name === 'send_again' && TEXTS.send_again,
+  ].filter(Boolean).join('\\n\\n');
+}
 function act(name) {
   if (name === 'bring_key') return bring('#key', '#key-box input');
   if (name === 'change_prompt') return bring('#prompt', '#prompt textarea');
-  if (pressed || (name === 'send_again' && !window.confirm(TEXTS.send_again))) return;
-  pressed = true;
-  for (const button of element.querySelectorAll('.actions button'))
-    button.setAttribute('aria-disabled', 'true'); // and not `disabled`: that would drop the focus
+  if (pressed) return;
+  const asked = question(name);
+  if (asked && !window.confirm(asked)) return;
+  press(true);
   trigger('retry', { action: name, job: value.job });
 }
 // The field may be folded away, and comes a moment after it is unfolded.
@@ -235,8 +253,8 @@ function begin() {
   const before = value;
   value = props.value;
   seen = performance.now();
-  pressed = false;
   find('.card').dataset.state = value.state;
+  say('.seed', value.seed);
   say('code', value.generation_id);
   find('code').title = value.generation_id;
   find('.id').style.visibility = value.generation_id ? 'visible' : 'hidden';
@@ -244,6 +262,7 @@ function begin() {
   paintSteps();
   paintWishes();
   offer();
+  press(false);
   // On a phone the card may be below the button's screen: bring it in when something begins.
   if (value.state === 'running' && before.state && before.state !== 'running')
     element.scrollIntoView({ block: 'nearest' });
@@ -275,7 +294,9 @@ IN_THE_BROWSER = {
     "minutes": texts.MINUTES_LEFT,
     "soon": texts.SOON,
     "ready": words.STEPS["ready"],
+    "sending": sorted(words.SENDING),
     "send_again": words.SEND_AGAIN,
+    "other_prompt": texts.OTHER_PROMPT,
     "slow": {
         "left": texts.SLOW,
         "title": words.WAITING["slow"].title,
@@ -321,8 +342,11 @@ def of_error(error: VeoError) -> dict[str, Any]:
     return _card("failed", words.of_error(error), generation_id=error.generation_id)
 
 
-def stopped(job: Job | None) -> dict[str, Any]:
-    """The card of somebody who no longer waits."""
+def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
+    """The card of somebody who no longer waits; a job that is over shows as it is."""
+    if job and job.is_over:
+        # Its other takes may go on: this is no end that somebody is told of.
+        return of_job(job, has_clip=has_clip) | {"click": ""}
     said = words.STOPPED.for_a_demo() if job and job.is_demo else words.STOPPED
     return _of(job, "stopped", said) if job else _card("stopped", said)
 
@@ -347,6 +371,8 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
         doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
         expected=job.entry.expected,
+        # Of an id alone nobody knows the age; how long a file takes is another matter.
+        left_known=job.request is not None and waits not in ("looking", "saving"),
         may_be_slow=waits == "generating",
     )
 
@@ -387,6 +413,8 @@ def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
         job=job.id,
         click=job.id,
         over=job.is_over,
+        prompt=job.request.prompt if job.request else "",
+        seed=texts.SEED_IS.format(value=job.request.seed) if job.request else "",
         generation_id=job.generation_id,
         dollars=job.entry.dollars,
         **more,
@@ -400,12 +428,15 @@ def _card(
     job: str = "",
     click: str = "",
     over: bool = False,
+    prompt: str = "",
+    seed: str = "",
     generation_id: str | None = None,
     dollars: float | None = None,
     step: str = "",
     doing: str = "",
     elapsed: float = 0.0,
     expected: float = 1.0,
+    left_known: bool = False,
     may_be_slow: bool = False,
 ) -> dict[str, Any]:
     return {
@@ -419,11 +450,14 @@ def _card(
         # For whoever wants to be told: what began together, and whether all of that is over.
         "click": click,
         "over": over,
+        "prompt": prompt,
+        "seed": seed,
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,
         "elapsed": round(elapsed, 1),
         "expected": expected,
+        "left_known": left_known,
         "may_be_slow": may_be_slow,
     }
 

@@ -139,7 +139,9 @@ class ServedCards(ServedPage):
 def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
     with ServedCards(tmp_path, PYTHONPATH=str(ROOT)) as served:
         tab.goto(served.url)
-        expect(tab.locator("#status .title").last).to_have_text("The prompt was refused")
+        last = "The service no longer has this video"
+        expect(tab.locator("#status .title").last).to_have_text(last)
+        expect(tab.get_by_role("button", name="Again with enhancement")).to_be_visible()
         found = violations(tab, "every card")
     assert not found, "\n".join(found)
 

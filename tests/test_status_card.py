@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from served import (
     FOX,
     ServedPage,
+    fill_unfolded,
     in_a_fresh_python,
     open_page,
     press_generate,
@@ -174,6 +175,60 @@ def test_nobody_sends_what_the_card_does_not_offer(keyed_page, tab):
     assert len(requests_of(keyed_page, prompt)) == 1
 
 
+def test_a_prompt_that_was_edited_meanwhile_is_not_taken_for_the_one_that_is_sent(keyed_page, tab):
+    prompt = "A ferry at night #no-credits"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "No credits left")
+    tab.get_by_label("Prompt", exact=True).fill("A ferry at noon")
+    asked = []
+    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    press(tab, "Send again")
+    assert asked == ["This sends the prompt of this clip again, not the one in the form. Send it?"]
+    assert len(requests_of(keyed_page, prompt)) == 1
+    tab.once("dialog", lambda dialog: dialog.accept())
+    press(tab, "Send again")
+    expect(tab.locator("#my-clips li", has_text=prompt)).to_have_count(2)
+    assert len(requests_of(keyed_page, prompt)) == 2
+
+
+def test_a_press_that_nothing_came_of_can_be_repeated(keyed_page, tab):
+    """Gradio drops an event that comes while the one before is not over."""
+    tab.clock.install()
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    tab.route("**/queue/join**", lambda _route: None)
+    again = tab.locator("#status").get_by_role("button", name="Send again")
+    again.click()
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(4000)
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(2000)
+    expect(again).to_have_attribute("aria-disabled", "false")
+    tab.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_seed_stands_on_the_card_in_every_state(keyed_page, tab):
+    open_page(tab, keyed_page)
+    waiting = "Waiting in line at the service"
+    for prompt, state in [("A pier #no-credits", "No credits left"), ("A pier", waiting)]:
+        press_generate(tab, prompt)
+        wait_for(tab, state)
+        seed = json.loads(keyed_page.rows()[-1]["request"])["seed"]
+        expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+        expect(tab.locator("#status .seed")).to_be_visible()
+    wait_for(tab, "Your clip is ready")
+    expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+    for width in (390, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        foot = tab.locator("#status .foot")
+        assert foot.evaluate("foot => foot.scrollWidth <= foot.clientWidth")
+        shown = tab.locator("#status code").bounding_box()
+        assert shown["width"] > 60
+
+
 # Waiting
 
 
@@ -229,6 +284,50 @@ def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
         assert 80 < bar(tab) < 90
         tab.clock.fast_forward(3_600_000)
         assert bar(tab) <= 90
+
+
+def test_how_long_it_will_be_is_told_only_of_what_has_a_known_age(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    clock = tab.locator("#status .clock")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far · "))
+    generation_id = shown_id(tab)
+    tab.evaluate("localStorage.clear()")  # somebody else, who has the id alone
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Fetch an earlier clip").click()
+    fill_unfolded(tab, "Id of the request", generation_id)
+    tab.get_by_role("button", name="Look for it").click()
+    wait_for(tab, "Making the video")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far$"))
+
+
+def test_how_long_a_file_takes_is_not_told():
+    in_a_fresh_python("""
+from dataclasses import fields
+from jobs import Job
+from ledger import Entry
+from page import status_card
+from veo_client import VideoRequest
+from veo_types import Update
+
+request = VideoRequest("fox", seed=7)
+known = dict.fromkeys(field.name for field in fields(Entry))
+known |= {"payer": "server", "request": request.body(), "created": 1.0, "expected": 120.0}
+looked = {"elapsed": 1.0, "next_poll_in": 1.0, "expected": 120.0}
+for state, status, told in [
+    ("running", None, False),
+    ("running", "queued", True),
+    ("running", "generating", True),
+    ("running", "completed", False),
+    ("downloading", "completed", False),
+]:
+    job = Job(Entry(**known | {"state": state}))
+    if status:
+        job.update = Update(generation_id="a", status=status, **looked)
+    card = status_card.of_job(job, has_clip=False)
+    assert card["left_known"] == told, (state, status)
+""")
 
 
 def test_no_number_is_finer_than_what_is_known(demo_page, tab):
@@ -368,6 +467,10 @@ def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab
             tab.locator("#takes-count").get_by_role("radio", name="2").check()
             press_generate(tab, FOX)
             wait_for(tab, "Take 2 of 2: No news from the service")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            tab.get_by_role("button", name="Stop waiting").click()
+            wait_for(tab, "The service could not make this video")
             tab.locator("#takes .show").first.click()
             wait_for(tab, "Take 1 of 2: The service could not make this video")
             assert tab.evaluate("notices") == []
