@@ -242,7 +242,9 @@ function tell() {
   if (wished('chime')) chime();
   if (!wished('notice') || !document.hidden) return;
   try {
-    new Notification(value.title, { body: value.happened + ' ' + value.cost });
+    // By its tag, what another tab of the same visitor says takes the place of this.
+    const body = value.happened + ' ' + value.cost;
+    new Notification(value.title, { body, tag: value.click });
   } catch { // Chrome on Android has the permission, and no notifications for a page
     kept['veo-notice'] = 'never';
     paintWishes();
