@@ -177,7 +177,9 @@ def build_page() -> gr.Blocks:
         )
         # What waited for the key goes on, and the card says so.
         following.append(given.then(handlers.on_load, kept, **follows))
-        stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
+        stop.click(
+            handlers.on_stop, kept, [card, video, download, stop], cancels=following, **quick
+        )
         forgotten = forget_key.click(handlers.on_forget_key, kept, [key_note, whose_key], **quick)
         priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
         asks: dict[str, Any] = {
@@ -234,6 +236,7 @@ CSS = (
 #form { position: relative; }
 #draft { position: absolute; top: 8px; right: 12px; z-index: 1; width: auto; border: 0; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
+#takes-count { overflow: visible !important; } /* else the first one's border is cut off */
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
 #my-clips, #compare { margin-top: 1rem; }
 /* The buttons come a moment after the card, and the price after them. */

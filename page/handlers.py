@@ -260,10 +260,13 @@ async def on_focus(kept: Kept, request: gr.Request) -> Shown:
 
 
 async def on_stop(kept: Kept, request: gr.Request) -> Shown:
-    """The card once nobody follows the job any more; the job goes on."""
+    """Card, player, download and stop button once nobody follows the job; it goes on, or is over
+    already."""
     kept, owner = entered(kept, request)
     job = await server.the_jobs().get(str(kept.get("job", "")), owner)
-    return status_card.stopped(job), gr.Button(interactive=False)
+    clip = clip_of(job) if job else None
+    card = status_card.stopped(job, has_clip=bool(clip))
+    return (card, *(playable(clip) if clip else (gr.skip(),) * 2), gr.Button(interactive=False))
 
 
 async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:

@@ -237,7 +237,8 @@ def on_card(card: dict[str, Any], job: Job, takes: Sequence[Job], note: str) -> 
     if len(ids) > 1 and job.id in ids:
         number = ids.index(job.id) + 1
         title = texts.TAKE_ON_CARD.format(number=number, count=len(ids), title=card["title"])
-        card = card | {"title": title}
+        over = all(each.is_over for each in takes)
+        card = card | {"title": title, "click": ids[0], "over": over}
     return card | {"next": f"{card['next']} {note}".strip()} if note else card
 
 

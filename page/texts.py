@@ -85,6 +85,7 @@ SECONDS_LEFT = "about {} s left"
 MINUTES_LEFT = "about {} min left"
 SOON = "should finish soon"
 SLOW = "taking longer than usual"
+OTHER_PROMPT = "This sends the prompt of this clip again, not the one in the form. Send it?"
 IN_THE_TAB = {
     "sending": "Sending",
     "looking": "Looking",
@@ -190,6 +191,8 @@ EXCHANGES_TIMES = "{times} times the same, the last in {time}"
 EXCHANGES_ONCE = "in {time}"
 EXCHANGES_FILE = "{size:,} bytes"
 EXCHANGES_NO_ANSWER = "no answer: {trouble}"
+EXCHANGES_HEADER = "Header"
+EXCHANGES_KEY = "Authorization: Bearer [key]"
 EXCHANGES_SENT = "Request"
 EXCHANGES_ANSWERED = "Answer"
 EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."

@@ -76,6 +76,7 @@ IMPORTS = {
     "page.exchanges": {"exchanges", "gradio", "jobs", "page"},
     "page.status_card": {"gradio", "jobs", "page", "veo_client", "words"},
     "page.picking": {"page"},
+    "page.copying": set(),
     "page.my_clips": {"gradio", "jobs", "page", "shelf", "words"},
     "page.takes": {"batch", "gradio", "jobs", "page", "shelf", "veo_client", "words"},
     "page.compare": {"batch", "gradio", "jobs", "page", "shelf"},
