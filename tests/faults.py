@@ -37,6 +37,14 @@ LOOPBACK = "127.0.0.1"
 PIECE = 64 << 10
 MOST_SENT = 1 << 28
 
+
+class Headers(Message):
+    """Names in any case; shown whole, so that a search through a request goes through them too."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 Moment = Literal["before the handshake", "before reading", "after reading"]
 
 
@@ -47,8 +55,7 @@ class Request:
     method: str
     path: str
     """The request target as it came, with its query."""
-    headers: Message
-    """Names in any case: `request.headers["authorization"]`."""
+    headers: Headers
     body: bytes
 
     def json(self) -> Any:
@@ -87,7 +94,7 @@ class Connection:
             return None
         first, _, rest = head.partition(b"\r\n")
         method, path, _ = first.decode("latin-1").split(" ", 2)
-        headers = BytesParser().parsebytes(rest, headersonly=True)
+        headers = BytesParser(Headers).parsebytes(rest, headersonly=True)
         body = self._read_exactly(int(headers.get("Content-Length", 0)))
         return Request(method=method, path=path, headers=headers, body=body)
 

@@ -408,6 +408,7 @@ RETRY_AFTER = {
     "a fraction": ("7.25", 7.25),
     "negative": ("-30", 0.0),
     "a date": (in_seconds(30), 30.0),
+    "a date without a zone": (in_seconds(30).removesuffix(" GMT"), 30.0),
     "a date long past": ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
     "a minute": ("60", 60.0),
 }
