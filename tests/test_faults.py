@@ -23,6 +23,7 @@ from types import SimpleNamespace
 
 import pytest
 import urllib3.util.connection
+from conftest import KEY
 from faults import (
     LOOPBACK,
     PIECE,
@@ -58,6 +59,7 @@ from faults import (
 )
 from house import (
     DOWN,
+    FOX,
     ID,
     NOT_FOUND,
     QUEUED,
@@ -72,19 +74,22 @@ from house import (
     film,
     in_a_loop,
     told,
+    watch,
 )
 
 import clips
+import demo_server
 import downloads
 import jobs as jobs_module
 import patience
 import veo_client
 import words
+from demo_server import DemoServer
 from jobs import Job
 from ledger import Ledger, NotWritten
-from shelf import Shelf
+from shelf import POSTER, Shelf
 from transport import CONNECT_TIMEOUT
-from veo_client import VeoClient
+from veo_client import VeoClient, VideoRequest
 
 LISTED = """
 DNS, connection refused, connect timeout, bad certificate, close before reading,
@@ -466,9 +471,22 @@ def cut_without_etag(connection) -> None:
     send_then_close(head(200, length) + film()[:1000])(connection)
 
 
-def stalls(connection) -> None:
+def begun_file() -> bytes:
+    """The head and the first thousand bytes."""
     length = [("Content-Length", len(film())), ("ETag", '"one"')]
-    send_then_hang(head(200, length) + film()[:1000])(connection)
+    return head(200, length) + film()[:1000]
+
+
+def stalls(connection) -> None:
+    send_then_hang(begun_file())(connection)
+
+
+def drips(connection) -> None:
+    drip(film()[1000:], after=begun_file())(connection)
+
+
+def a_reset_part(connection) -> None:
+    send_then_reset(begun_file())(connection)
 
 
 # What is wrong here
@@ -489,6 +507,25 @@ def full_at_the_end(monkeypatch, _):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(clips, "publish", publish)
+
+
+def full_for_the_note(monkeypatch, folder):
+    """The note beside the clip is written to a device that is always full."""
+    monkeypatch.setattr(Shelf, "new_place", staticmethod(lambda: PLACE))
+    place = folder / "clips" / PLACE
+    place.mkdir(parents=True)
+    (place / "clip.part").symlink_to("/dev/full")
+
+
+def full_for_the_poster(monkeypatch, _):
+    publish = clips.publish
+
+    def refuse(unnamed, path):
+        if path.name == POSTER:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return publish(unnamed, path)
+
+    monkeypatch.setattr(clips, "publish", refuse)
 
 
 def full_for_the_id(monkeypatch, _):
@@ -763,12 +800,15 @@ CASES = (
         for fault, how, passing in (
             ("short file", "cut once, then resumed", a_part(cut_after=1000)),
             ("reset", "the file", reset),
+            ("reset", "the file, in the middle", a_reset_part),
             ("5xx", "the file, 503 once", html_answer(503)),
         )
     ),
     Case(fault="slow file", how="at every try", end=NOT_ARRIVED, file=[stalls], patience=SHORT,
          says="too little came in time"),
     Case(fault="slow file", how="once, then resumed", end=DONE, file=[stalls, a_part()],
+         patience=SHORT),
+    Case(fault="slow file", how="dripping once, then resumed", end=DONE, file=[drips, a_part()],
          patience=SHORT),
     Case(fault="changed ETag", how="half-way", end=DONE, arrives=8,
          file=[a_part(cut_after=1000), a_part(8, '"two"')]),
@@ -784,6 +824,8 @@ CASES = (
     Case(fault="disk full", how="at the very end", end=NOT_ARRIVED, here=full_at_the_end,
          says="The clip cannot be kept here (no space left on device)."),
     Case(fault="disk full", how="as the id is written down", end=DONE, here=full_for_the_id),
+    Case(fault="disk full", how="as the poster is drawn", end=DONE, here=full_for_the_poster),
+    Case(fault="disk full", how="as the note is written", end=DONE, here=full_for_the_note),
     Case(fault="unwritable folder", how="a file in its place", end=NOT_ARRIVED,
          here=file_in_place_of_the_folder, says="The clip cannot be kept here (not a directory)."),
     Case(fault="unwritable folder", how="below it", end=NOT_ARRIVED,
@@ -942,6 +984,82 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
     assert neighbour.requests == []
     keyed = [request for request in service.requests if "Authorization" in request.headers]
     assert "file" not in map(call_of, keyed)
+
+
+@in_a_loop
+async def test_what_a_full_disk_cannot_write_down_is_not_sent(tmp_path, clock):
+    """By SQLite's own measure of full; what was begun goes on once there is room."""
+    house, begun = House(tmp_path), []
+
+    def limit(pages):
+        with house.ledger._engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    async def may_have(pages):
+        await jobs._in(jobs._writing, limit, pages)  # it is a limit of one connection
+
+    with closing(house.ledger), Service() as service:
+        async with house.process(service) as jobs:
+            await may_have(1)  # no more than there are
+            with pytest.raises(NotWritten, match="full"):
+                while True:
+                    begun.append(await begin(jobs, request=VideoRequest("a fox " * 600)))
+            await may_have(100_000)
+            begun.append(await begin(jobs))
+            for job in begun:
+                assert (await watch(job))[-1] == "done"
+    assert service.count("create") == len(begun)
+
+
+# The demo's own faults, as people meet them
+
+
+DEMO_ENDS = {
+    "": ("done", 1),
+    "#bad-key": ("rejected", 1),
+    "#blocked": ("rejected", 1),
+    "#busy": ("done", 2),
+    "#too-many": ("rejected", 1),
+    "#bad-gateway": ("uncertain", 1),
+    "#lost-answer": ("uncertain", 1),
+    "#not-found-yet": ("done", 1),
+    "#flaky": ("done", 1),
+    "#backwards": ("done", 1),
+    "#refused": ("failed", 1),
+    "#failed": ("failed", 1),
+    "#no-url": ("needs_attention", 1),
+    "#expired-link": ("done", 1),
+    "#cut-download": ("done", 1),
+    "#broken-file": ("needs_attention", 1),
+}
+"""The state that a job ends in, and the create requests that it took."""
+
+
+@in_a_loop
+async def test_the_faults_of_the_demo_over_https(tmp_path, monkeypatch, clock):
+    tls, configure = tls_trusted(monkeypatch, tmp_path), demo_server.configure
+
+    def with_tls(app):
+        config = configure(app)
+        config.ssl_context_factory = lambda *_: tls
+        return config
+
+    monkeypatch.setattr(demo_server, "configure", with_tls)
+    ends, house = {}, House(tmp_path)
+    with (
+        closing(house.ledger),
+        DemoServer(render=lambda clip, **_: clip.write_bytes(film())) as demo,
+    ):
+        client = VeoClient(KEY, base_url=demo.base_url.replace("http:", "https:"), clock=clock)
+        async with house.process(client, give_up_after=1e6) as jobs:
+            for word in DEMO_ENDS:
+                job = await begin(jobs, request=dataclasses.replace(FOX, prompt=f"a fox {word}"))
+                state = (await watch(job))[-1]
+                heard = jobs.exchanges.of(job.id)
+                creates = sum(each.times for each in heard if each.exchange.method == "POST")
+                ends[word] = state, creates
+                assert (house.shelf.clip(job.entry.clip) is not None) == (state == "done")
+    assert ends == DEMO_ENDS
 
 
 def test_every_fault_of_the_list_is_in_the_table():
