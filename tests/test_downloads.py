@@ -931,14 +931,14 @@ def test_a_second_download_of_the_same_file_is_refused(path):
     def slowly(connection: Connection) -> None:
         connection.send(head(200, [("Content-Length", len(FILM))]) + FILM[:500])
         going.set()
-        second.wait(5)
+        second.wait(60)
         connection.send(FILM[500:])
 
     second = threading.Event()
     with FaultServer([slowly]) as server:
         first = threading.Thread(target=get, args=(server, path))
         first.start()
-        assert going.wait(5)
+        assert going.wait(60)
         assert "Another download" in refusal(server, path)
         second.set()
         first.join()

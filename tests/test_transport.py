@@ -168,12 +168,12 @@ def test_nothing_is_ever_sent_twice(tls, method, fault):
 def test_an_answer_larger_than_any_honest_one_is_not_read(tls, large):
     with FaultServer([large], tls=tls) as server:
         with pytest.raises(AnswerTooLarge):
-            ask(server.url, Line(patience=5))
+            ask(server.url, Line(patience=LONG))
 
 
 def test_an_answer_of_the_largest_size_is_read(tls):
     with FaultServer([answer(200, bytes(1 << 20))], tls=tls) as server:
-        assert len(ask(server.url, Line(patience=5))) == 1 << 20
+        assert len(ask(server.url, Line(patience=LONG))) == 1 << 20
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -181,7 +181,7 @@ def test_an_answer_of_the_largest_size_is_read(tls):
 def test_a_redirect_is_an_answer_like_any_other(tls, location, follow):
     """Neither followed nor read: `requests` would unpack its body into memory, even unasked."""
     with FaultServer([endless(head(302, [("Location", location)]))], tls=tls) as server:
-        with open_session(Line(patience=5)) as session:
+        with open_session(Line(patience=LONG)) as session:
             with session.get(server.url, stream=True, allow_redirects=follow) as response:
                 assert response.status_code == 302
                 assert response.headers["Location"] == location
@@ -198,7 +198,7 @@ def test_a_redirect_is_an_answer_like_any_other(tls, location, follow):
 )
 def test_renewed_patience_still_ends_at_the_largest_exchange(tls, flood):
     with FaultServer([flood], tls=tls) as server:
-        with open_session(Line(patience=5, renewed_by=1024, largest=200_000)) as session:
+        with open_session(Line(patience=LONG, renewed_by=1024, largest=200_000)) as session:
             with pytest.raises(requests.ConnectionError, match="larger than 200000 bytes"):
                 response = session.get(server.url, stream=True)
                 with response:
@@ -208,7 +208,7 @@ def test_renewed_patience_still_ends_at_the_largest_exchange(tls, flood):
 
 def test_the_largest_exchange_is_counted_for_each_one(tls):
     with FaultServer([answer(200, bytes(6000))] * 3, tls=tls) as server:
-        with open_session(Line(patience=5, largest=10_000)) as session:
+        with open_session(Line(patience=LONG, largest=10_000)) as session:
             for _ in range(3):
                 assert len(read_answer(session.get(server.url, stream=True))) == 6000
     assert server.connections == 1
@@ -293,7 +293,7 @@ def test_nothing_was_sent_to_a_refused_peer(tls):
 
 
 def test_an_accepted_peer_is_asked(tls):
-    line = Line(patience=5, check_peer=lambda _: None)
+    line = Line(patience=LONG, check_peer=lambda _: None)
     with FaultServer([answer(200, b"hello")], tls=tls) as server:
         assert ask(server.url, line) == b"hello"
 
@@ -384,7 +384,7 @@ def test_nothing_is_taken_from_the_environment(tls, monkeypatch, tmp_path):
     monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "missing.pem"))
     cookie = answer(200, headers=[("Set-Cookie", "canary=1; Path=/")])
     with FaultServer([cookie, answer()], tls=tls) as server:
-        with open_session(Line(patience=5)) as session:
+        with open_session(Line(patience=LONG)) as session:
             for _ in range(2):
                 read_answer(session.get(server.url, stream=True))
     assert len(server.requests) == 2
@@ -395,7 +395,7 @@ def test_nothing_is_taken_from_the_environment(tls, monkeypatch, tmp_path):
 
 
 def pieces(url: str) -> Iterator[bytes]:
-    with open_session(Line(patience=5)) as session, session.get(url, stream=True) as response:
+    with open_session(Line(patience=LONG)) as session, session.get(url, stream=True) as response:
         while piece := read_some(response, 1000):
             yield piece
 
