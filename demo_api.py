@@ -102,7 +102,8 @@ async def retrieve(request: Request, studio: TheStudio) -> Response:
         return JSONResponse({"id": generation.id, "status": look})
     status = generation.status_at(studio.clock())
     host, port = request.scope["server"]
-    return JSONResponse(describe(generation, status, f"http://{host}:{port}"))
+    base_url = f"{request.scope['scheme']}://{host}:{port}"
+    return JSONResponse(describe(generation, status, base_url))
 
 
 @routes.get("/v1/models")

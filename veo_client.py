@@ -450,7 +450,8 @@ def _retry_after(header: str | None) -> float | None:
         return max(seconds, 0.0) if math.isfinite(seconds) else None
     with suppress(ValueError, OverflowError):
         then = email.utils.parsedate_to_datetime(header)
-        return max((then - datetime.datetime.now(then.tzinfo or datetime.UTC)).total_seconds(), 0.0)
+        then = then if then.tzinfo else then.replace(tzinfo=datetime.UTC)  # "-0000", or no zone
+        return max((then - datetime.datetime.now(datetime.UTC)).total_seconds(), 0.0)
     return None
 
 

@@ -47,7 +47,7 @@ const first = document.getElementById('first-paint'), typed = first.querySelecto
 const theme = new URLSearchParams(location.search).get('__theme');
 first.classList.toggle('dark', theme === 'dark'
   || theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
-try { typed.value = localStorage.getItem(KEY) || ''; } catch { }
+try { typed.value ||= localStorage.getItem(KEY) || ''; } catch { } // some type before this runs
 typed.addEventListener('input', () => {
   try { localStorage.setItem(KEY, typed.value); } catch { }
 });

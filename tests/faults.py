@@ -35,6 +35,15 @@ import trustme
 
 LOOPBACK = "127.0.0.1"
 PIECE = 64 << 10
+MOST_SENT = 1 << 28
+
+
+class Headers(Message):
+    """Names in any case; shown whole, so that a search through a request goes through them too."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
 
 Moment = Literal["before the handshake", "before reading", "after reading"]
 
@@ -46,8 +55,7 @@ class Request:
     method: str
     path: str
     """The request target as it came, with its query."""
-    headers: Message
-    """Names in any case: `request.headers["authorization"]`."""
+    headers: Headers
     body: bytes
 
     def json(self) -> Any:
@@ -86,7 +94,7 @@ class Connection:
             return None
         first, _, rest = head.partition(b"\r\n")
         method, path, _ = first.decode("latin-1").split(" ", 2)
-        headers = BytesParser().parsebytes(rest, headersonly=True)
+        headers = BytesParser(Headers).parsebytes(rest, headersonly=True)
         body = self._read_exactly(int(headers.get("Content-Length", 0)))
         return Request(method=method, path=path, headers=headers, body=body)
 
@@ -224,6 +232,12 @@ class FaultServer:
                 self._script.popleft()
             return following
 
+    def will_stand_still(self, _method: str) -> bool:
+        """Whether the answer to the next request never comes to an end."""
+        with self._lock:
+            following = self._forever or (self._script[0] if self._script else None)
+        return stands_still(following)
+
     def _complain(self, connection: Connection) -> None:
         self._unscripted += 1
         answer(500, b"The test's script has no more answers.")(connection)
@@ -248,6 +262,16 @@ def before_reading(answer: Answer) -> Answer:
 def _at(answer: Answer, moment: Moment) -> Answer:
     vars(answer)["moment"] = moment
     return answer
+
+
+def never_ending(answer: Answer) -> Answer:
+    """Mark an answer that only patience ends: nobody has to wait long for it."""
+    vars(answer)["stands_still"] = True
+    return answer
+
+
+def stands_still(answer: Answer | None) -> bool:
+    return getattr(answer, "stands_still", False)
 
 
 # Honest answers
@@ -342,6 +366,19 @@ def reset_before_reading(connection: Connection) -> None:
     reset(connection)
 
 
+@before_reading
+def reset_unread(connection: Connection) -> None:
+    """Reset once a byte of the request is there, which nobody read."""
+    socket.socket.recv(connection.sock, 1, socket.MSG_PEEK)
+    reset(connection)
+
+
+@at_once
+def another_certificate(connection: Connection) -> None:
+    """Greet with a certificate that nobody trusts."""
+    connection.secure(tls_untrusted())
+
+
 def close(connection: Connection) -> None:
     """Read the request, then close without a word."""
 
@@ -351,6 +388,7 @@ def reset(connection: Connection) -> None:
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+@never_ending
 def hang(connection: Connection) -> None:
     """Read the request and never answer."""
     connection.wait()
@@ -374,7 +412,7 @@ def send_then_hang(data: bytes) -> Answer:
         connection.send(data)
         connection.wait()
 
-    return play
+    return never_ending(play)
 
 
 def drip(data: bytes, *, after: bytes = b"", every: float = 0.05) -> Answer:
@@ -387,15 +425,20 @@ def drip(data: bytes, *, after: bytes = b"", every: float = 0.05) -> Answer:
                 return
             connection.send(bytes([byte]))
 
-    return play
+    return never_ending(play)
 
 
 def endless(first: bytes | None = None, piece: bytes = bytes(PIECE)) -> Answer:
-    """A body that never ends; it says no length unless `first` does."""
+    """A body that never ends; it says no length unless `first` does.
+
+    As good as never: a client that would take in all fails without filling the machine's memory.
+    """
 
     def play(connection: Connection) -> None:
         connection.send(head(200) if first is None else first)
-        while not connection.wait(0):
+        for _ in range(MOST_SENT // len(piece)):
+            if connection.wait(0):
+                return
             connection.send(piece)
 
     return play

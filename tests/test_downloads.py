@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import itertools
 import json
 import os
 import queue
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,9 +84,10 @@ def anywhere_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "PATIENCE", 0.4)
-    monkeypatch.setattr(downloads, "LEAST_IN_PATIENCE", 1024)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Little patience until this pause: whatever comes after it may take its time."""
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
+    return lambda _: monkeypatch.setattr(downloads, "PATIENCE", 30.0)
 
 
 def get(server: FaultServer, path: Path, *, query: str = "signature=SECRET", **rules) -> Path:
@@ -425,30 +427,41 @@ def test_an_unknown_host(path, monkeypatch):
 )
 def test_standing_still_counts_as_a_lost_connection(path, slow, impatient):
     with FaultServer([slow, file_answer(FILM)]) as server:
-        get(server, path)
+        get(server, path, sleep=impatient)
     assert path.read_bytes() == FILM
 
 
-def test_what_dripped_in_is_kept(path, impatient):
-    first = head(200, [("Content-Length", len(FILM)), ("ETag", '"one"')])
-    with FaultServer([drip(FILM, after=first + FILM[:500]), file_answer(FILM)]) as server:
-        assert "too little came in time" in refusal(server, path, attempts=1)
-        assert path.with_name("clip.mp4.part").stat().st_size >= 500
+class Trickle:
+    """A clock that runs with the bytes, as if they came at so many a second."""
+
+    def __init__(self, rate: float) -> None:
+        self.now = 0.0
+        self._rate = rate
+
+    def __call__(self) -> float:
+        return self.now
+
+    def on_progress(self, size: int, _: int | None) -> None:
+        self.now = size / self._rate
 
 
-def test_slow_but_steady_is_patiently_received(path, impatient):
+def test_less_than_64_kib_in_30_seconds_is_a_stall_and_what_came_is_kept(path, monkeypatch):
+    monkeypatch.setattr(downloads, "PIECE", 1024)
+    clock = Trickle(0.95 * (64 << 10) / 30)
+    rules = {"attempts": 1, "clock": clock, "on_progress": clock.on_progress}
+    with FaultServer([file_answer(FILM)]) as server:
+        assert "too little came in time" in refusal(server, path, **rules)
+    assert 60_000 < path.with_name("clip.mp4.part").stat().st_size < 64 << 10
+
+
+def test_slow_but_steady_is_patiently_received(path, monkeypatch):
     """It takes longer than the patience in all, never for as much as keeps it alive."""
-
-    def steady(connection: Connection) -> None:
-        connection.send(head(200, [("Content-Length", len(small))]))
-        for start in range(0, len(small), 2048):
-            connection.wait(0.08)
-            connection.send(small[start : start + 2048])
-
-    small = film(16_000)
-    with FaultServer([steady]) as server:
-        get(server, path, attempts=1)
-    assert path.read_bytes() == small
+    monkeypatch.setattr(downloads, "PIECE", 1024)
+    clock = Trickle(1.05 * (64 << 10) / 30)
+    with FaultServer([file_answer(film(300_000))]) as server:
+        get(server, path, attempts=1, clock=clock, on_progress=clock.on_progress)
+    assert path.read_bytes() == film(300_000)
+    assert clock.now > 120
 
 
 def test_a_stated_length_over_the_cap_is_refused_unread(path):
@@ -796,6 +809,43 @@ def test_a_resumed_download_may_be_redirected(path):
     assert path.read_bytes() == FILM
 
 
+OUTSIDE, INSIDE = "8.8.8.8", "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[[OUTSIDE], [INSIDE]], [[INSIDE], [OUTSIDE]], [[OUTSIDE, INSIDE]], [[INSIDE, OUTSIDE]]],
+    ids=["outside first", "inside first", "both, outside first", "both, inside first"],
+)
+def test_a_name_that_leads_elsewhere_when_asked_again_gives_nothing_away(
+    path, monkeypatch, answers
+):
+    """To check one answer and go by another is what a rebound name waits for."""
+    heard, tried, answers, connect = [], [], itertools.cycle(answers), socket.socket.connect
+
+    @at_once
+    def listen(connection: Connection) -> None:
+        heard.append(connection.sock.recv(100))
+
+    def look_up(_, port, *__, **___):
+        kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        return [(*kind, (address, port)) for address in next(answers)]
+
+    def connect_inside(sock, address):
+        tried.append(address[0])
+        if address[0] != INSIDE:
+            raise ConnectionRefusedError
+        connect(sock, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket.socket, "connect", connect_inside)
+    with FaultServer(listen) as inside:
+        with pytest.raises(DownloadError, match="private network"):
+            fetch(f"https://cdn.example:{inside.port}{SIGNED}", path, sleep=lambda _: None)
+    assert tried[-1] == INSIDE
+    assert b"".join(heard) == b""
+
+
 @pytest.mark.parametrize("fault", ["unknown authority", "another host"])
 def test_a_bad_certificate_is_no_passing_fault(
     path, fault, monkeypatch, tmp_path, anywhere_is_public
@@ -881,14 +931,14 @@ def test_a_second_download_of_the_same_file_is_refused(path):
     def slowly(connection: Connection) -> None:
         connection.send(head(200, [("Content-Length", len(FILM))]) + FILM[:500])
         going.set()
-        second.wait(5)
+        second.wait(60)
         connection.send(FILM[500:])
 
     second = threading.Event()
     with FaultServer([slowly]) as server:
         first = threading.Thread(target=get, args=(server, path))
         first.start()
-        assert going.wait(5)
+        assert going.wait(60)
         assert "Another download" in refusal(server, path)
         second.set()
         first.join()

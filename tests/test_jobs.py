@@ -37,6 +37,7 @@ from house import (
     QUEUED,
     TAKEN,
     WAYS,
+    BrieflyPatient,
     House,
     Service,
     begin,
@@ -332,7 +333,7 @@ async def test_a_request_that_is_not_taken_is_sent_once(house, reply):
     answered, (kind, text, reason, retry_after) = REPLIES[reply]
     state = "uncertain" if kind is SubmissionUncertain else "rejected"
     with Service(create=[answered]) as service:
-        async with house.process(client_of(service, timeout=0.3)) as jobs:
+        async with house.process(BrieflyPatient(service)) as jobs:
             job = await begin(jobs)
             assert await watch(job) == ["prepared", "submitting", state]
         async with house.process(service) as later:

@@ -114,6 +114,7 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
     press(tab, "Change the prompt")
     expect(tab.get_by_label("Prompt", exact=True)).to_be_focused()
     tab.get_by_label("Prompt", exact=True).fill("Half a new idea")
+    tab.once("dialog", lambda dialog: dialog.accept())
     tab.get_by_role("button", name="Again with another seed").dblclick()
     expect(tab.locator("#status code")).not_to_have_text(first_id)
     wait_for(tab, "The prompt was refused")
@@ -401,17 +402,18 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     chimes.click()
     notices.click()
     expect(notices).to_have_attribute("aria-pressed", "true")
-    press_generate(tab, f"{FOX} #no-credits")
-    wait_for(tab, "No credits left")
+    press_generate(tab, f"{FOX}, once more")
+    tab.wait_for_function("chimes == 2")
+    wait_for(tab, "Your clip is ready")
     assert tab.evaluate(told) == [2, []]
 
     tab.reload()
-    wait_for(tab, "No credits left")
+    wait_for(tab, "Your clip is ready")
     expect(chimes).to_have_attribute("aria-pressed", "true")
     expect(notices).to_have_attribute("aria-pressed", "true")
     tab.evaluate("away = true")
     press_generate(tab, FOX)
-    wait_for(tab, "Your clip is ready")
+    tab.wait_for_function("chimes == 1")
     count, (said,) = tab.evaluate(told)
     assert count == 1
     assert said.startswith("Your clip is ready: 1280 × 720")
@@ -484,7 +486,8 @@ def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab
             tab.wait_for_function("notices.length")
             tab.locator("#takes .show").last.click()
             wait_for(tab, "Take 2 of 2: The service could not make this video")
-            assert offered(tab) == ["Again with another seed", "Change the prompt"]
+            again = "Again with another seed (price not known)"
+            assert offered(tab) == [again, "Change the prompt"]
             told = ["Take 1 of 2: The service could not make this video: It rained. Nothing was"]
             assert [each.removesuffix(" charged.") for each in tab.evaluate("notices")] == told
 

@@ -1,12 +1,12 @@
 """The client over real HTTP: the demo service where it behaves, raw sockets where it does not."""
 
 import datetime
-import email.utils
 import json
 import subprocess
 import sys
 import time
 import traceback
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -37,6 +37,7 @@ from faults import (
     tls_trusted,
     tls_untrusted,
 )
+from house import BrieflyPatient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ from veo_client import (
     _retry_after,
 )
 
+UNCERTAIN = SubmissionUncertain, None
 FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
 TAKEN = json_answer(200, {"id": "uuid:google/veo", "status": "queued"})
 CUT_OFF = send_then_close(head(200, [("Content-Length", 60)]) + b'{"id": "uuid:google/veo"')
@@ -84,11 +86,11 @@ def clock():
     return Clock()
 
 
-def client_for(server, clock=None, **kwargs):
-    url = server if isinstance(server, str) else server.url
-    return VeoClient(
-        KEY, base_url=url, timeout=0.4, **({"clock": clock} if clock else {}), **kwargs
-    )
+def client_for(server, clock=None):
+    more = {"clock": clock} if clock else {}
+    if isinstance(server, str):
+        return VeoClient(KEY, base_url=server, **more)
+    return BrieflyPatient(server, **more)
 
 
 def posts(server):
@@ -176,6 +178,67 @@ def test_a_rejection_is_told_in_the_services_words(status, reason, tls, clock):
     assert caught.value.reason == reason
     assert len(posts(server)) == 1
     assert clock.slept == []
+
+
+NOT_TAKEN = {
+    400: "request",
+    401: "key",
+    402: "credits",
+    403: "credits",
+    404: "not_found",
+    405: "request",
+    413: "request",
+    415: "request",
+    422: "request",
+}
+"""All the answers that say so, and why.  Written down here, for the client must not be asked."""
+
+
+class Judge(VeoClient):
+    """A client that has got its answers, without a wire."""
+
+    def __init__(self, answers, **options):
+        super().__init__(KEY, **options)
+        self.answers = answers
+
+    def _exchange(self, *_, **__):
+        status, said = self.answers.pop(0)
+        return veo_client._Answer(status, {}, json.dumps(said).encode())
+
+
+def outcome(call):
+    try:
+        return call()
+    except VeoError as error:
+        return type(error), getattr(error, "reason", None)
+
+
+@pytest.mark.parametrize("said", [{"message": "no"}, {"id": "a"}], ids=["no id", "an id"])
+def test_only_these_statuses_say_that_a_request_was_not_taken(said):
+    """Every other one is uncertain, whatever it holds: sending again could cost twice."""
+    taken = dict.fromkeys([200, 201, 202, 204, 206], "a" if "id" in said else UNCERTAIN)
+    expected = dict.fromkeys([*range(300, 309), *range(400, 600)], UNCERTAIN) | taken
+    expected |= {429: (Busy, None)}
+    expected |= {status: (Refused, reason) for status, reason in NOT_TAKEN.items()}
+    assert expected == {
+        status: outcome(lambda: Judge([(status, said)]).submit(FOX, sleep=pytest.fail))  # noqa: B023
+        for status in expected
+    }
+
+
+def test_only_these_statuses_end_the_looking():
+    """Every other one is no news: the video is paid for.  404 is none for a minute."""
+    expected = dict.fromkeys([*range(300, 309), *range(400, 600)], "went on")
+    expected |= {status: (Refused, why) for status, why in NOT_TAKEN.items() if status != 404}
+
+    def look(status):
+        clock = Clock()
+        completed = {"status": "completed", "video": {"url": "https://cdn.example/a.mp4"}}
+        client = Judge([(status, {"message": "no"}), (200, completed)], clock=clock)
+        *_, last = client.follow("a", submitted_ago=0, sleep=clock.sleep)
+        return "went on" if last.video else "stopped"
+
+    assert expected == {status: outcome(lambda: look(status)) for status in expected}  # noqa: B023
 
 
 def test_a_rejection_without_words_is_still_a_sentence():
@@ -458,9 +521,20 @@ def test_every_form_of_retry_after(header, seconds):
     assert _retry_after(header) == seconds
 
 
-def test_a_date_in_retry_after():
-    then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
-    assert _retry_after(email.utils.format_datetime(then, usegmt=True)) == pytest.approx(30, abs=2)
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Thu, 04 Mar 2027 05:06:37 GMT",
+        "Thu, 04 Mar 2027 05:06:37 -0000",
+        "Thu, 04 Mar 2027 05:06:37",
+        "Thu, 04 Mar 2027 07:06:37 +0200",
+    ],
+)
+def test_a_date_in_retry_after(date, monkeypatch):
+    now = datetime.datetime(2027, 3, 4, 5, 6, 7, tzinfo=datetime.UTC)
+    today = SimpleNamespace(datetime=SimpleNamespace(now=now.astimezone), UTC=datetime.UTC)
+    monkeypatch.setattr(veo_client, "datetime", today)
+    assert _retry_after(date) == 30
 
 
 @given(st.text())
@@ -491,10 +565,14 @@ def test_the_file_is_put_there_whole(tmp_path):
 
 
 def test_the_key_stays_away_from_the_file_host(tmp_path):
-    with FaultServer([file_answer(mp4())]) as server:
-        client_for(server).download(video_at(server), tmp_path / "a.mp4")
-    assert "Authorization" not in server.requests[0].headers
-    assert KEY not in str(server.requests)
+    with FaultServer([RUNNING, file_answer(mp4())]) as server:
+        client = client_for(server)
+        client.check("a")
+        client.download(video_at(server), tmp_path / "a.mp4")
+    look, file = server.requests
+    assert "Authorization" not in file.headers
+    assert KEY in str(look)
+    assert KEY not in str(file)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -738,12 +816,14 @@ def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, 
         clock.sleep(seconds)
         time.sleep(min(seconds, 0.15))
 
-    client = VeoClient(KEY, base_url=demo.base_url, timeout=1.0, clock=clock)
+    timeout = 1.0 if fault == "#no-answer" else 60.0
+    patience = 300 if fault == "#stuck" else 1e6
+    client = VeoClient(KEY, base_url=demo.base_url, timeout=timeout, clock=clock)
     request = VideoRequest(f"fox {fault}", duration=4, resolution="720p")
     path = tmp_path / "fox.mp4"
 
     def story():
-        *_, last = client.generate(request, expected=8.0, sleep=sleep, give_up_after=300)
+        *_, last = client.generate(request, expected=8.0, sleep=sleep, give_up_after=patience)
         client.download(last.video, path)
 
     if outcome is None:
