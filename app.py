@@ -13,6 +13,7 @@ import importlib.util
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 # Both are read at import.  Without the first every page load tells Gradio's makers; without the
@@ -28,11 +29,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from page import (
     code,
     compare,
+    crowd,
+    draft,
     endpoints,
     examples,
     exchanges,
     form,
     handlers,
+    money,
     my_clips,
     player,
     presets,
@@ -45,7 +49,8 @@ from page import (
 )
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
-from page.guard import Guard
+from page.first_paint import WIDTH, FirstPaint
+from page.guard import PROXIES_OF_A_SPACE, Guard
 from settings import WrongSetting
 from veo_client import InvalidRequest, VeoClient
 
@@ -64,6 +69,9 @@ def build_page() -> gr.Blocks:
             storage_key="veo-3.1",
             secret="public",  # noqa: S106  # whoever can read it can read what it protects
         )
+
+        # What the button last said: nobody pays more than that.
+        offer = gr.State(money.offer_of(None))
 
         with gr.Row(elem_id="head"):
             gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
@@ -97,7 +105,9 @@ def build_page() -> gr.Blocks:
                         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
                         elem_id="key-box",
                     )
-                    use_key = gr.Button(texts.USE_KEY, size="sm")
+                    with gr.Row():
+                        use_key = gr.Button(texts.USE_KEY, size="sm")
+                        forget_key = gr.Button(texts.FORGET_KEY, size="sm")
                     key_note = gr.HTML(elem_id="key-note")
                 with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
@@ -116,40 +126,36 @@ def build_page() -> gr.Blocks:
             "outputs": result,
             "concurrency_id": "follow",
             "concurrency_limit": VISITORS_AT_ONCE,
+            # Else Gradio drops what is pressed while the one before is followed.
+            "trigger_mode": "multiple",
         }
         # Two frames later; what is hidden is not mounted.
         page.load(None, None, [beside, more, teach, below], js=ONCE_PAINTED, **quick)
         known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
-        restored = known.then(handlers.restore_form, kept, [*fields, earlier], **quick)
+        restored = known.then(
+            handlers.restore_form, kept, [*fields, *asked, earlier], js=draft.AS_IT_STANDS, **quick
+        )
         # Whoever asks for another job stops following the one on the card, and that job goes on:
         # `show` sees to that.  Gradio would cancel an event only after the one that cancels it.
         following: list[Any] = [
             known.then(handlers.on_load, kept, **follows),
-            gr.on([fetch.click, earlier.submit], handlers.on_fetch, [earlier, kept], **follows),
-            # Else Gradio drops what is picked while the one before is followed.
             gr.on(
-                [mine.select, grid.select],
-                handlers.on_select,
-                kept,
-                trigger_mode="multiple",
+                [fetch.click, earlier.submit],
+                handlers.on_fetch,
+                [earlier, kept],
+                validator=handlers.check_id,
                 **follows,
             ),
+            gr.on([mine.select, grid.select], handlers.on_select, kept, **follows),
             mine.retry(handlers.on_retry, kept, **follows),
-            card.retry(
-                handlers.on_action,
-                kept,
-                trigger_mode="once",
-                **{**follows, "outputs": [*result, *fields]},
-            ),
-            generate.click(
+            card.retry(handlers.on_action, kept, **{**follows, "outputs": [*result, *fields]}),
+            generated := generate.click(
                 handlers.on_generate,
-                [*fields, *asked, kept],
+                [*fields, *asked, kept, offer],
                 validator=form.check,
-                trigger_mode="once",
                 **follows,
             ),
         ]
-        stop.click(handlers.on_stop, kept, [card, stop], cancels=following, **quick)
         gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
         seed = fields[form.FIELDS.index("seed")]
         gr.on([mine.input, grid.input], handlers.on_use_seed, kept, seed, **quick)
@@ -169,44 +175,68 @@ def build_page() -> gr.Blocks:
             [key_box, key_note, whose_key, kept],
             **quick,
         )
+        # What waited for the key goes on, and the card says so.
+        following.append(given.then(handlers.on_load, kept, **follows))
+        stop.click(
+            handlers.on_stop, kept, [card, video, download, stop], cancels=following, **quick
+        )
+        forgotten = forget_key.click(handlers.on_forget_key, kept, [key_note, whose_key], **quick)
         priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
         asks: dict[str, Any] = {
             "fn": handlers.on_money,
             "inputs": [*priced, *asked, kept],
-            "outputs": [generate, cost, whose_key],
+            "outputs": [generate, cost, whose_key, offer],
             "trigger_mode": "always_last",
             **quick,
         }
         gr.on([*(field.change for field in [*priced, *asked]), mine.change], **asks)
-        for event in (restored, given):
+        for event in (restored, given, forgotten, generated):
             event.then(**asks)
         code.connect(programs, fields, **quick)
         endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
-    # At Gradio's 2,000, so many page loads push a waiting visitor's messages out.
-    page._queue.pending_messages_per_session.max_size = 100_000
+    crowd.bound(page._queue)
     return page
 
 
 # The form comes first: mounting all the rest would keep it from being painted.
 ONCE_PAINTED = """async () => {
+  // One press, one request: no double click, no key held down, no second try before an answer.
+  let waits = false, timer;
+  const answered = () => { waits = false; clearTimeout(timer); };
+  document.addEventListener('veo-card', answered);
+  document.addEventListener('input', answered);
+  window.addEventListener('click', event => {
+    if (!event.target.closest('#generate')) return;
+    if (waits || event.detail > 1) { event.stopImmediatePropagation(); return; }
+    waits = true;
+    timer = setTimeout(answered, 5000);
+  }, true);
+  window.addEventListener('keydown', event => {
+    if (event.repeat && event.target.closest('#generate')) event.preventDefault();
+  }, true);
   for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
   return Array(4).fill({ __type__: 'update', visible: true });
 }"""
 
 # On a phone the result comes right after the button, and all the rest after it.
-CSS = """
+CSS = (
+    f".gradio-container .main.app {{ {WIDTH} }}"
+    + """
 #head { gap: 0 1rem; align-items: baseline; }
 #head > * { flex: 0 1 auto; min-width: 0; width: auto; }
 #head h1 { margin: 0; font-size: 1.25rem; }
 :is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns,
-  #cost, #video, #head) .html-container { padding: 0; }
+  #cost, #video, #head, #draft) .html-container { padding: 0; }
 #body { display: grid; grid-template: "form result" auto "more teach" 1fr / 1fr 1fr; }
 #form { grid-area: form; } #result { grid-area: result; }
 #more { grid-area: more; } #teach { grid-area: teach; }
 #body > * { min-width: 0; }
+#form { position: relative; }
+#draft { position: absolute; top: 8px; right: 12px; z-index: 1; width: auto; border: 0; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
+#takes-count { overflow: visible !important; } /* else the first one's border is cut off */
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
 #my-clips, #compare { margin-top: 1rem; }
 /* The buttons come a moment after the card, and the price after them. */
@@ -232,6 +262,7 @@ CSS = """
   #cost { align-self: center; }
 }
 """
+)
 
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,
@@ -281,7 +312,8 @@ def middleware() -> list[Middleware]:
     """What stands before Gradio; at home also against pages that pretend to be this machine."""
     known = server.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
-    before = [guard, Middleware(Compressed)]
+    first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
+    before = [guard, Middleware(Compressed), first]
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
         return before
     return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
@@ -290,8 +322,11 @@ def middleware() -> list[Middleware]:
 def serve(page: gr.Blocks) -> None:
     if server.the_settings().mcp and not importlib.util.find_spec("mcp"):
         sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
-    # So that the demo service clears its folder away when a container stops, too.
+    # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
+    proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(
@@ -308,7 +343,14 @@ def serve(page: gr.Blocks) -> None:
         mcp_server=server.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={"lifespan": server.lifespan, "middleware": middleware()},
+        prevent_thread_lock=True,
     )
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("Stopping: a request that is being sent is waited for.")
+    finally:
+        server.stop_jobs()
 
 
 if __name__ == "__main__":

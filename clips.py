@@ -33,6 +33,9 @@ MAX_FRAMES = 50_000  # of pictures and sound together
 MAX_INDEX_BYTES = 16 * 2**20
 MAX_REQUEST_BYTES = 64 * 1024
 
+UNCHECKED = ".unchecked"
+"""How the name of a clip ends that is not known to be whole."""
+
 REQUEST_KEY = b"veo_request"
 """The name under which `ffprobe` shows the request."""
 
@@ -167,20 +170,28 @@ def receive(
     """Let `download` fetch a clip and put it at `path` once it is known to be whole.
 
     Until then it stands beside `path`, under a name that nobody takes for a clip; there it stays
-    if it is not whole, for it is paid for.  The request that made it, if known, is written into
-    it; a clip that cannot take it is better than none.
+    if it is not whole, for it is paid for.  If it stands there whole, because a process was killed
+    before it got its name, nothing is fetched.  The request that made it, if known, is written
+    into it; a clip that cannot take it is better than none.
     """
-    unchecked = path.with_name(f"{path.name}.unchecked")
-    download(unchecked)
+    unchecked = path.with_name(path.name + UNCHECKED)
     try:
         facts = inspect(unchecked)
-    except BrokenClip as error:
-        raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
+    except BrokenClip:  # not there yet, or what was kept as not whole
+        download(unchecked)
+        facts = _inspected(unchecked)
     if request:
         with suppress(OSError, ValueError, TypeError):
             write_request(unchecked, request)
     publish(unchecked, path)
     return replace(facts, size=path.stat().st_size)
+
+
+def _inspected(unchecked: Path) -> Facts:
+    try:
+        return inspect(unchecked)
+    except BrokenClip as error:
+        raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
 
 
 def _to_json(request: Mapping[str, object]) -> bytes:

@@ -7,12 +7,13 @@ each job, in memory only.  This module knows neither HTTP nor jobs.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from veo_types import unsigned
 
 __all__ = ["Exchange", "Heard", "Recent", "fit_to_show", "visible"]
 
@@ -92,11 +93,8 @@ def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -
     for spelt in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")} if secret else ():
         text = text.replace(spelt, "[key]")
     # What is cut off is cut off last: half a key would not be found.
-    text = _SIGNED.sub(r"\1?…", text)
+    text = unsigned(text)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-
-
-_SIGNED = re.compile(r'((?:https?:)?(?:\\?/){2}[^\s"?#]*)[?#][^\s"]*', re.IGNORECASE)
 
 
 def _spread_out(said: bytes | Mapping[str, object]) -> str:

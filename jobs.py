@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,19 @@ from typing import Any, TypeVar
 import clips
 import veo_client
 from exchanges import Recent
-from ledger import OPEN, Entry, Ledger, Limits, NotWritten, OutOfReach, Payer, State
-from shelf import Shelf
+from ledger import (
+    OPEN,
+    Entry,
+    Ledger,
+    Limits,
+    NotWritten,
+    OutOfReach,
+    Payer,
+    Spent,
+    State,
+    new_id,
+)
+from shelf import DEMO_CLIP, Shelf
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -43,9 +55,12 @@ from veo_client import (
 Result = TypeVar("Result")
 
 ASKING_THREADS, FETCHING_THREADS = 96, 8
+LONGEST_STOP = 75.0
+"""Seconds, as many as the service has to take a request."""
 WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
-LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 4, 3600.0 * 12)
-"""Seconds.  A video that the service finished is paid for: a long outage must not lose it."""
+LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
+"""Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
+lose it."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -64,6 +79,9 @@ class Job:
         self.entry = entry
         self.update: Update | None = None
         """What the last look showed, while somebody looks."""
+        self.is_driven = False
+        """Whether anything will change it here.  Else it is as it stood when it was read: what is
+        open may be another server's, or one's that is gone."""
         self._changed = asyncio.Event()
 
     @property
@@ -108,10 +126,10 @@ class Job:
         return max((self.entry.updated if self.is_over else time.time()) - self.entry.created, 0.0)
 
     async def follow(self) -> AsyncIterator[Job]:
-        """The job now, and again after each change, until it is over."""
+        """The job now, and again after each change, until it is over or if nobody drives it."""
         while True:
             # Noted before the yield: the job may end while whoever follows is busy with it.
-            changed, was_over = self._changed, self.is_over
+            changed, was_over = self._changed, self.is_over or not self.is_driven
             yield self
             if was_over:
                 return
@@ -152,43 +170,44 @@ class Jobs:
         self._live: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._promises: set[asyncio.Task[Any]] = set()
+        self._is_stopping = False
         self._asking = ThreadPoolExecutor(ASKING_THREADS, "asking")
         self._fetching = ThreadPoolExecutor(FETCHING_THREADS, "fetching")
         self._writing = ThreadPoolExecutor(1, "writing")
 
     async def start(self) -> None:
-        """Go on with what an earlier process left.
+        """Begin to go on with what an earlier process left; each job by itself, in its own time.
 
-        What may have been sent is not sent again; nor is what was not, for whoever pressed the
-        button may be gone, or was told that nothing was sent.
+        A ledger that cannot be written keeps them waiting, not the server.
         """
         for deleted in await self._in(self._writing, self.ledger.half_deleted):
             await self._in(self._writing, self._remove_files, deleted)
         for entry in await self._in(self._writing, self.ledger.in_states, *OPEN, "needs_attention"):
             job = Job(entry)
-            if entry.state == "prepared":
-                await self._end(job, _restarted_before_sending())
-            elif entry.state == "submitting":
-                await self._end(job, _restarted_while_sending())
-            elif entry.state == "needs_attention":
-                if _may_pass(job.error) or _is_about_the_account(job.error):
-                    await self.look_again(job)
-            elif entry.payer == "demo" and entry.state == "running":
-                await self._move(job, "running", "failed", error=_as_json(_demo_restarted()))
-            elif self.client_for(job.entry.owner, job.entry.payer):
-                self._drive(job)
-            else:
-                await self._end(job, _key_forgotten())
+            if not job.is_over or _may_pass(job.error) or _is_about_the_account(job.error):
+                self._drive(job, left_over=True)
 
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
 
-        A process that is killed instead leaves nothing worse than a job that is uncertain.
+        It takes `LONGEST_STOP` at most, and nothing new is begun from now on.  A process that is
+        killed instead leaves nothing worse than a job that is uncertain.
         """
+        self._is_stopping = True
+        clock = asyncio.get_running_loop().time
+        until = clock() + LONGEST_STOP
         while waited_for := self._tasks | self._promises:
-            for task in self._tasks:
+            left = until - clock()
+            for task in self._tasks if left > 0 else waited_for:
                 task.cancel()
-            await asyncio.gather(*waited_for, return_exceptions=True)
+            await asyncio.wait(waited_for, timeout=left if left > 0 else None)
+        # In a thread, for a download may take long; the event loop goes on meanwhile.
+        closing = threading.Thread(target=self._close_pools, daemon=True)
+        closing.start()
+        while closing.is_alive() and clock() < until:
+            await asyncio.sleep(0.01)
+
+    def _close_pools(self) -> None:
         for pool in (self._asking, self._fetching, self._writing):
             pool.shutdown(cancel_futures=True)
 
@@ -218,9 +237,15 @@ class Jobs:
         )
 
     async def resume(self, generation_id: str, *, owner: str, payer: Payer, expected: float) -> Job:
-        """Follow an earlier request by its id; a job of the same owner that has it goes on."""
-        for job in await self.of(owner):
-            if job.generation_id == generation_id:
+        """Follow an earlier request by its id.
+
+        A job of the same owner that has the id goes on, unless another server drives it, or who
+        pays for it is another and may not know the id.
+        """
+        for entry in await self._in(self._writing, self.ledger.with_id, owner, generation_id):
+            job = self._live.get(entry.id) or Job(entry)
+            has_clip = job.state == "done" and self.shelf.clip(entry.clip)
+            if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
                 return await self.look_again(job)
         return await self._begin(
             owner=owner,
@@ -232,13 +257,15 @@ class Jobs:
         )
 
     async def look_again(self, job: Job) -> Job:
-        """Go on with a job that needs a key or attention, or whose clip made room for others."""
+        """Go on with a job that needs a key or attention, or whose clip made room for others.
+
+        Without a key it ends at once as one that needs it, and goes on when that is brought.
+        """
 
         async def go_on(job: Job) -> Job:
             state, to = job.state, NEXT_LOOK.get(job.state)
             is_there = state == "done" and self.shelf.clip(job.entry.clip)
-            has_key = self.client_for(job.entry.owner, job.entry.payer)
-            if to and has_key and not is_there and await self._move(job, state, to):
+            if to and not is_there and await self._move(job, state, to):
                 return self._drive(job)
             return self._live.get(job.id, job)  # perhaps another tab was faster
 
@@ -258,6 +285,10 @@ class Jobs:
         """A visitor's jobs, newest first."""
         entries = await self._in(self._writing, self.ledger.of, owner)
         return [self._live.get(entry.id) or Job(entry) for entry in entries]
+
+    async def spent(self, owner: str, since: float) -> Spent:
+        """What a visitor's clips cost since `since`, in seconds since 1970."""
+        return await self._in(self._writing, self.ledger.spent, owner, since)
 
     async def delete(self, job: Job) -> bool:
         """Forget a job and its clip, for good, once nobody drives it; tell whether it was done."""
@@ -302,6 +333,11 @@ class Jobs:
     def has_key(self, owner: str) -> bool:
         return owner in self._visitors
 
+    def go_on_for(self, owner: str) -> bool:
+        """Whether a job of `owner` is driven, or will be again by itself."""
+        mine = [job for job in self._live.values() if job.entry.owner == owner]
+        return any(not job.is_over or job.state == "needs_attention" for job in mine)
+
     def drop_key(self, owner: str) -> None:
         if self._visitors.pop(owner, None):
             self._forgetting.pop(owner).cancel()
@@ -310,11 +346,28 @@ class Jobs:
 
     async def _begin(self, **row: Any) -> Job:
         """Write a job down and drive it."""
+        if self._is_stopping:
+            raise NotWritten("the server stops")
+        job_id = new_id()
 
         async def begin() -> Job:
-            return self._drive(Job(await self._in(self._writing, partial(self.ledger.add, **row))))
+            add = partial(self.ledger.add, job_id=job_id, **row)
+            try:
+                return self._drive(Job(await self._in(self._writing, add)))
+            except NotWritten:
+                self._keep(self._take_back(job_id, was_sent=bool(row.get("generation_id"))))
+                raise
 
         return await self._surely(begin())
+
+    async def _take_back(self, job_id: str, *, was_sent: bool) -> None:
+        """End a job that nobody drives, if it was written down though the ledger could not say so.
+
+        Else it would count against a limit, and could not be deleted, until the next start.
+        """
+        was: State = "running" if was_sent else "prepared"
+        to: State = "needs_attention" if was_sent else "rejected"
+        await self._write(job_id, was, to, error=_as_json(_not_written_down()))
 
     async def _surely(self, steps: Coroutine[Any, Any, Result]) -> Result:
         """Go through with `steps`, though whoever asked leaves: a closed tab cancels its handler,
@@ -324,16 +377,25 @@ class Jobs:
         task.add_done_callback(self._promises.discard)
         return await asyncio.shield(task)
 
-    def _drive(self, job: Job) -> Job:
+    def _drive(self, job: Job, *, left_over: bool = False) -> Job:
+        if self._is_stopping:
+            return self._live.get(job.id, job)  # the next process goes on with it
         if job.id not in self._live:
             self._live[job.id] = job
-            task = asyncio.get_running_loop().create_task(self._see_through(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            job.is_driven = True
+            self._keep(self._see_through(job, left_over=left_over))
         return self._live[job.id]
 
-    async def _see_through(self, job: Job) -> None:
+    def _keep(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Go through with `steps` until `stop`."""
+        task = asyncio.get_running_loop().create_task(steps)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _see_through(self, job: Job, *, left_over: bool) -> None:
         try:
+            if left_over:
+                await self._take_up(job)
             for pause in (*LOOK_AGAIN_AFTER, None):
                 error = await self._go_on(job)
                 if job.state != "needs_attention" or pause is None or not _may_pass(error):
@@ -347,6 +409,24 @@ class Jobs:
                     return
         finally:
             self._live.pop(job.id, None)
+            job.is_driven = False
+            job._tell()  # whoever follows what was left half-way
+
+    async def _take_up(self, job: Job) -> None:
+        """Begin with what an earlier process left.
+
+        What may have been sent is not sent again; nor is what was not, for whoever pressed the
+        button may be gone, or was told that nothing was sent.
+        """
+        match job.state:
+            case "prepared":
+                await self._end(job, _restarted_before_sending())
+            case "submitting":
+                await self._end(job, _restarted_while_sending())
+            case "needs_attention":
+                await self._move(job, "needs_attention", "running")
+            case "running" if job.is_demo:
+                await self._end(job, _demo_restarted())
 
     async def _go_on(self, job: Job) -> VeoError | None:
         """Take `job` as far as it goes; gives the error that it ended in, if it did."""
@@ -375,7 +455,15 @@ class Jobs:
             await self._surely(self._send(job, client, request))
 
     async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
-        generation_id = await self._in(self._asking, self._observed(client, job).submit, request)
+        try:
+            submit = self._observed(client, job).submit
+            generation_id = await self._in(self._asking, submit, request)
+        except VeoError as error:
+            # Written down here, for whoever drives the job may have been stopped.
+            await self._end(job, error)
+            return
+        # A process may die before it is written down.
+        _log.info("Job %s has the id %r.", job.id, generation_id)
         # Shown at once: if it cannot be written down now, a person may.
         job._tell(generation_id=generation_id)
         await self._move(
@@ -387,8 +475,14 @@ class Jobs:
         )
 
     async def _look(self, job: Job) -> Video | None:
+        if self.shelf.has_something(job.entry.clip):
+            # The service may have it no longer, and what is here may be whole.
+            await self._move(job, "running", "downloading")
+            return None
         submitted = job.entry.submitted
         with self._asking_for(job) as client:
+            if client is None:
+                raise _key_forgotten()
             updates = self._observed(client, job).follow(
                 job.generation_id or "",
                 expected=job.entry.expected,
@@ -414,11 +508,12 @@ class Jobs:
 
     async def _receive(self, job: Job, video: Video | None) -> None:
         with self._asking_for(job) as client:
+            observed = self._observed(client, job) if client else None
             receive = partial(
                 self.shelf.receive,
                 job.entry.clip or "",
-                partial(_download, self._observed(client, job), job.generation_id or "", video),
-                name="demo-clip.mp4" if job.is_demo else "veo-clip.mp4",
+                partial(_download, observed, job.generation_id or "", video),
+                name=DEMO_CLIP if job.is_demo else "veo-clip.mp4",
                 request=job.entry.request,
             )
             try:
@@ -445,16 +540,15 @@ class Jobs:
         return client.observed_by(partial(self.exchanges.note, job.id))
 
     @contextmanager
-    def _asking_for(self, job: Job) -> Iterator[VeoClient]:
-        """The client that asks for `job`; a visitor's key that is refused is forgotten."""
+    def _asking_for(self, job: Job) -> Iterator[VeoClient | None]:
+        """The client that asks for `job`, if its key is known; a visitor's that is refused is
+        forgotten."""
         client = self.client_for(job.entry.owner, job.entry.payer)
-        if client is None:
-            raise _key_forgotten()
         try:
             yield client
         except Refused as error:
             # Another may have been brought meanwhile.
-            if error.reason == "key" and self._visitors.get(job.entry.owner) is client:
+            if error.is_about_the_key and self._visitors.get(job.entry.owner) is client:
                 self.drop_key(job.entry.owner)
             raise
 
@@ -468,27 +562,36 @@ class Jobs:
     async def _move(
         self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
     ) -> bool:
-        """Change the state in the ledger, then here.  What was paid for is written, however long
-        the disk is full or the database away."""
+        """Change the state in the ledger, then here."""
         if to in OPEN:
             changes.setdefault("error", None)
-        write = partial(self.ledger.move, job.id, was, to, **changes)
+        moved = await self._write(job.id, was, to, **changes)
+        if moved:
+            job._tell(state=to, updated=time.time(), **changes)
+        return moved
+
+    async def _write(
+        self, job_id: str, was: State | tuple[State, ...], to: State, **changes: Any
+    ) -> bool:
+        """Change the state in the ledger.  What was paid for is written, however long the disk is
+        full or the database away."""
+        write = partial(self.ledger.move, job_id, was, to, **changes)
         pause = 0.0
         while True:
             try:
                 moved = await self._in(self._writing, write)
                 if not moved and pause:
                     # A database that was lost in the very commit may have written it.
-                    entry = await self._in(self._writing, self.ledger.get, job.id)
+                    entry = await self._in(self._writing, self.ledger.get, job_id)
                     moved = entry is not None and entry.state == to
-                break
+                return moved
             except OutOfReach as error:
-                _log.error("Job %s: %s cannot be written down; trying again. %s", job.id, to, error)
+                given = changes.get("generation_id")
+                what = f"{to} with the id {given!r}" if given else to
+                said = "Job %s: %s cannot be written down; trying again. %s"
+                _log.error(said, job_id, what, error)
                 pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
                 await asyncio.sleep(pause)
-        if moved:
-            job._tell(state=to, updated=time.time(), **changes)
-        return moved
 
     async def _in(
         self, pool: ThreadPoolExecutor, call: Callable[..., Result], *arguments: Any
@@ -496,8 +599,12 @@ class Jobs:
         return await asyncio.get_running_loop().run_in_executor(pool, partial(call, *arguments))
 
 
-def _download(client: VeoClient, generation_id: str, video: Video | None, path: Path) -> Path:
+def _download(
+    client: VeoClient | None, generation_id: str, video: Video | None, path: Path
+) -> Path:
     """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
+    if client is None:
+        raise _key_forgotten()
     video = video or client.check(generation_id).video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
@@ -513,7 +620,7 @@ def _state_after(entry: Entry, error: VeoError) -> State:
             return "uncertain" if isinstance(error, SubmissionUncertain) else "rejected"
         case "running" if isinstance(error, Failed):
             return "failed"
-    lacks_key = isinstance(error, Refused) and error.reason == "key"
+    lacks_key = isinstance(error, Refused) and error.is_about_the_key
     return "needs_key" if lacks_key and entry.payer == "visitor" else "needs_attention"
 
 
@@ -524,11 +631,15 @@ def _may_pass(error: VeoError | None) -> bool:
 
 def _is_about_the_account(error: VeoError | None) -> bool:
     """Whether another key, or a top-up, may help: there may have been one since."""
-    return isinstance(error, Refused) and error.reason in ("key", "credits")
+    return isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits")
 
 
 def _key_forgotten() -> Refused:
-    return Refused("The key for this clip is not here any more.", reason="key")
+    return Refused("The key for this clip is not here any more.", reason="no_key")
+
+
+def _not_written_down() -> TookTooLong:
+    return TookTooLong("The server could not write its list of clips.")
 
 
 def _restarted_before_sending() -> TookTooLong:

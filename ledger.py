@@ -15,12 +15,13 @@ no event loop, and it never holds a key.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -63,6 +64,9 @@ OPEN: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
 
 FREE: tuple[State, ...] = ("rejected", "failed")
 """What certainly cost nothing; an uncertain one counts as spent."""
+
+NOT_TAKEN_YET: tuple[State, ...] = ("prepared", "submitting", "uncertain")
+"""What has not been given an id."""
 
 VERSION = 1
 """Of the table below.  A ledger with another one is not touched."""
@@ -146,8 +150,24 @@ class Limits:
     dollars: float = math.inf
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a visitor's clips cost, as far as it is known."""
+
+    dollars: float
+    """All prices that were told, together."""
+    may_be_less: bool
+    """A clip is not done, and may come to nothing."""
+    may_be_more: bool
+    """A price was not told."""
+
+
 class LimitReached(Exception):
     """One more clip would be above a limit; the text says which."""
+
+
+class PriceNotTold(LimitReached):
+    """Where dollars are bounded, what it costs must be known."""
 
 
 class OutOfReach(Exception):
@@ -157,12 +177,18 @@ class OutOfReach(Exception):
 class NotWritten(OutOfReach):
     """The database could not be written: full, locked, damaged or gone.
 
-    Nothing was changed; only a server that was lost in the very commit may have done it.
+    Nothing was changed, but for two cases: a server that was lost in the very commit may have done
+    it, and where a copy is kept it is the copy that may not be written.
     """
 
 
 class UnusableLedger(Exception):
     """The database is not a ledger that this version can use."""
+
+
+def new_id() -> str:
+    """An id for a job."""
+    return secrets.token_urlsafe(16)
 
 
 class Ledger:
@@ -216,14 +242,16 @@ class Ledger:
         dollars: float | None = None,
         generation_id: str | None = None,
         limits: Limits | None = None,
+        job_id: str | None = None,
     ) -> Entry:
         """Write down what is about to be asked; raises `LimitReached` and writes nothing.
 
-        A job whose `generation_id` is known was submitted before and begins as `running`.
+        A job whose `generation_id` is known was submitted before and begins as `running`.  Who
+        gives a `new_id` can look whether the row is there though `NotWritten` was raised.
         """
         now = self._clock()
         row = {
-            "id": secrets.token_urlsafe(16),
+            "id": job_id or new_id(),
             "owner": owner,
             "payer": payer,
             "spender": spender or owner,
@@ -245,11 +273,16 @@ class Ledger:
     def move(
         self, job_id: str, was: State | Collection[State], to: State, **changes: object
     ) -> bool:
-        """Change the state if it is `was`; tell whether this call did."""
+        """Change the state if it is `was`; tell whether this call did.
+
+        Who goes on with a job that rested drives it from then on, whoever did so before.
+        """
         before: Collection[State] = (was,) if isinstance(was, str) else was
         forbidden = [state for state in before if to not in ARROWS[state]]
         if forbidden:
             raise ValueError(f"no arrow leads from {forbidden[0]} to {to}")
+        if to in OPEN and not {*before} & {*OPEN}:
+            changes["runner"] = self._runner
         statement = (
             _jobs.update()
             .where(_jobs.c.id == job_id, _jobs.c.state.in_(before), _jobs.c.deleted.is_(None))
@@ -277,12 +310,21 @@ class Ledger:
         return deleted
 
     def clip_removed(self, job_id: str) -> None:
-        """Forget the place of a deleted job's clip, now that nothing is there any more."""
-        with self._write() as connection:
-            deleted = _jobs.c.deleted.is_not(None)
-            connection.execute(
-                _jobs.update().where(_jobs.c.id == job_id, deleted).values(clip=None)
+        """Forget the place of a deleted job's clip, now that nothing is there any more.
+
+        Another runner's stays until that has removed it: the clip lies in its folder, not here.
+        """
+        statement = (
+            _jobs.update()
+            .where(
+                _jobs.c.id == job_id,
+                _jobs.c.runner == self._runner,
+                _jobs.c.deleted.is_not(None),
             )
+            .values(clip=None)
+        )
+        with self._write() as connection:
+            connection.execute(statement)
         self._empty_journal()
 
     def half_deleted(self) -> list[Entry]:
@@ -304,6 +346,13 @@ class Ledger:
         mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
         return list(self._read(*mine, newest_first=True, limit=limit))
 
+    def with_id(self, owner: str, generation_id: str) -> list[Entry]:
+        """A visitor's jobs that have this id, newest first, whoever drives them."""
+        # As text, for Postgres cannot compare JSON; both kinds keep it as it was written.
+        same_id = sa.cast(_jobs.c.generation_id, sa.Text) == json.dumps(generation_id)
+        mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
+        return list(self._read(*mine, same_id, newest_first=True))
+
     def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
         """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""
         return list(
@@ -314,6 +363,26 @@ class Ledger:
                 *([_jobs.c.owner == owner] if owner else []),
             )
         )
+
+    def spent(self, owner: str, since: float) -> Spent:
+        """What the clips that `owner` asked for since then cost, the deleted ones too.
+
+        Neither demo clips count nor those that were only fetched, by an id from elsewhere.
+        """
+        query = sa.select(
+            sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0),
+            sa.func.count().filter(_jobs.c.state != "done"),
+            sa.func.count() - sa.func.count(_jobs.c.dollars),
+        ).where(
+            _jobs.c.owner == owner,
+            _jobs.c.created >= since,
+            _jobs.c.payer != "demo",
+            _jobs.c.state.not_in(FREE),
+            # What a deleted one asked for is forgotten: this tells that it was asked here.
+            _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET),
+        )
+        dollars, unfinished, unpriced = self._rows(query)[0]
+        return Spent(dollars=dollars, may_be_less=unfinished > 0, may_be_more=unpriced > 0)
 
     def typical_seconds(self, request: Mapping[str, object]) -> float | None:
         """Median seconds of the latest finished jobs with the same model, size and length."""
@@ -342,7 +411,7 @@ class Ledger:
             # Two visitors who read the same sum would both be below the limit.
             connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
         if dollars is None and min(limits.dollars, limits.dollars_a_visitor) < math.inf:
-            raise LimitReached("The service does not tell what this clip costs.")
+            raise PriceNotTold("The service does not tell what this clip costs.")
         spent = sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0)
         ).where(
@@ -406,12 +475,14 @@ class Ledger:
     ) -> Iterator[Entry]:
         order = _jobs.c.created.desc() if newest_first else _jobs.c.created
         query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
+        return (Entry(**row._mapping) for row in self._rows(query))
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(query).all()
+                return connection.execute(query).all()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise OutOfReach(str(getattr(error, "orig", error))) from error
-        return (Entry(**row._mapping) for row in rows)
 
 
 def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:

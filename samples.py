@@ -63,12 +63,12 @@ print("id", generation_id)
 for _ in range(120):  # 20 minutes
     time.sleep(10)
     answer = requests.get(URL, headers=KEY, params={"generation_id": generation_id}, timeout=60)
-    if answer.status_code == 429 or answer.status_code >= 500:
+    if answer.status_code in (404, 429) or answer.status_code >= 500:
         continue  # it passes, and looking again costs nothing
     generation = answer.json()
     print(generation.get("status"))
-    if generation.get("status") not in ("queued", "generating"):
-        break
+    if not answer.ok or generation.get("status") in ("completed", "error"):
+        break  # with any other status it is still in the making
 else:
     sys.exit("Stopped looking; the clip may still come under this id.")
 if generation.get("status") != "completed":
@@ -110,17 +110,16 @@ echo "id $generation_id"
 
 for _ in {1..120}; do # 20 minutes
   sleep 10
-  # Looking again costs nothing: --retry waits out what passes.
-  answer=$(ask --fail --retry 5 --get --data-urlencode "generation_id=$generation_id" "$url")
+  # What fails may pass, and looking again costs nothing.
+  answer=$(ask --fail --get --data-urlencode "generation_id=$generation_id" "$url") || continue
   status=$(field status <<<"$answer")
   echo "$status"
-  case $status in
-    queued | generating) ;;
+  case $status in # with any other it is still in the making
     completed) break ;;
-    *) echo "$answer" >&2; exit 1 ;;
+    error) echo "$answer" >&2; exit 1 ;;
   esac
 done
-[[ $status == completed ]] ||
+[[ ${status-} == completed ]] ||
   { echo "Stopped looking; the clip may still come under this id." >&2; exit 1; }
 
 # The file lies elsewhere: the key does not go there.
@@ -153,10 +152,12 @@ let generation = { status: "queued" };
 for (let look = 0; look < 120; look++) { // 20 minutes
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   answer = await ask(`${url}?generation_id=${encodeURIComponent(id)}`);
-  if (answer.status === 429 || answer.status >= 500) continue; // it passes; looking is free
+  // It passes, and looking again costs nothing.
+  if ([404, 429].includes(answer.status) || answer.status >= 500) continue;
   generation = await answer.json();
   console.log(generation.status);
-  if (!["queued", "generating"].includes(generation.status)) break;
+  // With any other status it is still in the making.
+  if (!answer.ok || ["completed", "error"].includes(generation.status)) break;
 }
 if (generation.status !== "completed")
   throw new Error(`No clip under this id so far: ${JSON.stringify(generation)}`);

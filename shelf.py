@@ -1,8 +1,8 @@
 """The folder of finished clips: each in a folder of its own, with its poster and a note beside it.
 
 A folder's name cannot be guessed, because whoever knows it may fetch what is in it.  The shelf has
-room for so many bytes; the oldest clips go first.  This module knows files; it knows no jobs, no
-network and no page.
+room for so many bytes; demo clips go first, then the oldest.  This module knows files; it knows no
+jobs, no network and no page.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import clips
 from parts import publish
 
 POSTER, NOTE = "poster.jpg", "clip.json"
+DEMO_CLIP = "demo-clip.mp4"
+"""The name of what cost nothing, and is easily made again."""
 PLACE = re.compile(r"[A-Za-z0-9_-]{22}")
 """What `new_place` gives; a folder with another name is none of ours."""
 
@@ -43,6 +45,12 @@ class Shelf:
         with suppress(_NoPlace, FileNotFoundError):
             return next(self._at(place).glob("*.mp4"), None)
         return None
+
+    def has_something(self, place: str | None) -> bool:
+        """Whether a clip arrived at `place`, be it whole or not."""
+        with suppress(_NoPlace, FileNotFoundError):
+            return any(self._at(place).glob(f"*.mp4{clips.UNCHECKED}")) or bool(self.clip(place))
+        return False
 
     def poster(self, place: str | None) -> Path | None:
         return self._beside(place, POSTER)
@@ -86,13 +94,24 @@ class Shelf:
             shutil.rmtree(self._at(place), ignore_errors=True)
 
     def make_room(self, in_use: Collection[str]) -> list[str]:
-        """Remove the oldest clips until the rest fits; never one that is just arriving."""
-        with self._making_room:  # two at once would count what is just going, and take one too many
-            return self._remove_oldest(in_use)
+        """Remove the oldest clips until the rest fits; never one that is just arriving.
 
-    def _remove_oldest(self, in_use: Collection[str]) -> list[str]:
-        sizes = {place: _bytes_in(place) for place in self._oldest_first()}
-        too_many, removed = sum(sizes.values()) - self.most_bytes, list[str]()
+        Demo clips go first, and none pushes out what was paid for: anybody may make them.
+        """
+        with self._making_room:  # two at once would count what is just going, and take one too many
+            sizes = {place: _bytes_in(place) for place in self._oldest_first()}
+            free = {place: size for place, size in sizes.items() if _is_demo(place)}
+            paid = {place: size for place, size in sizes.items() if place not in free}
+            left = self.most_bytes - sum(paid.values())
+            return [
+                *self._remove_oldest(free, left, in_use),
+                *self._remove_oldest(paid, self.most_bytes, in_use),
+            ]
+
+    def _remove_oldest(
+        self, sizes: Mapping[Path, int], most_bytes: float, in_use: Collection[str]
+    ) -> list[str]:
+        too_many, removed = sum(sizes.values()) - most_bytes, list[str]()
         for place, size in sizes.items():
             if too_many <= 0:
                 break
@@ -119,6 +138,13 @@ class Shelf:
 
 class _NoPlace(ValueError):
     """No name of a folder on a shelf."""
+
+
+def _is_demo(place: Path) -> bool:
+    """Whether a demo clip is there, or arriving."""
+    with suppress(FileNotFoundError):
+        return any(place.glob(f"{DEMO_CLIP}*"))
+    return False
 
 
 def _bytes_in(place: Path) -> int:

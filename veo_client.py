@@ -276,6 +276,9 @@ class VeoClient:
             raise self._refusal(answer)
         taken = answer.json_object() if 200 <= answer.status < 300 else None
         generation_id = (taken or {}).get("id")
+        if type(generation_id) is int:
+            # An id all the same: thrown away, it would be a clip that is paid for and lost.
+            generation_id = str(generation_id)
         if isinstance(generation_id, str) and generation_id:
             return generation_id
         raise SubmissionUncertain(
@@ -377,7 +380,7 @@ class VeoClient:
 
     def _require_key(self) -> None:
         if not self._bearer.key:
-            raise Refused(f"No API key: set {KEY_VARIABLES[0]} or give one.", reason="key")
+            raise Refused(f"No API key: set {KEY_VARIABLES[0]} or give one.", reason="no_key")
 
     def _loopback(self) -> str | None:
         """The base URL if it is this machine: the one place a clip may come from in the clear."""

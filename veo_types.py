@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -28,7 +29,8 @@ LONGEST_PROMPT = 4000
 """Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
 
 
-Reason = Literal["key", "credits", "request", "not_found"]
+Reason = Literal["no_key", "no_price", "key", "credits", "request", "not_found"]
+"""The first two are said here, before anything is sent; the others are the service's."""
 
 
 class VeoError(Exception):
@@ -58,6 +60,11 @@ class Refused(VeoError):
     def __init__(self, message: str, *, reason: Reason = "request") -> None:
         super().__init__(message)
         self.reason = reason
+
+    @property
+    def is_about_the_key(self) -> bool:
+        """Whether there is no key, or one that is not accepted."""
+        return self.reason in ("no_key", "key")
 
 
 class Busy(VeoError):
@@ -279,9 +286,17 @@ def read_price(model: str, answer: Mapping[str, Any]) -> Price:
 
 
 def tidy(words: object) -> str:
-    """The service's words, fit to show: text on one line, not endless."""
-    text = words[:2000] if isinstance(words, str) else ""
+    """The service's words, fit to show and to keep: on one line, not endless, no signed address."""
+    text = unsigned(words[:2000]) if isinstance(words, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+
+
+def unsigned(text: str) -> str:
+    """`text` without what follows an address's `?`: whoever has a signed one has the file."""
+    return _QUERY.sub(r"\1?…", text)
+
+
+_QUERY = re.compile(r'((?:https?:)?(?:\\?/){2}[^\s"?#]*)[?#][^\s"]*', re.IGNORECASE)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

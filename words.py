@@ -17,6 +17,7 @@ from veo_types import (
     DownloadFailed,
     Failed,
     InvalidRequest,
+    Reason,
     Refused,
     SubmissionUncertain,
     TookTooLong,
@@ -98,6 +99,9 @@ SENDING: frozenset[Action] = frozenset(
 )
 """Those that make one new request."""
 
+WITHOUT_A_JOB: frozenset[Action] = frozenset({"bring_key", "change_prompt"})
+"""Those that make sense where no request was written down."""
+
 STEPS = {
     "sent": "Sent",
     "queued": "Queued",
@@ -133,6 +137,13 @@ EMPTY = Words(
     cost="Nothing is sent before that.",
 )
 
+OFFER_CHANGED = Words(
+    title="The price is another now",
+    what_happened="What it costs, or whose key pays, has changed since the button said so.",
+    cost="Nothing was sent.",
+    next_step="Look at the button again, then press it.",
+)
+
 GONE = Words(
     title="That clip is not here any more",
     what_happened="It was deleted meanwhile.",
@@ -149,11 +160,12 @@ REMOVED = Words(
 
 STOPPED = Words(
     title="Stopped looking",
-    what_happened="The service goes on making the clip.",
+    what_happened="The clip goes on without you.",
     cost=CHARGED_WHEN_COMPLETE,
-    next_step="The id is kept: fetch the clip with it later.",
+    next_step="It appears under My clips.",
     actions=("check_again",),
 )
+"""On the page, whose server goes on looking; who stops the command reads `TookTooLong`."""
 
 GOES_ON = "You may close this page: the clip goes on, under My clips."
 
@@ -197,8 +209,13 @@ WAITING: Mapping[str, Words] = {
 """A job on its way."""
 
 
-def of_waiting(state: str, update: Update | None = None, *, is_demo: bool = False) -> Words:
-    """A job on its way, by a name in `WAITING`, and what its last look showed."""
+def of_waiting(
+    state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
+) -> Words:
+    """A job on its way, by a name in `WAITING`, and what its last look showed.
+
+    `was_complete` says that the service had the video before.
+    """
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
         words = replace(words, title=of_status(replace(update, trouble=None)))
@@ -206,6 +223,14 @@ def of_waiting(state: str, update: Update | None = None, *, is_demo: bool = Fals
         words = WAITING["reconnecting"]
         trouble = _sentence(update.trouble)
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
+    if was_complete:
+        words = replace(words, cost=CHARGED)
+    return words.for_a_demo() if is_demo else words
+
+
+def of_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Words:
+    """A job that goes on though whoever asked for it no longer waits."""
+    words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
     return words.for_a_demo() if is_demo else words
 
 
@@ -235,15 +260,18 @@ def of_state(state: str, *, gone: bool = False) -> str:
     return "Removed to make room" if gone else STATES[state]
 
 
-def of_cost(state: str, payer: str, amount: float | None) -> str:
-    """What a job costs, as far as it is known; empty where nothing can be said."""
+def of_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
+    """What a job costs, as far as it is known; empty where nothing can be said.
+
+    A clip that was complete once is charged, whatever became of it here.
+    """
     if payer == "demo":
         return "demo, free"
-    if state in ("rejected", "failed"):
+    if state in ("rejected", "failed") and not was_complete:
         return "nothing charged"
     if amount is None:
         return ""
-    return dollars(amount) + ("" if state == "done" else " if it completes")
+    return dollars(amount) + ("" if was_complete else " if it completes")
 
 
 def of_error(
@@ -251,14 +279,18 @@ def of_error(
     *,
     request: VideoRequest | None = None,
     is_demo: bool = False,
+    is_guest: bool = False,
     was_complete: bool = False,
 ) -> Words:
     """Title, cost, next step and actions for `error`; the one place where errors become words.
 
     `request` is what was sent, as far as it is known: without it nothing can be sent again.
+    `is_guest` says that this server's key pays, and that its account is somebody else's.
     `was_complete` says that the service had the video before.
     """
     words = _explain(error, was_complete=was_complete)
+    if is_guest:
+        words = _for_a_guest(words, error)
     happened = _sentence(str(error)).removesuffix(LOOK_FIRST).strip() or words.title
     if is_demo:
         words = words.for_a_demo()
@@ -284,7 +316,7 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
 def _explain(error: VeoError, *, was_complete: bool) -> Words:
     """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
     has_id = bool(error.generation_id)
-    cost = CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
+    cost = CHARGED if was_complete else CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
     again = "look again" if has_id else "try again"
     retry: Action = "check_again" if has_id else "send"
 
@@ -295,17 +327,20 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
         case InvalidRequest():
             next_step = "Change it, then try again."
             return words("Something to change", "Nothing was sent.", next_step)
-        case Refused(reason="key") if str(error).startswith(_WITHOUT_KEY):
+        case Refused(reason="no_key"):
             return words("A key is needed", cost, f"Give it, then {again}.", "bring_key", retry)
         case Refused(reason="key"):
             next_step = "Check it: your AI/ML API account shows your keys."
             return words("The key is not accepted", cost, next_step, "bring_key", retry)
+        case Refused(reason="no_price"):
+            next_step = f"{again.capitalize()} later, or give a key of your own."
+            return words("The price is not known now", cost, next_step, retry, "bring_key")
         case Refused(reason="credits"):
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")
         case _ if was_complete and _has_expired(error):
-            cost = "It was charged when it completed."
-            next_step = "Sent again, with the same seed, it comes out much the same and is charged."
+            cost = "It was charged when it completed, and one more is charged again."
+            next_step = "Sent again, with the same seed, it comes out much the same."
             return words("The service no longer has this video", cost, next_step, "send", retry)
         case Refused(reason="not_found") if has_id:
             next_step = "Check the id: it belongs to the key that made it."
@@ -347,30 +382,70 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
     return words("Something went wrong", cost, next_step, "send_again")
 
 
-_WITHOUT_KEY = ("No API key", "The key for this clip is not here")
-"""How an error begins that is about a missing key, not a wrong one."""
+_OF_THE_OWNER: Mapping[Reason, str] = {
+    "no_key": "This server's key is not here: its owner has to give it",
+    "key": "This server's key is not accepted: its owner has to check it",
+    "credits": "This server's key has no credits left: its owner has to top it up",
+}
+
+
+def _for_a_guest(words: Words, error: VeoError) -> Words:
+    """The same to whoever spends this server's key and cannot look at its account."""
+    owners = _OF_THE_OWNER.get(error.reason) if isinstance(error, Refused) else None
+    if owners and error.generation_id:
+        # The clip is that key's: another does not find it.
+        return replace(words, next_step=f"{owners}. Then look again.", actions=("check_again",))
+    if owners:
+        next_step = f"{owners}, or give a key of your own."
+        return replace(words, next_step=next_step, actions=("bring_key", "send"))
+    if "your account" in words.next_step:
+        next_step = "The owner of this server sees in their account whether it was taken."
+        return replace(words, next_step=next_step)
+    return words
 
 
 def _has_expired(error: VeoError) -> bool:
-    """Whether `error` says that the service has the video no longer, or its file."""
+    """Whether `error`, about a video that was there, says that it or its file is no longer."""
     if isinstance(error, Refused):
         return error.reason == "not_found"
-    return isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+    link_is_dead = isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+    return link_is_dead or isinstance(error, Failed)
+
+
+# What a refusal is about, by the service's own words; it has no codes for that.
+_A_SETTING = re.compile(
+    r"expected\b.+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
+    r"|invalid (enum |literal )?(value|type|option)\b(?!.*expected true)|unrecognized key"
+    r"|must be (an? (boolean|string|number|integer)|one of|less|greater|at (least|most)|\d)",
+    re.IGNORECASE,
+)
+_ENHANCEMENT = re.compile(r"enhance_?prompt|prompt[ -]enhancement", re.IGNORECASE)
+_SOUND = re.compile(
+    r"generate_?audio|\b(audio|sound|soundtrack)\b|(?<!hate )\bspeech\b", re.IGNORECASE
+)
+_POLICY = re.compile(
+    r"\b(polic(y|ies)|safety|unsafe|moderation)\b|(?<!case.)sensitive|violat|prohibited"
+    r"|responsible ai",
+    re.IGNORECASE,
+)
 
 
 def _after_refusal(said: str, title: str) -> Words:
-    """What would help, by the service's own words; it has no codes for that."""
+    """What would help."""
     next_step = "Change the prompt or the settings, then try again."
     actions: tuple[Action, ...] = ("another_seed", "change_prompt")
-    if re.search(r"enhance", said, re.I):
+    if _A_SETTING.search(said):
+        next_step = "Change what it names, then try again."
+        actions = ()
+    elif _ENHANCEMENT.search(said):
         title = "Prompt enhancement is required"
         next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
         actions = ("with_enhancement", "change_prompt")
-    elif re.search(r"audio|\b(sound|speech)\b", said, re.I):
+    elif _SOUND.search(said):
         title = "The sound was refused"
         next_step = "Try without sound, or with other words for it."
         actions = ("without_sound", "another_seed", "change_prompt")
-    elif re.search(r"polic|safety|sensitive|violat|prohibit|moderat|responsible", said, re.I):
+    elif _POLICY.search(said):
         title = "The prompt was refused"
         next_step = "Change the prompt, or try another seed."
         actions = ("with_auto_fix", "another_seed", "change_prompt")

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 import samples
-from page import form, texts
+from page import copying, form, texts
 from veo_client import InvalidRequest
 
 TEMPLATE = """
@@ -77,7 +77,7 @@ element.addEventListener('click', async event => {
   const tab = event.target.closest('[role="tab"]'), copy = event.target.closest('.copy');
   if (tab) select(tab);
   if (!copy) return;
-  await navigator.clipboard.writeText(find('code').textContent);
+  if (!await copyText(find('code').textContent)) return;
   copy.textContent = props.copied;
   setTimeout(() => { copy.textContent = props.copy; }, 1500);
 });
@@ -122,7 +122,7 @@ def build() -> gr.HTML:
                 tabs=tabs, languages=texts.CODE_LANGUAGES_LABEL, copy=texts.COPY
             ),
             css_template=CSS,
-            js_on_load=JAVASCRIPT,
+            js_on_load=copying.COPY_TEXT + JAVASCRIPT,
             apply_default_css=False,
             elem_id="programs",
             label=texts.CODE_SECTION,

@@ -74,7 +74,7 @@ async def generate(
         enhance_prompt,
         auto_fix,
     )
-    async with a_program(request, api_key, stays=not wait) as owner:
+    async with a_program(request, api_key) as owner:
         spender = spender_of(owner, request)
         job = await server.begin(form.request_from(*values), owner=owner, spender=spender)
         return await finished(job) if wait else await taken(job)
@@ -95,7 +95,7 @@ async def status(
     async with a_program(request, api_key) as owner:
         client = server.the_jobs().client_for(owner, server.payer_for(owner))
         if client is None:
-            raise Refused("There is no key to look with.", reason="key")
+            raise Refused("There is no key to look with.", reason="no_key")
         seen = await asyncio.to_thread(client.check, server.checked_id(generation_id))
         return {
             "generation_id": seen.generation_id,
@@ -147,25 +147,24 @@ async def price(
 
 
 @asynccontextmanager
-async def a_program(
-    request: gr.Request, api_key: str | None, *, stays: bool = False
-) -> AsyncIterator[str]:
+async def a_program(request: gr.Request, api_key: str | None) -> AsyncIterator[str]:
     """An owner for one call, with its own key if it brought one; errors become Gradio's.
 
-    If the caller hangs up, or its job `stays`, the job goes on, and its key is forgotten as any
-    visitor's is.
+    While its job goes on, or if the caller hangs up, its key is forgotten as any visitor's is.
     """
     owner = f"program:{secrets.token_urlsafe(16)}"
     jobs = server.the_jobs()
+    failed: VeoError | None = None
     try:
         if key := api_key or request.headers.get(KEY_HEADER):
             await jobs.bring_key(owner, VeoClient(key))
         yield owner
     except VeoError as error:
+        failed = error
+    if not jobs.go_on_for(owner):
         jobs.drop_key(owner)
-        raise spoken(error) from None
-    if not stays:
-        jobs.drop_key(owner)
+    if failed:
+        raise spoken(failed) from None
 
 
 async def taken(job: Job) -> tuple[None, dict[str, Any]]:

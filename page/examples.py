@@ -126,18 +126,11 @@ span { display: block; padding: 2px var(--spacing-sm) 4px; white-space: nowrap; 
 """
 
 JAVASCRIPT = """
-// Only what was typed is asked for: the rest can be had again.
-let typed = false;
-document.addEventListener('input', event => {
-  if (event.target.closest('#prompt')) typed = true;
-});
 element.addEventListener('click', event => {
-  const button = event.target.closest('button'), prompt = document.querySelector('#prompt');
-  if (!button || typed && prompt.querySelector('textarea').value.trim()
-    && !window.confirm(props.replace)) return;
-  typed = false;
+  const button = event.target.closest('button');
+  if (!button) return;
   trigger('select', { number: Number(button.dataset.number) });
-  prompt.scrollIntoView({ block: 'nearest' });
+  document.querySelector('#prompt').scrollIntoView({ block: 'nearest' });
 });
 """
 
@@ -162,7 +155,6 @@ def build() -> gr.HTML:
         label=texts.EXAMPLES_TITLE,
         title=texts.EXAMPLES_TITLE,
         note=texts.EXAMPLES_NOTE,
-        replace=texts.EXAMPLE_REPLACES,
     )
 
 

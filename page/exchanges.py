@@ -116,7 +116,12 @@ def of_job(job: Job, heard: Sequence[Heard]) -> dict[str, Any]:
 def _row(job: Job, heard: Heard) -> dict[str, Any]:
     exchange = heard.exchange
     timing = texts.EXCHANGES_TIMES if heard.times > 1 else texts.EXCHANGES_ONCE
-    said = {texts.EXCHANGES_SENT: exchange.sent, texts.EXCHANGES_ANSWERED: exchange.answer}
+    said = {
+        # Whatever is asked of the service for a job carries the key; a file's host never sees it.
+        texts.EXCHANGES_HEADER: texts.EXCHANGES_KEY if exchange.address.startswith("/") else "",
+        texts.EXCHANGES_SENT: exchange.sent,
+        texts.EXCHANGES_ANSWERED: exchange.answer,
+    }
     if exchange.size is not None:
         said = {texts.EXCHANGES_ANSWERED: texts.EXCHANGES_NO_TEXT}
     return {

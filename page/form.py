@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from page import prompt_help, texts
+from page import draft, prompt_help, texts
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -65,6 +65,11 @@ def changed(request: VideoRequest, action: str) -> VideoRequest:
     return VideoRequest(**fields)
 
 
+def values_of_change(action: str) -> list[Any]:
+    """The form's values after `action`: the setting that it changed, and nothing else."""
+    return [CHANGES.get(action, {}).get(name, gr.skip()) for name in FIELDS]
+
+
 def request_of(settings: object) -> VideoRequest:
     """A checked request from settings that nobody vouches for: a file's, a browser's storage.
 
@@ -104,6 +109,7 @@ def build() -> list[gr.components.Component]:
         autofocus=True,
         elem_id="prompt",
     )
+    draft.build(prompt)
     with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
         prompt_help.build(prompt)
     with gr.Row():

@@ -1,11 +1,15 @@
-"""What stands before Gradio: only the routes that this page uses, bounded bodies, strict headers.
+"""What stands before Gradio: only the routes that this page uses, bounded bodies, strict headers,
+and one address for each visitor.
 
 An ASGI middleware. It knows requests and answers, and nothing of what the page does.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import secrets
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -49,6 +53,12 @@ POLICY = {
 
 MCP = re.compile(r"/gradio_api/mcp(/.*)?")
 
+PROXIES_OF_A_SPACE = "10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+"""Where a Space's visitors come from, as uvicorn's `FORWARDED_ALLOW_IPS`: it takes for the visitor
+the last address in `X-Forwarded-For` that is none of these, and so none that a visitor made up."""
+
+SEALED = "x-sealed-visitor"
+
 HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 
 
@@ -67,6 +77,7 @@ class Guard:
             "Referrer-Policy": "no-referrer",
             **NO_GUESSING,
         }
+        self._seal = secrets.token_hex()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +96,31 @@ class Guard:
         elif (body := await _whole_body(scope, receive)) is None:
             await PlainTextResponse("Too large.", 413)(scope, receive, send_strictly)
         else:
-            await self._app(scope, _replayed(body, receive), send_strictly)
+            await self._app(self._from_visitor(scope), _replayed(body, receive), send_strictly)
+
+    def _from_visitor(self, scope: Scope) -> Scope:
+        """The request, with its visitor's place on the network for an address.
+
+        For an agent, Gradio calls itself over loopback, with the headers of the agent's request:
+        the address is among them, sealed, for nobody else is believed.
+        """
+        headers = Headers(scope=scope).mutablecopy()
+        seal, _, address = headers.get(SEALED, "").partition(" ")
+        if not secrets.compare_digest(seal.encode(), self._seal.encode()):
+            address = network_of(scope["client"][0] if scope["client"] else "")
+        headers[SEALED] = f"{self._seal} {address}"
+        del headers["x-forwarded-for"]  # uvicorn would believe it in that call
+        return {**scope, "headers": headers.raw, "client": (address, 0)}
+
+
+def network_of(address: str) -> str:
+    """What one visitor has of the network: an IPv4 address, but of IPv6 a whole /64."""
+    with suppress(ValueError):
+        known = ipaddress.ip_address(address)
+        if isinstance(known, ipaddress.IPv6Address):
+            block = ipaddress.ip_network((int(known), 64), strict=False)
+            return str(known.ipv4_mapped or block)
+    return address
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:

@@ -67,49 +67,63 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
 
 
 def restore_form(kept: Kept, request: gr.Request) -> Shown:
-    """The form as it was, and the id of the last request."""
+    """The form as it was, how many takes in what, and the id of the last request.
+
+    A prompt that stands there already stays: it was typed, or is the draft that was kept.
+    """
     kept, _ = entered(kept, request)
     values = kept.get("form")
     if not isinstance(values, list) or len(values) != len(form.FIELDS):
         values = [gr.skip()] * len(form.FIELDS)
-    return (*values, kept.get("generation_id", ""))
+    if kept.get("draft"):
+        values = [gr.skip(), *values[1:]]
+    asked = kept.get("asked")
+    if asked not in [[count, differs] for count in takes.COUNTS for differs in batch.DIFFERS]:
+        asked = [gr.skip()] * 2
+    return (*values, *asked, kept.get("generation_id", ""))
 
 
 async def on_money(request: gr.Request, *inputs: Any) -> Shown:
-    """What the button says, the line beside it, and whose key is used."""
+    """What the button says, the line beside it, whose key is used, and what that offers."""
     *values, count, differs, kept = inputs
     kept, owner = entered(kept, request)
     try:
         wanted = VideoRequest("price", **dict(zip(form.PRICED, values, strict=True)))
         asked = batch.takes_of(wanted, count, differs)
     except InvalidRequest:  # the form says what is wrong with it
-        return texts.GENERATE, "", gr.skip()
-    price, balance, jobs = await asyncio.gather(
-        money.price_of(asked, owner), money.balance_of(owner), server.the_jobs().of(owner)
+        return texts.GENERATE, "", gr.skip(), gr.skip()
+    began = kept.get("visit_began")
+    since = began if isinstance(began, int | float) else time.time()
+    price, balance, visit = await asyncio.gather(
+        money.price_of(asked, owner),
+        money.balance_of(owner),
+        server.the_jobs().spent(owner, since),
     )
     is_demo = server.payer_for(owner) == "demo"
-    began = kept.get("visit_began")
-    visit = money.spent(jobs, began if isinstance(began, int | float) else time.time())
     return (
         money.button(asked, price, is_demo=is_demo),
         money.note(price, visit, is_demo=is_demo),
         mode(owner, balance),
+        money.offer_of(owner, price),
     )
 
 
 async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
     """Begin the takes and show them; the first goes ahead, the rest follow once it is taken."""
-    *values, count, differs, kept = inputs
+    *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
     batch.stop_following(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
         asked = batch.takes_of(form.request_from(*values), count, differs)
-        job = await server.begin(asked[0], owner=owner, spender=spender)
+        if not await money.holds(offer, asked, owner):
+            yield (status_card.offer_changed(), *(gr.skip(),) * 6, exchanges.nothing())
+            return
+        job = await server.begin(asked[0], owner=owner, spender=spender, payer=offer["payer"])
     except VeoError as error:
         yield shown_error(error)
         return
-    kept = {**kept, "form": values, "job": job.id, "takes": []}
+    kept = {**kept, "form": values, "asked": [count, differs], "job": job.id, "takes": []}
     note = ""
     if len(asked) > 1:
         rest = server.begin_rest(job, asked[1:], owner=owner, spender=spender)
@@ -123,6 +137,15 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
         note = note or texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
     async for shown in show(job, kept, owner, request, picked=False, note=note):
         yield shown
+
+
+def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
+    """Gradio's validator: a wrong id is told at its field, and what is on the card stays."""
+    try:
+        server.checked_id(generation_id)
+    except InvalidRequest as error:
+        return [gr.validate(False, str(error)), gr.validate(True, "")]
+    return [gr.validate(True, "")] * 2
 
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
@@ -155,8 +178,8 @@ async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> Asyn
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
-            spender = visitors.spender_of(owner, request)
-            job = await server.begin(job.request, owner=owner, spender=spender)
+            spender, payer = visitors.spender_of(owner, request), job.entry.payer
+            job = await server.begin(job.request, owner=owner, spender=spender, payer=payer)
         elif job:
             job = await server.the_jobs().look_again(job)
     except VeoError as error:
@@ -178,15 +201,19 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     batch.stop_following(watcher(owner, request))
     job, action = await chosen(event, owner), str(getattr(event, "action", ""))
     values = as_it_is = [gr.skip()] * len(form.FIELDS)
+    note = ""
     try:
         if job and job.request and action in words.SENDING:
             # Only what the card offers: nothing that somebody else's program makes up.
             if action in status_card.in_words(job, has_clip=bool(clip_of(job))).actions:
                 again = form.changed(job.request, action)
-                spender = visitors.spender_of(owner, request)
-                job = await server.begin(again, owner=owner, spender=spender)
-                values = form.values_from(again)
-                kept = {**kept, "form": values, "takes": []}
+                if await money.holds(getattr(event, "offer", None), [again], owner):
+                    spender = visitors.spender_of(owner, request)
+                    job = await server.begin(again, owner=owner, spender=spender)
+                    values = form.values_of_change(action)
+                    kept = {**kept, "takes": []}
+                else:
+                    note = f"{words.OFFER_CHANGED.title}. {words.OFFER_CHANGED.cost}"
         elif job:
             job = await server.the_jobs().look_again(job)
     except VeoError as error:
@@ -195,7 +222,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     if not job:
         yield (*shown_gone(), *as_it_is)
         return
-    async for shown in show(job, kept, owner, request):
+    async for shown in show(job, kept, owner, request, note=note):
         yield (*shown, *values)
         values = as_it_is  # what is typed meanwhile stays
 
@@ -233,10 +260,13 @@ async def on_focus(kept: Kept, request: gr.Request) -> Shown:
 
 
 async def on_stop(kept: Kept, request: gr.Request) -> Shown:
-    """The card once nobody follows the job any more; the job goes on."""
+    """Card, player, download and stop button once nobody follows the job; it goes on, or is over
+    already."""
     kept, owner = entered(kept, request)
     job = await server.the_jobs().get(str(kept.get("job", "")), owner)
-    return status_card.stopped(job), gr.Button(interactive=False)
+    clip = clip_of(job) if job else None
+    card = status_card.stopped(job, has_clip=bool(clip))
+    return (card, *(playable(clip) if clip else (gr.skip(),) * 2), gr.Button(interactive=False))
 
 
 async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
@@ -245,20 +275,26 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
     Gives the emptied box, a note, the line that says whose key is used, and what the browser keeps.
     """
     kept, owner = entered(kept, request)
-    key, jobs = str(text or "").strip(), server.the_jobs()
+    key = str(text or "").strip()
     if not key:
-        jobs.drop_key(owner)
-        return "", texts.KEY_DROPPED, mode(owner), kept
+        return "", texts.KEY_EMPTY, gr.skip(), kept
     balance, note = None, texts.KEY_TAKEN
     try:
         client = VeoClient(key)
-        balance = await asyncio.to_thread(client.balance)
+        balance = await server.briefly(server.ask(client.balance))
     except (InvalidRequest, Refused) as error:
         return "", html.escape(str(words.of_error(error))), mode(owner), kept
     except VeoError:
         note = texts.KEY_UNCHECKED
-    await jobs.bring_key(owner, client)
+    await server.the_jobs().bring_key(owner, client)
     return "", note, mode(owner, balance), kept
+
+
+def on_forget_key(kept: Kept, request: gr.Request) -> Shown:
+    """Forget a visitor's key at once: a note, and the line that says whose key is used."""
+    _, owner = entered(kept, request)
+    server.the_jobs().drop_key(owner)
+    return texts.KEY_DROPPED, mode(owner)
 
 
 def clip_of(job: Job) -> Path | None:
@@ -298,10 +334,10 @@ async def show(
             hood = gr.skip() if (told.id, heard) == shown_heard else exchanges.of_job(told, heard)
             shown_heard = told.id, heard
             stoppable = any(each.generation_id and not each.is_over for each in followed)
+            card = status_card.of_job(told, has_clip=bool(clip_of(told)))
+            card["actions"] = await priced(card["actions"], told, owner)
             yield (
-                takes.on_card(
-                    status_card.of_job(told, has_clip=bool(clip_of(told))), told, several, note
-                ),
+                takes.on_card(card, told, several, note),
                 *(playable(clip) if clip != playing else (gr.skip(),) * 2),
                 gr.Button(interactive=stoppable) if stoppable != may_stop else gr.skip(),
                 {**kept, "job": told.id, "generation_id": told.generation_id or ""},
@@ -310,6 +346,19 @@ async def show(
                 hood,
             )
             playing, may_stop = clip, stoppable
+
+
+async def priced(actions: list[list[Any]], job: Job, owner: str) -> list[list[Any]]:
+    """The buttons of a card; those that send say what that costs now, and are held to it."""
+    with_prices = list[list[Any]]()
+    for action, label in actions:
+        if action in words.SENDING and job.request:
+            price = await money.price_of([form.changed(job.request, action)], owner)
+            said = f"{label} ({words.dollars(price)})"
+            with_prices.append([action, said, money.offer_of(owner, price)])
+        else:
+            with_prices.append([action, label])
+    return with_prices
 
 
 def playable(clip: Path | None) -> Shown:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import words
-from jobs import Job
-from ledger import FREE
+from ledger import Spent
 from page import server, texts
 from veo_client import VeoClient, VeoError, VideoRequest
 
+HALF_A_CENT = 0.005
 BALANCE_KEPT = 20.0
 """Seconds for which a balance is shown without asking again."""
 
@@ -30,7 +31,7 @@ async def price_of(requests: Sequence[VideoRequest], owner: str) -> float | None
     if payer == "demo":
         return 0.0
     client = server.the_jobs().client_for(owner, payer)
-    prices = [await server.dollars_for(client, request) for request in requests]
+    prices = await asyncio.gather(*(server.dollars_for(client, request) for request in requests))
     return sum(price for price in prices if price is not None) if None not in prices else None
 
 
@@ -44,29 +45,32 @@ async def balance_of(owner: str) -> float | None:
     asked, balance = _balances.get(client, (-math.inf, 0.0))
     if time.monotonic() - asked > BALANCE_KEPT:
         try:
-            balance = await asyncio.to_thread(client.balance)
+            balance = await server.briefly(server.ask(client.balance))
         except VeoError:
             return None
         _balances[client] = time.monotonic(), balance
     return balance
 
 
-def spent(jobs: Iterable[Job], since: float) -> tuple[float, bool] | None:
-    """US dollars of a visit that began at `since`, and whether some may still come to nothing.
+def offer_of(owner: str | None, price: float | None = None) -> dict[str, Any]:
+    """What a button tells: who pays, and how many US dollars; None when the price is not known."""
+    payer = server.payer_for(owner) if owner else server.payer_without_key()
+    return {"payer": payer, "dollars": price}
 
-    None when it is not known: a clip whose price was not told.
+
+async def holds(offer: object, requests: Sequence[VideoRequest], owner: str) -> bool:
+    """Whether a press costs no more than `offer` said, and the same key pays.
+
+    The browser may show an old price for a moment, and a key may be forgotten meanwhile.
     """
-    paid = [
-        job.entry
-        for job in jobs
-        if job.entry.created >= since
-        and job.entry.request
-        and job.entry.payer != "demo"
-        and job.state not in FREE
-    ]
-    if any(entry.dollars is None for entry in paid):
-        return None
-    return sum(entry.dollars or 0.0 for entry in paid), any(entry.state != "done" for entry in paid)
+    said = offer if isinstance(offer, dict) else {}
+    most = said.get("dollars")
+    if said.get("payer") != server.payer_for(owner):
+        return False
+    if not isinstance(most, int | float):
+        return True  # it said that the price is not known
+    price = await price_of(requests, owner)
+    return price is not None and price <= most + HALF_A_CENT
 
 
 def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bool) -> str:
@@ -80,16 +84,17 @@ def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bo
     return texts.GENERATE_FOR.format(what=what, price=_tag(price, is_demo=is_demo))
 
 
-def note(price: float | None, visit: tuple[float, bool] | None, *, is_demo: bool) -> str:
+def note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
     """The line beside the button."""
     if is_demo:
         return texts.DEMO_IS_FREE
     said = [words.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
-    if visit is None:
+    if visit.may_be_more:
         said.append(texts.VISIT_NOT_KNOWN)
-    elif visit[0]:
-        amount = words.dollars(visit[0])
-        said.append((texts.VISIT_AT_MOST if visit[1] else texts.VISIT).format(amount=amount))
+    elif visit.dollars:
+        amount = words.dollars(visit.dollars)
+        may_be_less = texts.VISIT_AT_MOST if visit.may_be_less else texts.VISIT
+        said.append(may_be_less.format(amount=amount))
     return " ".join(said)
 
 

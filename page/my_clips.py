@@ -16,7 +16,7 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import picking, texts
+from page import copying, picking, texts
 from shelf import Shelf
 
 TEMPLATE = f"""
@@ -67,6 +67,7 @@ function make(tag, className, text) {
 function action(row, name, label, ask) {
   const button = make('button', '', label);
   button.type = 'button';
+  button.dataset.name = name;
   button.setAttribute('aria-label', label + ': ' + row.name);
   button.addEventListener('click', () => {
     if (!ask || window.confirm(ask)) trigger(name, { job: row.id });
@@ -77,18 +78,20 @@ function link(row, label, address, file) {
   const made = make('a', '', label);
   made.href = address;
   made.download = file;
+  made.dataset.name = label;
   made.setAttribute('aria-label', label + ': ' + row.name);
   return made;
 }
 function copyPrompt(row) {
   const button = make('button');
   button.type = 'button';
+  button.dataset.name = 'copy';
   const say = label => {
     button.textContent = label;
     button.setAttribute('aria-label', label + ': ' + row.name);
   };
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(row.name);
+    if (!await copyText(row.name)) return;
     say(texts.copied);
     setTimeout(say, 1500, texts.copy);
   });
@@ -99,9 +102,11 @@ function show(row) {
   const item = make('li');
   item.dataset.state = row.state;
   item.dataset.job = row.id;
+  item.dataset.row = JSON.stringify(row);
   if (row.clip) {
     const poster = make('button', 'poster');
     poster.type = 'button';
+    poster.dataset.name = 'select';
     poster.setAttribute('aria-label', texts.play + ': ' + row.name);
     poster.addEventListener('click', () => trigger('select', { job: row.id }));
     if (row.poster) {
@@ -124,22 +129,41 @@ function show(row) {
   if (row.settings) actions.append(action(row, 'edit', texts.use_settings));
   if (row.seed) actions.append(action(row, 'input', texts.use_seed));
   if (row.clip) actions.append(pickButton(row.id, row.name));
-  // A page that is not at home and not over https may not copy.
-  if (row.settings && navigator.clipboard) actions.append(copyPrompt(row));
+  if (row.settings) actions.append(copyPrompt(row));
   if (!row.running) actions.append(action(row, 'delete', texts.delete,
     row.clip ? texts.delete_clip : texts.delete_entry));
   item.append(about);
   return item;
 }
+// What did not change stays as it is, and the focus where it was.
 function paint() {
-  const rows = props.value || [];
+  const rows = props.value || [], list = element.querySelector('ul');
   element.querySelector('.none').hidden = rows.length > 0;
-  element.querySelector('ul').replaceChildren(...rows.map(show));
+  const there = new Map([...list.children].map(item => [item.dataset.row, item]));
+  const items = rows.map(row => there.get(JSON.stringify(row)) || show(row));
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const place = [...list.children].findIndex(item => item.contains(focused));
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
+  items.forEach((item, at) => {
+    if (list.children[at] !== item) list.insertBefore(item, list.children[at] || null);
+  });
+  if (focused && !focused.isConnected) focusLike(focused, place);
+}
+function focusLike(control, place) {
+  const items = [...element.querySelectorAll('li')], { job } = control.closest('li').dataset;
+  const item = items.find(each => each.dataset.job === job) || items[place] || items.at(-1);
+  const { name } = control.dataset;
+  const like = item?.querySelector(`[data-name="${name}"]`) || item?.querySelector('button, a');
+  like?.focus({ preventScroll: true });
 }
 watch('value', paint);
 paint();
 // Another tab, a phone or the server may have gone on meanwhile.
-document.addEventListener('visibilitychange', () => { if (!document.hidden) trigger('focus'); });
+const look = () => { if (!document.hidden) trigger('focus'); };
+document.addEventListener('visibilitychange', look);
+// What the card does not follow goes on, too.
+const goes_on = row => row.running || row.state === 'needs_key';
+setInterval(() => { if ((props.value || []).some(goes_on)) look(); }, 10_000);
 """
 
 
@@ -149,7 +173,7 @@ def build() -> gr.HTML:
         [],
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=picking.BUTTON + JAVASCRIPT,
+        js_on_load=picking.BUTTON + copying.COPY_TEXT + JAVASCRIPT,
         apply_default_css=False,
         elem_id="my-clips",
         label=texts.MY_CLIPS,
@@ -173,7 +197,9 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "title": words.of_state(entry.state, gone=entry.state == "done" and not clip),
         "name": str((entry.request or {}).get("prompt") or f"id {entry.generation_id}"),
         "created": entry.created,
-        "cost": words.of_cost(entry.state, entry.payer, entry.dollars),
+        "cost": words.of_cost(
+            entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
+        ),
         "poster": address(shelf.poster(entry.clip) if clip else None),
         "clip": address(clip),
         "note": address(shelf.note(entry.clip) if clip else None),

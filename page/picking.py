@@ -16,6 +16,7 @@ function pickButton(job, name) {
   button.type = 'button';
   button.className = 'pick';
   button.dataset.pick = job;
+  button.dataset.name = 'pick';
   button.textContent = COMPARE;
   button.setAttribute('aria-label', COMPARE + ': ' + name);
   button.setAttribute('aria-pressed', picked === job);

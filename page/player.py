@@ -13,7 +13,7 @@ from page import texts
 TEMPLATE = f"""
 <div class="player">
   <p>{texts.NO_CLIP}</p>
-  <video controls autoplay playsinline hidden aria-label="{texts.CLIP}"></video>
+  <video controls playsinline hidden aria-label="{texts.CLIP}"></video>
 </div>
 """
 
@@ -30,9 +30,15 @@ video:focus-within { outline: 2px solid var(--color-accent); outline-offset: -2p
 
 JAVASCRIPT = """
 const video = element.querySelector('video'), none = element.querySelector('p');
+// A clip that a reload brings back does not start by itself.  The browser's own
+// `userActivation` would outlive the reload.
+let touched = false;
+for (const kind of ['pointerdown', 'keydown'])
+  window.addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
 function paint() {
   video.hidden = !props.value;
   none.hidden = Boolean(props.value);
+  video.autoplay = touched && !matchMedia('(prefers-reduced-motion: reduce)').matches;
   if (props.value) video.src = new URL(props.value, document.baseURI).href;
   else video.removeAttribute('src');
   video.load();

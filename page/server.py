@@ -9,15 +9,25 @@ import asyncio
 import functools
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import batch
 import settings
 from demo_server import DemoServer
 from jobs import Job, Jobs
-from ledger import DAY, Ledger, LimitReached, OutOfReach, Payer, UnusableLedger, open_ledger
+from ledger import (
+    DAY,
+    Ledger,
+    LimitReached,
+    OutOfReach,
+    Payer,
+    PriceNotTold,
+    UnusableLedger,
+    open_ledger,
+)
 from parts import Claimed, locked, publish
 from settings import Settings
 from shelf import Shelf
@@ -25,17 +35,23 @@ from veo_client import (
     Busy,
     InvalidRequest,
     Price,
+    Refused,
     TookTooLong,
     VeoClient,
     VeoError,
     VideoRequest,
 )
 
+Answer = TypeVar("Answer")
+
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
-PRICE_KEPT = 600.0
-"""Seconds for which a price list is believed."""
-
+PRICE_KEPT, NO_PRICE_KEPT = 600.0, 30.0
+"""Seconds for which a price list is believed, and for which one that failed is not asked again."""
+PATIENCE = 2.0
+"""Seconds that a click waits for what is good to know, and not needed."""
+STOPPING = 80.0
+"""Seconds in which a request that is being sent gets its id, at most."""
 
 LONGEST_ID = 500
 
@@ -93,7 +109,8 @@ def _open_ledger() -> Ledger:
 def data_folder_held() -> Iterator[None]:
     """The data folder, for this process alone; raises `InUse` or `OSError`."""
     data = the_settings().data
-    (data / "clips").mkdir(parents=True, exist_ok=True, mode=0o700)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)  # the ledger holds every prompt
+    (data / "clips").mkdir(exist_ok=True, mode=0o700)
     try:
         with locked(data / "lock"):
             yield
@@ -103,11 +120,23 @@ def data_folder_held() -> Iterator[None]:
         ) from None
 
 
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Go on with the jobs that an earlier process left."""
+    _loops.append(asyncio.get_running_loop())
     await the_jobs().start()
     yield
+
+
+def stop_jobs() -> None:
+    """Let what is being sent get its id, and that be written down, before the process ends."""
+    for loop in _loops:
+        stopping = asyncio.run_coroutine_threadsafe(the_jobs().stop(), loop)
+        with suppress(TimeoutError):
+            stopping.result(STOPPING)
 
 
 # Who pays
@@ -153,23 +182,51 @@ async def dollars_for(client: VeoClient | None, request: VideoRequest) -> float 
     return None
 
 
-_prices: dict[tuple[str, str], tuple[float, Price]] = {}
+# Not asyncio's own pool: a service that hangs would hold what else is waited for there.
+_helpers = ThreadPoolExecutor(16, "helping")
+_prices: dict[tuple[str, str], tuple[float, Future[Price]]] = {}
+
+
+async def briefly(asked: Future[Answer]) -> Answer:
+    """What a helper call answers within `PATIENCE`; raises `VeoError` otherwise."""
+    try:
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), PATIENCE)
+    except TimeoutError:
+        raise TookTooLong("The service takes its time.") from None
+
+
+def ask(call: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+    """Ask the service for what a clip does not need, in a thread."""
+    return _helpers.submit(call, *arguments)
 
 
 async def _price(client: VeoClient, model: str) -> Price:
-    known = _prices.get((client.base_url, model))
-    if not known or time.monotonic() - known[0] > PRICE_KEPT:
-        known = time.monotonic(), await asyncio.to_thread(client.price, model)
-        _prices[client.base_url, model] = known
-    return known[1]
+    """The price list, asked for once however many want it."""
+    asked, answer = _prices.get((client.base_url, model), (0.0, None))
+    failed = answer and answer.done() and answer.exception()
+    if not answer or time.monotonic() - asked > (NO_PRICE_KEPT if failed else PRICE_KEPT):
+        answer = ask(client.price, model)
+        _prices[client.base_url, model] = time.monotonic(), answer
+    return await briefly(answer)
 
 
 # From a request to a job
 
 
-async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
-    """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent."""
-    jobs, payer = the_jobs(), payer_for(owner)
+async def begin(
+    request: VideoRequest, *, owner: str, spender: str, payer: Payer | None = None
+) -> Job:
+    """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent.
+
+    With `payer`, who was said to pay: if somebody else would now, nothing is sent.
+    """
+    jobs, pays = the_jobs(), payer_for(owner)
+    if payer not in (None, pays):
+        raise InvalidRequest(
+            "Another key would pay than was said, so nothing was sent. "
+            "Press Generate: its button says what it costs now."
+        )
+    payer = pays
     try:
         return await jobs.generate(
             request,
@@ -180,6 +237,8 @@ async def begin(request: VideoRequest, *, owner: str, spender: str) -> Job:
             dollars=await dollars_for(jobs.client_for(owner, payer), request),
             limits=the_settings().limits if payer == "server" else None,
         )
+    except PriceNotTold as error:
+        raise Refused(str(error), reason="no_price") from None
     except LimitReached as error:
         said = f"{error} With an API key of your own you may go on."
         raise Busy(said, retry_after=DAY) from None
@@ -195,7 +254,7 @@ def begin_rest(
     first: Job, requests: Sequence[VideoRequest], *, owner: str, spender: str
 ) -> asyncio.Task[tuple[list[Job], VeoError | None]]:
     """`batch.begin_after` with `begin`; it goes on though whoever asked leaves."""
-    each = functools.partial(begin, owner=owner, spender=spender)
+    each = functools.partial(begin, owner=owner, spender=spender, payer=first.entry.payer)
     rest = asyncio.create_task(batch.begin_after(first, requests, each))
     _rests.add(rest)
     rest.add_done_callback(_rests.discard)

@@ -14,9 +14,9 @@ import gradio as gr
 
 import words
 from jobs import Job
-from page import texts
+from page import copying, server, texts
 from veo_client import VeoError
-from words import Action, Words
+from words import Words
 
 STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in words.STEPS.items())
 
@@ -36,8 +36,8 @@ TEMPLATE = f"""
     <div class="actions" role="group" aria-label="{texts.WHAT_NEXT}"></div>
   </div>
   <div class="foot">
-    <p class="id"><span>id</span> <code></code>
-      <button type="button" class="copy">{texts.COPY}</button></p>
+    <p class="known"><span class="seed"></span><span class="id"><span>id</span> <code></code>
+      <button type="button" class="copy">{texts.COPY}</button></span></p>
     <p class="wishes">
       <button type="button" data-wish="notice" aria-pressed="false">{texts.NOTICE}</button>
       <button type="button" data-wish="chime" aria-pressed="false">{texts.CHIME}</button>
@@ -87,8 +87,10 @@ CSS = """
   justify-content: space-between; align-items: center; font-size: var(--text-sm);
   color: var(--body-text-color-subdued); }
 .foot button { min-height: 26px; padding: 2px 8px; }
-.id { display: flex; align-items: center; gap: var(--spacing-sm); flex: 1 1 0; min-width: 0;
-  min-height: 28px; }
+.known, .id { display: flex; align-items: center; gap: var(--spacing-sm); flex: 1 1 0;
+  min-width: 0; min-height: 28px; }
+.known { column-gap: var(--spacing-lg); }
+.seed { white-space: nowrap; }
 .id code { color: var(--body-text-color); background: none; padding: 0; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 .wishes { display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
@@ -137,9 +139,10 @@ function paint() {
   // Slower and slower, never full before its time.
   const share = done ? 1 : running ? .9 * (1 - Math.exp(-1.6 * elapsed / value.expected)) : 0;
   find('.fill').style.width = 100 * share + '%';
-  const left = value.step === 'queued' && elapsed <= 1.6 * value.expected
+  const left = !value.left_known ? '' : value.step === 'queued' && elapsed <= 1.6 * value.expected
     ? TEXTS.usually.replace('{}', clock(value.expected)) : timeLeft(elapsed, value.expected);
-  say('.clock', running ? TEXTS.so_far.replace('{}', clock(elapsed)) + ' · ' + left
+  const so_far = TEXTS.so_far.replace('{}', clock(elapsed));
+  say('.clock', running ? [so_far, left].filter(Boolean).join(' · ')
     : done && value.elapsed ? TEXTS.took.replace('{}', clock(value.elapsed)) : '');
   const tab = running ? clock(elapsed) + ' · ' + value.doing : done ? TEXTS.ready : title;
   if (value.state !== 'idle' || titled)
@@ -156,32 +159,50 @@ function paintSteps() {
   });
 }
 function paintWishes() {
-  find('[data-wish="notice"]').hidden = !window.Notification;
+  find('[data-wish="notice"]').hidden = !window.Notification || kept['veo-notice'] === 'never';
   for (const button of element.querySelectorAll('.wishes button'))
-    button.setAttribute('aria-pressed', kept['veo-' + button.dataset.wish] === 'yes');
+    button.setAttribute('aria-pressed', wished(button.dataset.wish));
 }
+// Whoever allowed notifications may forbid them later.
+const wished = name => kept['veo-' + name] === 'yes'
+  && (name !== 'notice' || window.Notification?.permission === 'granted');
 function offer() {
   const had_focus = find('.actions').contains(document.activeElement);
-  find('.actions').replaceChildren(...value.actions.map(([name, label]) => {
+  find('.actions').replaceChildren(...value.actions.map(([name, label, offer]) => {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = label;
-    button.addEventListener('click', () => act(name));
+    button.addEventListener('click', () => act(name, offer));
     return button;
   }));
   if (had_focus) find('.card').focus({ preventScroll: true });
 }
 
-// One press, at most one request: the buttons are off until the next card.
-let pressed = false;
-function act(name) {
+// One press, at most one request: the buttons are off until the next card, or for a while, as
+// Gradio may drop the event.
+let pressed;
+function press(on) {
+  clearTimeout(pressed);
+  pressed = on ? setTimeout(press, 5000, false) : 0;
+  for (const button of element.querySelectorAll('.actions button'))
+    button.setAttribute('aria-disabled', on); // and not `disabled`: that would drop the focus
+}
+function question(name) {
+  const written = document.querySelector('#prompt textarea')?.value.trim();
+  const edited = written && value.prompt && written !== value.prompt.trim();
+  return [
+    TEXTS.sending.includes(name) && edited && TEXTS.other_prompt,
+    name === 'send_again' && TEXTS.send_again,
+  ].filter(Boolean).join('\\n\\n');
+}
+function act(name, offer) {
   if (name === 'bring_key') return bring('#key', '#key-box input');
   if (name === 'change_prompt') return bring('#prompt', '#prompt textarea');
-  if (pressed || (name === 'send_again' && !window.confirm(TEXTS.send_again))) return;
-  pressed = true;
-  for (const button of element.querySelectorAll('.actions button'))
-    button.setAttribute('aria-disabled', 'true'); // and not `disabled`: that would drop the focus
-  trigger('retry', { action: name, job: value.job });
+  if (pressed) return;
+  const asked = question(name);
+  if (asked && !window.confirm(asked)) return;
+  press(true);
+  trigger('retry', { action: name, job: value.job, offer });
 }
 // The field may be folded away, and comes a moment after it is unfolded.
 function bring(place, field, tries = 20) {
@@ -208,7 +229,7 @@ function chime() {
   setTimeout(() => audio.close(), 1500);
 }
 async function wish(button) {
-  const name = 'veo-' + button.dataset.wish, on = kept[name] !== 'yes';
+  const name = 'veo-' + button.dataset.wish, on = !wished(button.dataset.wish);
   if (on && name === 'veo-notice' && await Notification.requestPermission() !== 'granted') {
     button.textContent = TEXTS.blocked;
     return;
@@ -218,18 +239,27 @@ async function wish(button) {
   paintWishes();
 }
 function tell() {
-  if (kept['veo-chime'] === 'yes') chime();
-  const may_tell = document.hidden && window.Notification?.permission === 'granted';
-  if (kept['veo-notice'] === 'yes' && may_tell)
-    new Notification(value.title, { body: value.happened + ' ' + value.cost });
+  if (wished('chime')) chime();
+  if (!wished('notice') || !document.hidden) return;
+  try {
+    // By its tag, what another tab of the same visitor says takes the place of this.
+    const body = value.happened + ' ' + value.cost;
+    new Notification(value.title, { body, tag: value.click });
+  } catch { // Chrome on Android has the permission, and no notifications for a page
+    kept['veo-notice'] = 'never';
+    paintWishes();
+  }
 }
 
 function begin() {
   const before = value;
   value = props.value;
   seen = performance.now();
-  pressed = false;
+  // The page's button waits for what its press came to.
+  if (value.state !== 'running' || value.job !== before.job)
+    document.dispatchEvent(new Event('veo-card'));
   find('.card').dataset.state = value.state;
+  say('.seed', value.seed);
   say('code', value.generation_id);
   find('code').title = value.generation_id;
   find('.id').style.visibility = value.generation_id ? 'visible' : 'hidden';
@@ -237,11 +267,11 @@ function begin() {
   paintSteps();
   paintWishes();
   offer();
+  press(false);
   // On a phone the card may be below the button's screen: bring it in when something begins.
   if (value.state === 'running' && before.state && before.state !== 'running')
     element.scrollIntoView({ block: 'nearest' });
-  if (before.state === 'running' && before.job === value.job && 'done failed'.includes(value.state))
-    tell();
+  if (value.click && value.click === before.click && value.over && !before.over) tell();
 }
 watch('value', begin);
 begin();
@@ -250,7 +280,7 @@ element.addEventListener('click', async event => {
   const button = event.target.closest('button');
   if (button?.dataset.wish) await wish(button);
   if (!button?.matches('.copy')) return;
-  await navigator.clipboard.writeText(find('code').textContent);
+  if (!await copyText(find('code').textContent)) return;
   button.textContent = TEXTS.copied;
   setTimeout(() => { button.textContent = TEXTS.copy; }, 1500);
 });
@@ -269,7 +299,9 @@ IN_THE_BROWSER = {
     "minutes": texts.MINUTES_LEFT,
     "soon": texts.SOON,
     "ready": words.STEPS["ready"],
+    "sending": sorted(words.SENDING),
     "send_again": words.SEND_AGAIN,
+    "other_prompt": texts.OTHER_PROMPT,
     "slow": {
         "left": texts.SLOW,
         "title": words.WAITING["slow"].title,
@@ -293,7 +325,9 @@ def build() -> gr.HTML:
         idle(),
         html_template=TEMPLATE,
         css_template=CSS,
-        js_on_load=f"const TEXTS = {json.dumps(IN_THE_BROWSER)};\n{JAVASCRIPT}",
+        js_on_load=(
+            f"const TEXTS = {json.dumps(IN_THE_BROWSER)};\n{copying.COPY_TEXT}{JAVASCRIPT}"
+        ),
         apply_default_css=False,
         elem_id="status",
         label="Status",
@@ -302,6 +336,10 @@ def build() -> gr.HTML:
 
 def idle() -> dict[str, Any]:
     return _card("idle", words.EMPTY)
+
+
+def offer_changed() -> dict[str, Any]:
+    return _card("failed", words.OFFER_CHANGED)
 
 
 def gone() -> dict[str, Any]:
@@ -313,10 +351,15 @@ def of_error(error: VeoError) -> dict[str, Any]:
     return _card("failed", words.of_error(error), generation_id=error.generation_id)
 
 
-def stopped(job: Job | None) -> dict[str, Any]:
-    """The card of somebody who no longer waits."""
-    said = words.STOPPED.for_a_demo() if job and job.is_demo else words.STOPPED
-    return _of(job, "stopped", said) if job else _card("stopped", said)
+def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
+    """The card of somebody who no longer waits; a job that is over shows as it is."""
+    if job is None:
+        return _card("stopped", words.STOPPED)
+    if job.is_over:
+        # Its other takes may go on: this is no end that somebody is told of.
+        return of_job(job, has_clip=has_clip) | {"click": ""}
+    said = words.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    return _of(job, "stopped", said)
 
 
 def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
@@ -339,6 +382,8 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
         doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
         expected=job.entry.expected,
+        # Of an id alone nobody knows the age; how long a file takes is another matter.
+        left_known=job.request is not None and waits not in ("looking", "saving"),
         may_be_slow=waits == "generating",
     )
 
@@ -350,6 +395,8 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
             job.error,
             request=job.request,
             is_demo=job.is_demo,
+            # At home the server's account is the person's own.
+            is_guest=job.entry.payer == "server" and server.the_settings().on_space,
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:
@@ -358,7 +405,9 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
         seed = f", seed {job.request.seed}" if job.request else ""
         facts = f"{job.facts.in_words()}{seed}."
         return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return words.of_waiting(_waits(job), job.update, is_demo=job.is_demo)
+    return words.of_waiting(
+        _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
+    )
 
 
 def _waits(job: Job) -> str:
@@ -377,8 +426,11 @@ def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
         state,
         said,
         job=job.id,
+        click=job.id,
+        over=job.is_over,
+        prompt=job.request.prompt if job.request else "",
+        seed=texts.SEED_IS.format(value=job.request.seed) if job.request else "",
         generation_id=job.generation_id,
-        dollars=job.entry.dollars,
         **more,
     )
 
@@ -388,12 +440,16 @@ def _card(
     said: Words,
     *,
     job: str = "",
+    click: str = "",
+    over: bool = False,
+    prompt: str = "",
+    seed: str = "",
     generation_id: str | None = None,
-    dollars: float | None = None,
     step: str = "",
     doing: str = "",
     elapsed: float = 0.0,
     expected: float = 1.0,
+    left_known: bool = False,
     may_be_slow: bool = False,
 ) -> dict[str, Any]:
     return {
@@ -402,19 +458,22 @@ def _card(
         "happened": said.what_happened,
         "cost": said.cost,
         "next": said.next_step,
-        "actions": [[action, _label(action, dollars)] for action in said.actions],
+        "actions": [
+            [action, words.ACTIONS[action]]
+            for action in said.actions
+            if job or action in words.WITHOUT_A_JOB
+        ],
         "job": job,
+        # For whoever wants to be told: what began together, and whether all of that is over.
+        "click": click,
+        "over": over,
+        "prompt": prompt,
+        "seed": seed,
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,
         "elapsed": round(elapsed, 1),
         "expected": expected,
+        "left_known": left_known,
         "may_be_slow": may_be_slow,
     }
-
-
-def _label(action: Action, dollars: float | None) -> str:
-    """What a button says, with what it costs if that is known; without sound it is not."""
-    label = words.ACTIONS[action]
-    costs_as_much = action in words.SENDING and action != "without_sound"
-    return f"{label} ({words.dollars(dollars)})" if dollars and costs_as_much else label

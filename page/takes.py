@@ -19,6 +19,8 @@ from page import my_clips, picking, texts
 from shelf import Shelf
 from veo_client import MODELS, VideoRequest
 
+COUNTS = range(1, batch.MOST + 1)
+
 TEMPLATE = """
 <section hidden aria-labelledby="takes-title">
   <h2 id="takes-title"></h2>
@@ -144,7 +146,7 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
     """How many takes, and in what they differ; the second shows once there are several."""
     with gr.Row(elem_id="takes-asked"):
         count = gr.Radio(
-            [(texts.TAKES[number - 1], number) for number in range(1, batch.MOST + 1)],
+            [(texts.TAKES[number - 1], number) for number in COUNTS],
             value=1,
             label=texts.TAKES_LABEL,
             show_label=False,
@@ -235,7 +237,8 @@ def on_card(card: dict[str, Any], job: Job, takes: Sequence[Job], note: str) -> 
     if len(ids) > 1 and job.id in ids:
         number = ids.index(job.id) + 1
         title = texts.TAKE_ON_CARD.format(number=number, count=len(ids), title=card["title"])
-        card = card | {"title": title}
+        over = all(each.is_over for each in takes)
+        card = card | {"title": title, "click": ids[0], "over": over}
     return card | {"next": f"{card['next']} {note}".strip()} if note else card
 
 

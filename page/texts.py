@@ -7,6 +7,8 @@ command shares; this module knows no widgets.
 # The page
 
 TITLE = "Film a sentence with Veo 3.1"
+STILL_COMING = "The rest of the page is coming."
+DOES_NOT_COME = "The rest of the page does not come. Reload it: your prompt is kept."
 GENERATE = "Generate"
 GENERATE_FOR = "Generate · {what} {price}"
 FREE = "· free"
@@ -35,6 +37,8 @@ KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"
 KEY_INFO = "Kept in this server's memory for {how_long}, nowhere else"
 USE_KEY = "Use this key"
+FORGET_KEY = "Forget the key"
+KEY_EMPTY = "Paste a key first."
 KEY_DROPPED = "No key is kept."
 KEY_TAKEN = "The service accepts this key."
 KEY_UNCHECKED = "The key could not be checked now; it is kept."
@@ -48,6 +52,8 @@ LOOK = "Look for it"
 # The form
 
 PROMPT_LABEL = "Prompt"
+PROMPT_REPLACED = "Your prompt was replaced."
+UNDO = "Undo"
 PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"
 MODEL_LABEL = "Model"
 ASPECT_RATIO_LABEL = "Aspect ratio"
@@ -79,6 +85,7 @@ SECONDS_LEFT = "about {} s left"
 MINUTES_LEFT = "about {} min left"
 SOON = "should finish soon"
 SLOW = "taking longer than usual"
+OTHER_PROMPT = "This sends the prompt of this clip again, not the one in the form. Send it?"
 IN_THE_TAB = {
     "sending": "Sending",
     "looking": "Looking",
@@ -184,6 +191,8 @@ EXCHANGES_TIMES = "{times} times the same, the last in {time}"
 EXCHANGES_ONCE = "in {time}"
 EXCHANGES_FILE = "{size:,} bytes"
 EXCHANGES_NO_ANSWER = "no answer: {trouble}"
+EXCHANGES_HEADER = "Header"
+EXCHANGES_KEY = "Authorization: Bearer [key]"
 EXCHANGES_SENT = "Request"
 EXCHANGES_ANSWERED = "Answer"
 EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."
@@ -192,7 +201,6 @@ EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed on
 
 EXAMPLES_TITLE = "Examples"
 EXAMPLES_NOTE = "The pictures are demo drawings, not made by Veo."
-EXAMPLE_REPLACES = "Put this example in the place of what you wrote?"
 
 # Help with the prompt
 

@@ -3,38 +3,37 @@
 from typing import Any
 
 import gradio as gr
-from test_words import BEFORE_AN_ID, FOX, WITH_AN_ID
+from test_words import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
 
 import app
 import words
 from page import status_card
-from veo_types import Failed, Refused
-
-REFUSALS = (
-    Refused("No API key was given.", reason="key"),
-    Refused("Prompt enhancement cannot be disabled.", reason="request"),
-    Failed("The audio was refused."),
-    Failed("Refused by the content policy."),
-)
-"""Those that get other words than the rest of their class."""
 
 
 def every_card() -> list[dict[str, Any]]:
     made = status_card._card
-    an_id: dict[str, Any] = {"job": "job", "generation_id": "9d94e68d-45b6-47dd-9294-5aaf4835f0e1"}
-    cards = [status_card.idle(), status_card.gone(), status_card.stopped(None)]
+    an_id: dict[str, Any] = {
+        "job": "job",
+        "generation_id": "9d94e68d-45b6-47dd-9294-5aaf4835f0e1",
+        "seed": "seed 4294967295",
+    }
+    cards = [status_card.idle(), status_card.gone(), status_card.stopped(None, has_clip=False)]
+    cards.append(status_card.offer_changed())
     cards += [made("idle", words.REMOVED, **an_id), made("stopped", words.STOPPED, **an_id)]
     for waits in words.WAITING:
         step = status_card.STEP.get(waits, "generating")
         slow = waits == "slow"
         said = words.of_waiting("generating" if slow else waits)
         times = {"elapsed": 300.0 if slow else 30.0, "expected": 120.0, "may_be_slow": slow}
-        cards.append(made("running", said, step=step, **an_id, **times))
+        cards.append(made("running", said, step=step, left_known=True, **an_id, **times))
     for dollars, is_demo in ((None, False), (0.0, False), (3.2, False), (0.0, True)):
         said = words.of_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
         cards.append(made("done", said, step="ready", elapsed=90.0, **an_id))
-    for error in (*BEFORE_AN_ID, *WITH_AN_ID, *REFUSALS):
-        cards.append(made("failed", words.of_error(error, request=FOX), **an_id))
+    for error in (*BEFORE_AN_ID, *WITH_AN_ID):
+        for is_demo in (False, True):
+            said = words.of_error(error, request=FOX, is_demo=is_demo)
+            cards.append(made("failed", said, **an_id))
+    cards += [made("failed", said, **an_id) for said in EVERY_STATE.values() if said.actions]
     return cards
 
 

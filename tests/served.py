@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -41,6 +42,8 @@ class ServedPage:
             cwd=ROOT,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            # A test run in the background has SIGINT ignored, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env=self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment,
         )
 
@@ -73,6 +76,11 @@ class ServedPage:
         self._process.kill()
         self._process.wait()
         self._log.close()
+
+    def told_to_stop(self, how: signal.Signals) -> subprocess.Popen:
+        """As a container or a terminal does; the process, which may take its time."""
+        self._process.send_signal(how)
+        return self._process
 
     @property
     def log(self) -> str:

@@ -139,7 +139,9 @@ class ServedCards(ServedPage):
 def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
     with ServedCards(tmp_path, PYTHONPATH=str(ROOT)) as served:
         tab.goto(served.url)
-        expect(tab.locator("#status .title").last).to_have_text("The prompt was refused")
+        last = "The service no longer has this video"
+        expect(tab.locator("#status .title").last).to_have_text(last)
+        expect(tab.get_by_role("button", name="Again with enhancement")).to_be_visible()
         found = violations(tab, "every card")
     assert not found, "\n".join(found)
 
@@ -256,6 +258,27 @@ def test_nothing_moves_for_who_wants_no_motion(keyed_page, tab):
     assert tab.evaluate(MOVES) != []
     tab.emulate_media(reduced_motion="reduce")
     assert tab.evaluate(MOVES) == []
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_clip_starts_by_itself_only_for_who_made_it_just_now_and_likes_motion(
+    motion, keyed_page, tab
+):
+    tab.emulate_media(reduced_motion=motion)
+    open_page(tab, keyed_page)
+    choose_the_quickest(tab)
+    send(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+    plays = "document.querySelector('#video video')"
+    tab.wait_for_function(f"{plays}.readyState >= 3")
+    if motion == "no-preference":
+        tab.wait_for_function(f"{plays}.currentTime > 0")
+    assert tab.evaluate(f"{plays}.autoplay") == (motion == "no-preference")
+
+    tab.reload()
+    wait_for(tab, "Your clip is ready")
+    tab.wait_for_function(f"{plays}.readyState >= 3")
+    assert tab.evaluate(f"[{plays}.paused, {plays}.currentTime]") == [True, 0]
 
 
 JUMPS = """

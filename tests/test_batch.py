@@ -49,7 +49,9 @@ def test_takes_differ_in_nothing_that_is_not_listed(differs):
 def a_job(state="prepared", **changes):
     nothing = dict.fromkeys(each.name for each in fields(Entry))
     known = {"id": "job", "owner": "me", "created": 0.0, "updated": 0.0, "expected": 1.0}
-    return Job(Entry(**nothing | known | {"state": state, "request": FOX.body()} | changes))
+    job = Job(Entry(**nothing | known | {"state": state, "request": FOX.body()} | changes))
+    job.is_driven = True  # by the test
+    return job
 
 
 async def soon(condition):

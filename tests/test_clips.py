@@ -853,6 +853,10 @@ def arriving(content):
     return lambda path: path.write_bytes(content)
 
 
+def no_download(_):
+    raise ConnectionError
+
+
 def test_a_received_clip_is_whole_and_knows_its_request(whole, tmp_path):
     facts = receive(arriving(whole), tmp_path / "fox.mp4", REQUEST)
     assert facts == inspect(tmp_path / "fox.mp4")
@@ -874,6 +878,22 @@ def test_what_came_damaged_is_kept_but_never_shown_as_a_clip(whole, tmp_path):
     assert (tmp_path / "fox.mp4.unchecked").read_bytes() == half
 
 
+def test_a_whole_clip_that_did_not_get_its_name_is_not_fetched_again(whole, tmp_path):
+    """The process was killed between the two; the service may no longer have it."""
+    (tmp_path / "fox.mp4.unchecked").write_bytes(whole)
+    facts = receive(no_download, tmp_path / "fox.mp4", REQUEST)
+    assert facts == inspect(tmp_path / "fox.mp4")
+    assert read_request(tmp_path / "fox.mp4") == REQUEST
+    assert names(tmp_path) == ["fox.mp4"]
+
+
+def test_a_damaged_clip_that_was_kept_is_fetched_again(whole, tmp_path):
+    (tmp_path / "fox.mp4.unchecked").write_bytes(whole[:-100])
+    receive(arriving(whole), tmp_path / "fox.mp4", None)
+    assert (tmp_path / "fox.mp4").read_bytes() == whole
+    assert names(tmp_path) == ["fox.mp4"]
+
+
 @pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "disk full"), ValueError, TypeError])
 def test_a_clip_that_cannot_take_its_request_is_better_than_none(
     trouble, whole, tmp_path, monkeypatch
@@ -887,9 +907,6 @@ def test_a_clip_that_cannot_take_its_request_is_better_than_none(
 
 
 def test_a_download_that_fails_leaves_the_place_to_the_next_one(tmp_path):
-    def fail(_):
-        raise ConnectionError
-
     with pytest.raises(ConnectionError):
-        receive(fail, tmp_path / "fox.mp4", REQUEST)
+        receive(no_download, tmp_path / "fox.mp4", REQUEST)
     assert names(tmp_path) == []

@@ -1,4 +1,5 @@
-"""Whatever a program sends to the page's HTTP API, no request outside the table leaves."""
+"""Whatever a program sends to the page's HTTP API, no request outside the table leaves; and how
+long its key is kept."""
 
 import json
 import re
@@ -10,7 +11,7 @@ from conftest import KEY
 from faults import FaultServer, json_answer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from served import ServedPage
+from served import ServedPage, in_a_fresh_python
 
 from veo_client import InvalidRequest, VideoRequest
 
@@ -91,3 +92,86 @@ def test_no_input_is_a_fault_of_ours_and_none_out_of_range_leaves(tmp_path):
             VideoRequest(**body)
         except InvalidRequest as error:
             raise AssertionError(f"{body} was sent: {error}") from error
+
+
+CALLS = """
+import asyncio, os, sys, tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.append("tests")
+import gradio as gr
+from conftest import KEY
+from faults import file_answer, html_answer, json_answer
+from house import DOWN, House, ID, QUEUED, Service, completed, film, until
+import jobs as jobs_module, patience
+from page import endpoints, server
+
+patience.Watch.wait = lambda *_: 0.005
+FORM = "a fox", "google/veo-3.1-t2v", "16:9", 4, "720p", True, ""
+server.dollars_for = lambda *_: asyncio.sleep(0)  # else the list of prices would be a look
+PROGRAM = SimpleNamespace(headers={"x-aimlapi-key": KEY}, client=None, request=None)
+
+def called(story, pauses=(3600.0,), **scripts):
+    jobs_module.LOOK_AGAIN_AFTER = pauses
+    async def run():
+        with Service(**scripts) as service, tempfile.TemporaryDirectory() as folder:
+            os.environ["AIMLAPI_BASE_URL"] = service.url
+            house = House(Path(folder))
+            async with house.process() as jobs:
+                server.the_jobs, server.the_shelf = lambda: jobs, lambda: house.shelf
+                await story(jobs, service)
+    asyncio.run(run())
+
+async def refused(call):
+    try:
+        await call
+    except gr.Error as error:
+        assert KEY not in str(error)
+        return str(error)
+    raise AssertionError("no error")
+"""
+
+
+def test_a_programs_key_stays_with_its_job_when_nobody_waits_for_it_any_more():
+    """Its owner never comes back: what the looks after an error need a key for would be lost."""
+    in_a_fresh_python(f"""{CALLS}
+async def story(jobs, service):
+    assert ID in await refused(endpoints.generate(PROGRAM, *FORM))
+    (job,) = jobs._live.values()
+    assert job.state == "needs_attention"
+    await until(lambda: job.is_over and job.state != "needs_attention")
+    assert job.state == "done", job.state
+    assert service.count("create") == 1
+
+called(story, pauses=(0.5,), look=[DOWN] * 10 + [completed])
+
+async def taken(jobs, service):
+    _, facts = await endpoints.generate(PROGRAM, *FORM, wait=False)
+    assert facts["generation_id"] == ID
+    (job,) = jobs._live.values()
+    await until(lambda: job.is_over)
+    assert job.state == "done", job.state
+
+called(taken, look=[QUEUED, completed])
+""")
+
+
+def test_a_programs_key_goes_with_its_call_when_nothing_is_left_to_do():
+    in_a_fresh_python(f"""{CALLS}
+def no_key_after(call, **scripts):
+    async def story(jobs, service):
+        await call()
+        assert jobs._visitors == {{}}
+    called(story, **scripts)
+
+failed = json_answer(200, {{"id": ID, "status": "error", "error": "It broke."}})
+generate = lambda: refused(endpoints.generate(PROGRAM, *FORM))
+no_key_after(lambda: endpoints.generate(PROGRAM, *FORM))
+no_key_after(lambda: endpoints.status(PROGRAM, ID))
+no_key_after(generate, look=[failed])
+no_key_after(generate, create=[json_answer(400, {{"message": "No."}})])
+no_key_after(generate, create=[html_answer(502)])
+no_key_after(lambda: refused(endpoints.status(PROGRAM, ID)), look=[DOWN])
+no_key_after(lambda: refused(endpoints.status(PROGRAM, "")))
+""")

@@ -24,20 +24,6 @@ def test_an_example_fills_prompt_and_aspect_ratio_and_leaves_the_rest(demo_page,
     assert tab.evaluate(f"{posters}.every(each => each.alt && each.loading == 'lazy')")
 
 
-def test_an_example_asks_before_it_replaces_typed_words(demo_page, tab):
-    open_page(tab, demo_page)
-    prompt = tab.get_by_label("Prompt", exact=True)
-    prompt.fill("My own words")
-    surf = tab.locator("#examples").get_by_role("button", name="Night surf")
-    tab.once("dialog", lambda dialog: dialog.dismiss())
-    surf.click()
-    tab.wait_for_timeout(500)
-    expect(prompt).to_have_value("My own words")
-    tab.once("dialog", lambda dialog: dialog.accept())
-    surf.click()
-    expect(prompt).to_have_value(re.compile("^Waves roll"))
-
-
 def test_examples_are_requests_that_the_service_takes():
     in_a_fresh_python(
         "from page.examples import EXAMPLES; from veo_client import VideoRequest\n"

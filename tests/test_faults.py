@@ -128,9 +128,7 @@ def unfetched(title: str, next_step: str, cost: str = "It is charged only if it 
 
 DONE = End(state="done")
 NOT_SENT = rejected("No answer from the service", "Try again later.")
-REFUSED = rejected(
-    "The service refused this request", "Change the prompt or the settings, then try again."
-)
+REFUSED = rejected("The service refused this request", "Change what it names, then try again.")
 NO_KEY = rejected("The key is not accepted", "Check it: your AI/ML API account shows your keys.")
 NO_CREDITS = rejected("No credits left", "Top up your AI/ML API account, then try again.")
 NO_SERVICE = rejected("Not found", "Check the base URL: the service is not there.")
@@ -615,7 +613,7 @@ CASES = (
         for how, status, taken in (
             ("none at all", 200, json_answer(200, {"status": "queued"})),
             ("an empty one", 200, json_answer(200, {"id": ""})),
-            ("a number", 200, json_answer(200, {"id": 7})),
+            ("a truth value", 200, json_answer(200, {"id": True})),
             ("none with 201", 201, json_answer(201, {"status": "queued"})),
             ("none with 202", 202, json_answer(202, {"status": "queued"})),
             ("none with 204", 204, answer(204)),

@@ -1,5 +1,6 @@
 """What reaches Gradio, and what its answers carry, on the page as it is served."""
 
+import asyncio
 import json
 import re
 import socket
@@ -7,6 +8,10 @@ import socket
 import pytest
 import requests
 from conftest import KEY
+from served import in_a_fresh_python
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from page.guard import PROXIES_OF_A_SPACE, Guard
 
 CLOSED = [
     ("POST", "/gradio_api/upload"),
@@ -100,3 +105,91 @@ def test_what_gradio_cannot_handle_is_repeated_nowhere(data, keyed_page):
         assert "site-packages" not in answer.text
         json.loads(answer.text)
     assert KEY not in keyed_page.log
+
+
+# Who a visitor is
+
+STRANGER, OTHER = "203.0.113.7", "203.0.113.8"
+
+
+def seen(peer, *forwarded, guard=None, proxies="", headers=()):
+    """What the page is told of a request that comes from `peer`: its address and its headers."""
+    told = {}
+
+    async def app(scope, receive, send):
+        told.update(address=scope["client"][0], headers=scope["headers"])
+
+    guard = guard or Guard(app, on_space=False, mcp=True)
+    guard._app = app
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "client": (peer, 1234) if peer else None,
+        "headers": [*headers, *((b"x-forwarded-for", each.encode()) for each in forwarded)],
+    }
+    asyncio.run(ProxyHeadersMiddleware(guard, proxies)(scope, None, None))
+    return told["address"], told["headers"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "proxies", "visitor"),
+    [
+        (STRANGER, [], "", STRANGER),
+        (STRANGER, [OTHER], "", STRANGER),
+        ("127.0.0.1", [OTHER], "", "127.0.0.1"),
+        ("10.16.3.80", [OTHER], "", "10.16.3.80"),
+        ("10.16.3.80", [OTHER], PROXIES_OF_A_SPACE, OTHER),
+        ("10.16.3.80", [f"6.6.6.6, {OTHER}"], PROXIES_OF_A_SPACE, OTHER),
+        ("10.16.3.80", ["6.6.6.6", OTHER], PROXIES_OF_A_SPACE, OTHER),
+        ("10.16.3.80", [f"6.6.6.6, {OTHER}, 10.0.0.9"], PROXIES_OF_A_SPACE, OTHER),
+        ("10.16.3.80", [], PROXIES_OF_A_SPACE, "10.16.3.80"),
+        (STRANGER, [OTHER], PROXIES_OF_A_SPACE, STRANGER),
+        ("10.16.3.80", ["2001:db8:1:2:3::4"], PROXIES_OF_A_SPACE, "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:3::4", [], "", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::5", [], "", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", [], "", "fe80::/64"),
+        (f"::ffff:{STRANGER}", [], "", STRANGER),
+        ("", [OTHER], "", ""),
+    ],
+)
+def test_a_visitor_is_where_the_connection_comes_from(peer, forwarded, proxies, visitor):
+    """At home nobody's word is taken for it, on a Space its proxy's, which comes last."""
+    address, headers = seen(peer, *forwarded, proxies=proxies)
+    assert address == visitor
+    assert b"x-forwarded-for" not in dict(headers)
+
+
+@pytest.mark.parametrize(("space", "believed"), [("", ""), ("a/b", PROXIES_OF_A_SPACE)])
+def test_the_page_tells_uvicorn_whom_to_believe(space, believed, monkeypatch):
+    monkeypatch.setenv("SPACE_ID", space)
+    in_a_fresh_python(f"""
+import os
+from types import SimpleNamespace
+import app
+told = []
+app.serve(SimpleNamespace(launch=lambda **_: told.append(os.environ["FORWARDED_ALLOW_IPS"])))
+assert told == [{believed!r}], told
+""")
+
+
+def test_a_call_that_gradio_makes_for_an_agent_comes_from_the_agent():
+    """It calls itself over loopback, with all that the agent's request had in its head."""
+    guard = Guard(None, on_space=True, mcp=True)
+    for visitor in (STRANGER, OTHER):
+        _, headers = seen("10.0.0.9", visitor, guard=guard, proxies=PROXIES_OF_A_SPACE)
+        again = seen("127.0.0.1", guard=guard, proxies=PROXIES_OF_A_SPACE, headers=headers)
+        assert again[0] == visitor
+
+
+def test_nobody_else_says_who_a_visitor_is():
+    _, from_another_server = seen(STRANGER)
+    for made_up in (
+        *from_another_server,
+        (b"x-sealed-visitor", b" "),
+        (b"x-sealed-visitor", b"\xff x"),
+    ):
+        address, headers = seen("127.0.0.1", headers=[made_up, made_up])
+        assert address == "127.0.0.1"
+        assert [name for name, _ in headers] == [b"x-sealed-visitor"]
+        assert made_up not in headers

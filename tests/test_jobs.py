@@ -1,6 +1,7 @@
 """Jobs against a service that answers over HTTP, their ledger and shelf on the disk."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import itertools
@@ -35,6 +36,7 @@ from house import (
     NOT_FOUND,
     QUEUED,
     TAKEN,
+    WAYS,
     BrieflyPatient,
     House,
     Service,
@@ -54,7 +56,8 @@ import jobs as jobs_module
 import patience
 import veo_client
 import words
-from ledger import ARROWS, OPEN, Ledger, LimitReached, Limits, NotWritten
+from jobs import LOOK_AGAIN_AFTER
+from ledger import ARROWS, DAY, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -89,6 +92,13 @@ async def kept(house, job):
     """`job` as the next process finds it in the ledger."""
     async with house.process(start=False) as later:
         return await later.get(job.id, job.entry.owner)
+
+
+def left_by(runner, house, state, **options):
+    """A job that the server of that name left in `state`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.ledger, "_runner", runner)
+        return house.row(state, **options)
 
 
 def hold(monkeypatch, owner, name):
@@ -217,6 +227,80 @@ async def test_an_id_that_has_a_job_goes_on_as_that_job(house):
             job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             assert job.id == row.id
             assert await watch(job) == ["running", "downloading", "done"]
+
+
+@in_a_loop
+async def test_an_id_is_found_however_many_jobs_came_after(house):
+    row = house.row("done")
+    for _ in range(101):
+        house.row("rejected")
+    async with house.process() as jobs:
+        (house.shelf.folder / row.clip).mkdir(parents=True)
+        (house.shelf.folder / row.clip / "veo-clip.mp4").write_bytes(film())
+        assert (await jobs.resume(ID, owner=ME, payer="server", expected=2.0)).id == row.id
+
+
+@pytest.mark.parametrize("state", ["running", "downloading"])
+@pytest.mark.parametrize("runner", ["here", "elsewhere"])
+@in_a_loop
+async def test_an_id_whose_job_nobody_drives_here_gets_another(house, runner, state):
+    """Another server's, which may be gone, or one that was read before `start`."""
+    row = left_by(runner, house, state)
+    with Service() as service:
+        async with house.process(service, start=False) as jobs:
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert job.id != row.id
+            again = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert again is job
+            assert (await watch(job))[-1] == "done"
+    assert house.ledger.get(row.id) == row
+
+
+@in_a_loop
+async def test_who_follows_another_server_s_job_sees_it_as_it_stands(house):
+    row = left_by("elsewhere", house, "running")
+    async with house.process() as jobs:
+        for job in (await jobs.get(row.id, ME), *await jobs.of(ME)):
+            assert await watch(job) == ["running"]
+
+
+@in_a_loop
+async def test_who_follows_learns_that_the_process_ends(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            watching = asyncio.create_task(watch(await begin(jobs)))
+            await until(lambda: service.count("look"))
+        assert (await watching)[-1] == "running"
+
+
+@pytest.mark.parametrize("state", ["running", "needs_attention", "failed"])
+@in_a_loop
+async def test_an_id_looked_for_in_demo_mode_is_looked_for_anew_with_a_key(house, state):
+    row = house.row(state, payer="demo")
+    with Service(look=[NOT_FOUND]) as demo, Service() as service:
+        async with house.process(service, start=False) as jobs:
+            jobs._client_of = {"demo": client_of(demo), "server": client_of(service)}.get
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert (await watch(job))[-1] == "done"
+            assert (await jobs.resume(ID, owner=ME, payer="demo", expected=2.0)).id == job.id
+        assert demo.requests == []
+    assert house.ledger.get(row.id) == row
+
+
+@in_a_loop
+async def test_what_was_spent_counts_what_was_sent_here_and_deleted(house):
+    """Not what was only fetched by its id."""
+    before = time.time()
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert await watch(await jobs.resume("x", owner=ME, payer="server", expected=2.0))
+            job = await begin(jobs, dollars=1.6)
+            await watch(job)
+            spent = Spent(dollars=1.6, may_be_less=False, may_be_more=False)
+            assert await jobs.spent(ME, before) == spent
+            assert await jobs.delete(job)
+            assert await jobs.spent(ME, before) == spent
+            assert (await jobs.spent(ME, time.time())).dollars == 0.0
 
 
 # The request that costs money
@@ -385,6 +469,72 @@ async def test_what_cannot_be_written_down_is_not_sent(house, monkeypatch):
 
 
 @in_a_loop
+async def test_what_was_not_sent_counts_for_no_limit_though_its_row_is_there(house, monkeypatch):
+    """The database was lost in the very commit, or has the row while its copy has not."""
+    add = house.ledger.add
+
+    def unconfirmed(**row):
+        add(**row)
+        raise NotWritten("server closed the connection unexpectedly")
+
+    with Service() as service:
+        async with house.process(service) as jobs:
+            monkeypatch.setattr(house.ledger, "add", unconfirmed)
+            with pytest.raises(NotWritten):
+                await begin(jobs, limits=Limits(clips=1))
+            with pytest.raises(NotWritten):
+                await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            monkeypatch.setattr(house.ledger, "add", add)
+            await until(lambda: not jobs._tasks)
+            looked_for, rejected = await jobs.of(ME)
+            assert str(words.of_error(rejected.error)) == (
+                "The server could not write its list of clips. Nothing was charged. Try again."
+            )
+            assert (looked_for.state, rejected.state) == ("needs_attention", "rejected")
+            assert service.requests == []
+            assert (await watch(await jobs.look_again(looked_for)))[-1] == "done"
+            assert await jobs.delete(rejected)
+            assert await jobs.delete(looked_for)
+            await watch(await begin(jobs, limits=Limits(clips=2)))
+        assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_a_row_whose_copy_cannot_be_written_is_taken_back(house, caplog):
+    away = house.folder / "away"
+    house.ledger._copy = away / "copy"
+    async with house.process(start=False) as jobs:
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        await until(lambda: caplog.text.count("trying again") > 3)
+        assert [row.state for row in house.ledger.of(ME)] == ["rejected"]
+        assert jobs._tasks
+        away.mkdir()
+        await until(lambda: not jobs._tasks)
+        assert await jobs.delete((await jobs.of(ME))[0])
+
+
+@in_a_loop
+async def test_what_is_not_there_is_not_taken_back_for_ever(house, monkeypatch):
+    """Nor does a process wait for that at its end."""
+
+    def full(*_, **__):
+        raise NotWritten("database or disk is full")
+
+    monkeypatch.setattr(house.ledger, "add", full)
+    async with house.process(start=False) as jobs:
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        assert jobs._tasks
+        await until(lambda: not jobs._tasks)
+        monkeypatch.setattr(house.ledger, "move", full)
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+
+
+@in_a_loop
 async def test_what_is_above_a_limit_is_not_sent(house):
     with Service(create=[TAKEN]) as service:
         async with house.process(service) as jobs:
@@ -432,6 +582,103 @@ async def test_stopping_during_the_submission_does_not_lose_the_id(house):
         async with house.process(service) as later:
             assert (await watch(await later.get(job.id, ME)))[-1] == "done"
         assert service.count("create") == 1
+
+
+@pytest.fixture
+def stopping(house, monkeypatch):
+    """`async with stopping(reply) as (jobs, job, service)`: the end of the process has begun while
+    the service is slow to answer `job`'s request with `reply`, which it does at the end."""
+
+    @contextlib.asynccontextmanager
+    async def stopping(reply=TAKEN):
+        arrived, go_on = threading.Event(), threading.Event()
+
+        def slow(connection):
+            arrived.set()
+            go_on.wait(10)
+            reply(connection)
+
+        with Service(create=[slow]) as service:
+            async with house.process(service) as jobs:
+                job = await begin(jobs)
+                await asyncio.to_thread(arrived.wait, 10)
+                stop = asyncio.create_task(jobs.stop())
+                await asyncio.sleep(0)
+                yield jobs, job, service
+                go_on.set()
+                await stop
+
+    return stopping
+
+
+@in_a_loop
+async def test_nothing_new_is_sent_once_the_process_stops(house, stopping):
+    resting = house.row("needs_attention", error={"kind": "VeoError", "text": "Odd."})
+    async with stopping() as (jobs, job, service):
+        with pytest.raises(NotWritten):
+            await begin(jobs)
+        with pytest.raises(NotWritten):
+            await jobs.resume("another", owner=ME, payer="server", expected=2.0)
+        again = await jobs.look_again(await jobs.get(resting.id, ME))
+        assert await watch(again) == ["running"]
+    assert len(service.requests) == 1
+    assert house.ledger.get(job.id).generation_id == ID
+    assert {row.state for row in house.ledger.of(ME)} == {"running"}
+
+
+@in_a_loop
+async def test_what_is_refused_while_the_process_stops_is_known_to_have_cost_nothing(
+    house, stopping
+):
+    async with stopping(json_answer(400, {"message": "Odd."})) as (_, job, _):
+        pass
+    assert house.ledger.get(job.id).state == "rejected"
+
+
+@in_a_loop
+async def test_an_id_that_cannot_be_written_down_in_time_is_in_the_log(
+    house, stopping, monkeypatch, caplog
+):
+    """The process ends all the same."""
+    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 1.0)
+    unwritable(house, monkeypatch, "running")
+    began = time.monotonic()
+    async with stopping() as (_, job, _):
+        pass
+    assert time.monotonic() - began < 8
+    assert house.ledger.get(job.id).state == "submitting"
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert any(repr(ID) in each.message and job.id in each.message for each in told)
+
+
+@in_a_loop
+async def test_an_id_is_in_the_log_before_it_is_written_down(house, monkeypatch, caplog):
+    """At a level that is not shown unless somebody asks: mostly all goes well."""
+    caplog.set_level(logging.INFO)
+    seen, move = [], house.ledger.move
+
+    def noting(job_id, was, to, **changes):
+        if to == "running":
+            seen.extend((each.levelno, repr(ID) in each.message) for each in caplog.records)
+        return move(job_id, was, to, **changes)
+
+    monkeypatch.setattr(house.ledger, "move", noting)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            await watch(await begin(jobs))
+    assert (logging.INFO, True) in seen
+    assert max(level for level, _ in seen) < logging.WARNING
+
+
+@in_a_loop
+async def test_the_end_does_not_wait_for_ever_for_what_a_thread_is_at(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 0.3)
+    with Service(look=[hang]) as service:
+        async with house.process(client_of(service, timeout=5.0)) as jobs:
+            await begin(jobs)
+            await until(lambda: service.count("look"))
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
 
 
 # Every other end
@@ -493,7 +740,7 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
     assert len(errors) == 9
     for state, payer, error in itertools.product(OPEN, ("demo", "server", "visitor"), errors):
         entry = SimpleNamespace(state=state, payer=payer)
-        for reason in ("key", "credits", "request", "not_found"):
+        for reason in ("no_key", "no_price", "key", "credits", "request", "not_found"):
             vars(error).update(reason=reason)
             assert jobs_module._state_after(entry, error) in ARROWS[state]
 
@@ -606,7 +853,8 @@ async def test_a_refused_key_of_a_visitor_waits_for_another(house):
             assert told(job.error) == (Refused, "This key is not known.", "key", None, ID)
             assert told((await kept(house, job)).error) == told(job.error)
             assert not jobs.has_key(ME)
-            assert (await jobs.look_again(job)).state == "needs_key"
+            assert await watch(await jobs.look_again(job)) == ["running", "needs_key"]
+            assert "is not here any more" in str(job.error)
             await jobs.bring_key("browser:you", client_of(service))
             assert house.ledger.get(job.id).state == "needs_key"
 
@@ -618,6 +866,22 @@ async def test_a_refused_key_of_a_visitor_waits_for_another(house):
         assert keys[0] == f"Bearer {KEY}"
         assert set(keys[2:-1]) == {"Bearer another-key"}
         assert service.count("create") == 1
+
+
+@pytest.mark.parametrize("state", ["needs_attention", "done"])
+@in_a_loop
+async def test_looking_again_without_the_key_says_that_it_is_needed(house, state):
+    """Pressed for a clip that made room, too; it goes on once the key is brought."""
+    row = house.row(state, payer="visitor", error={"kind": "VeoError", "text": "Odd."})
+    with Service(look=[completed]) as service:
+        async with house.process() as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert (await watch(job))[-1] == "needs_key"
+            assert words.of_error(job.error).title == "A key is needed"
+            await jobs.bring_key(ME, client_of(service))
+            job = await jobs.get(row.id, ME)
+            assert (await watch(job))[-1] == "done"
+    assert house.shelf.clip(job.entry.clip)
 
 
 @in_a_loop
@@ -716,6 +980,12 @@ async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
             assert job.error is None
     assert it.count("create") == 1
     assert house.ledger.get(job.id).error is None
+
+
+def test_it_is_looked_for_again_for_a_day_after_longer_and_longer_pauses():
+    """As the README says."""
+    assert DAY <= sum(LOOK_AGAIN_AFTER) <= 1.05 * DAY
+    assert [*LOOK_AGAIN_AFTER] == sorted({*LOOK_AGAIN_AFTER})
 
 
 @in_a_loop
@@ -852,6 +1122,19 @@ async def test_the_oldest_clip_makes_room_for_the_newest(house):
 
 
 @in_a_loop
+async def test_a_strangers_demo_clip_pushes_no_paid_one_out(house):
+    house.shelf.most_bytes = 1.5 * len(film())
+    with Service() as service:
+        async with house.process(service) as jobs:
+            paid = await begin(jobs)
+            for owner in ("browser:one", "browser:two"):
+                free = await begin(jobs, owner=owner, payer="demo")
+                await watch(free)
+                await until(lambda: paid.is_over and not jobs._live)
+    assert house.shelf.clip(paid.entry.clip)
+
+
+@in_a_loop
 async def test_a_clip_that_just_came_never_makes_room(house):
     house.shelf.most_bytes = 0
     with Service() as service:
@@ -970,7 +1253,7 @@ async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
         async with house.process(service) as jobs:
             for row in rows:
                 job = await jobs.get(row.id, ME)
-                assert job.state == "rejected"
+                assert (await watch(job))[-1] == "rejected"
                 assert str(words.of_error(job.error)) == (
                     "The server stopped before the request was sent. Nothing was charged. "
                     "Try again."
@@ -988,10 +1271,30 @@ async def test_what_may_have_been_sent_is_never_sent_again(house, payer):
             async with house.process(service) as jobs:
                 job = await jobs.get(row.id, ME)
                 await jobs.bring_key(ME, client_of(service))
+                assert (await watch(job))[-1] == "uncertain"
                 assert (await jobs.look_again(job)).state == "uncertain"
                 assert isinstance(job.error, SubmissionUncertain)
                 assert "may cost" in str(job.error)
         assert service.requests == []
+
+
+@in_a_loop
+async def test_a_leftover_that_cannot_be_written_keeps_nothing_else_waiting(house, monkeypatch):
+    """Neither the server nor other jobs; who follows it sees how it ends once it can be written."""
+    sent, going = house.row("submitting"), house.row("running")
+    resting = house.row("needs_attention", error={"kind": "Busy", "text": "Full."})
+    writable = unwritable(house, monkeypatch, "uncertain", "running")
+    with Service() as service:
+        async with house.process(service) as jobs:
+            assert (await watch(await jobs.get(going.id, ME)))[-1] == "done"
+            left = await jobs.get(sent.id, ME)
+            waits = await jobs.get(resting.id, ME)
+            assert (left.state, waits.state) == ("submitting", "needs_attention")
+            watching = asyncio.create_task(watch(left))
+            writable.set()
+            assert await watching == ["submitting", "uncertain"]
+            await until(lambda: waits.state == "done")
+        assert service.count("create") == 0
 
 
 @pytest.mark.parametrize("state", ["running", "downloading"])
@@ -1021,6 +1324,50 @@ async def test_a_clip_that_is_in_its_place_is_not_fetched_again(house, payer):
         assert service.requests == []
     assert job.facts == clips.inspect(house.shelf.clip(place))
     assert house.files() == sorted(["clip.json", "poster.jpg", name])
+
+
+def put(house, row, name, content=None):
+    path = house.shelf.folder / row.clip / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content or film())
+
+
+@pytest.mark.parametrize("payer", ["server", "visitor"])
+@pytest.mark.parametrize("name", ["veo-clip.mp4", "veo-clip.mp4.unchecked"])
+@in_a_loop
+async def test_a_whole_clip_that_is_here_needs_neither_key_nor_service(house, payer, name):
+    """The process was killed before the clip got its name, or before the row said so."""
+    row = house.row("downloading", clip=house.shelf.new_place(), payer=payer)
+    put(house, row, name)
+    async with house.process() as jobs:
+        assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
+    assert house.files() == ["clip.json", "poster.jpg", "veo-clip.mp4"]
+
+
+@pytest.mark.parametrize("state", ["needs_key", "needs_attention"])
+@in_a_loop
+async def test_a_whole_clip_that_is_here_is_not_asked_for(house, monkeypatch, state):
+    """Not even whether the service still has it: it may have forgotten it."""
+    monkeypatch.setitem(WAYS, state, [*ALL_THE_WAY[:4], state])
+    row = house.row(state, clip=house.shelf.new_place())
+    put(house, row, "veo-clip.mp4.unchecked")
+    with Service(look=[NOT_FOUND]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert await watch(job) == ["running", "downloading", "done"]
+        assert service.requests == []
+
+
+@in_a_loop
+async def test_what_was_kept_as_not_whole_is_fetched_again(house, monkeypatch):
+    monkeypatch.setitem(WAYS, "needs_attention", [*ALL_THE_WAY[:4], "needs_attention"])
+    row = house.row("needs_attention", clip=house.shelf.new_place())
+    put(house, row, "veo-clip.mp4.unchecked", HOLLOW)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            assert (await watch(job))[-1] == "done"
+    assert house.shelf.clip(row.clip).read_bytes().startswith(film())
 
 
 @in_a_loop
@@ -1059,7 +1406,8 @@ async def test_demo_clips_that_were_being_made_have_failed(house):
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            assert (job.state, type(job.error)) == ("failed", Failed)
+            assert await watch(job) == ["running", "failed"]
+            assert isinstance(job.error, Failed)
             assert "was restarted and has forgotten" in str(job.error)
         assert service.requests == []
 
@@ -1073,10 +1421,9 @@ async def test_demo_clips_that_were_made_have_the_same_words(house, state, monke
     with Service(look=[NOT_FOUND]) as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            await watch(job)
+            await until(lambda: not jobs._live)
             assert "was restarted and has forgotten" in str(job.error)
             assert isinstance(job.error, Failed)
-            await until(lambda: not jobs._live)
 
 
 @pytest.mark.parametrize("state", ["running", "downloading"])
@@ -1086,8 +1433,8 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
-            assert job.state == "needs_key"
-            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "key")
+            assert await watch(job) == [state, "needs_key"]
+            assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "no_key")
             assert service.requests == []
             await jobs.bring_key(ME, client_of(service))
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
@@ -1098,7 +1445,7 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
 async def test_a_key_of_the_server_that_is_gone_keeps_the_id(house):
     rows = [house.row(state) for state in ("prepared", "running", "downloading")]
     async with house.process() as jobs:
-        states = [(await jobs.get(row.id, ME)).state for row in rows]
+        states = [(await watch(await jobs.get(row.id, ME)))[-1] for row in rows]
     assert states == ["rejected", "needs_attention", "needs_attention"]
     assert [house.ledger.get(row.id).generation_id for row in rows] == [None, ID, ID]
 
@@ -1120,17 +1467,19 @@ async def test_what_may_have_passed_is_looked_at_at_once(house):
     row = house.row("needs_attention", error={"kind": "TookTooLong", "text": "No video."})
     with Service() as service:
         async with house.process(service) as jobs:
-            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+            job = await jobs.get(row.id, ME)
+            await until(lambda: job.state == "done")
 
 
-@pytest.mark.parametrize("reason", ["key", "credits"])
+@pytest.mark.parametrize("reason", ["no_key", "key", "credits"])
 @in_a_loop
 async def test_a_restart_may_have_brought_another_key_or_credits(house, reason):
     refused = {"kind": "Refused", "text": "No.", "reason": reason}
     row = house.row("needs_attention", error=refused)
     with Service() as service:
         async with house.process(service) as jobs:
-            assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
+            job = await jobs.get(row.id, ME)
+            await until(lambda: job.state == "done")
         assert service.count("create") == 0
 
 
@@ -1160,6 +1509,45 @@ async def test_another_process_s_jobs_are_left_alone(house):
             await asyncio.sleep(0.05)
         assert service.requests == []
     assert house.ledger.get(entry.id).state == "prepared"
+
+
+@pytest.fixture
+def elsewhere(house):
+    """Another server's house, on the same database."""
+    folder = house.folder / "elsewhere"
+    folder.mkdir()
+    another = House(folder)
+    another.ledger.close()
+    another.ledger = Ledger(house.ledger._engine.url, runner="elsewhere")
+    yield another
+    another.ledger.close()
+
+
+@in_a_loop
+async def test_a_job_that_another_server_looks_at_again_is_its_own_from_then_on(house, elsewhere):
+    """Both would drive it, once the first is started anew."""
+    row = elsewhere.row("needs_attention", error={"kind": "Busy", "text": "Full."})
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            assert row.id not in jobs._live
+            job = await jobs.look_again(await jobs.get(row.id, ME))
+            async with elsewhere.process(service) as others:
+                assert row.id not in others._live
+            service.scripts["look"] = [completed]
+            assert (await watch(job))[-1] == "done"
+
+
+@in_a_loop
+async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, elsewhere):
+    row = elsewhere.row("done")
+    clip = elsewhere.shelf.folder / row.clip / "veo-clip.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(film())
+    async with house.process() as jobs:
+        assert await jobs.delete(await jobs.get(row.id, ME))
+    async with elsewhere.process():
+        assert not clip.exists()
+        assert elsewhere.ledger.half_deleted() == []
 
 
 # Keys stay where they belong, threads are few, and there is an end

@@ -33,6 +33,7 @@ from ledger import (
     ARROWS,
     DAY,
     FREE,
+    NOT_TAKEN_YET,
     OPEN,
     VERSION,
     Ledger,
@@ -40,6 +41,7 @@ from ledger import (
     Limits,
     NotWritten,
     OutOfReach,
+    Spent,
     UnusableLedger,
     open_ledger,
 )
@@ -268,6 +270,17 @@ def test_one_of_several_states_is_enough_and_each_needs_its_arrow(ledger):
     assert ledger.get(entry.id).generation_id == "late"
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_who_goes_on_with_a_job_that_rested_drives_it_and_no_other(url, opened, state):
+    """Two servers would drive it once both are started anew."""
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    for to in ARROWS[state]:
+        entry = bring(there, state)
+        assert here.move(entry.id, state, to)
+        taken_over = state not in OPEN and to in OPEN
+        assert here.get(entry.id).runner == ("here" if taken_over else "there")
+
+
 @walking
 @given(steps=st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STATES)), max_size=12))
 def test_no_walk_leaves_the_table(ledger, steps):
@@ -371,6 +384,16 @@ def test_the_row_of_a_deleted_job_keeps_what_it_cost_and_nothing_of_what_it_was(
     assert row["deleted"] == clock.now
 
 
+def test_a_clip_in_another_servers_folder_is_not_forgotten(url, opened):
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    entry = bring(there, "done", {"clip": "its place"})
+    assert here.delete(entry.id)
+    here.clip_removed(entry.id)
+    assert [each.clip for each in there.half_deleted()] == ["its place"]
+    there.clip_removed(entry.id)
+    assert there.half_deleted() == []
+
+
 def test_what_is_deleted_is_gone_from_sqlites_files(opened, file):
     """Out of freed pages and out of the journal too, at once; what stays is still there."""
     ledger = opened(f"sqlite:///{file}")
@@ -413,6 +436,21 @@ def test_a_visitors_jobs_come_newest_first_and_nobody_elses(ledger, clock):
     assert ledger.of("Ann") == ledger.of("an%") == []
 
 
+@pytest.mark.parametrize("generation_id", ["abc:veo", "a\0b", "\ud800", 'é"%\\', "1", "x" * 10_000])
+def test_a_visitors_jobs_are_found_by_the_service_s_id(url, opened, clock, generation_id):
+    here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
+    changes = {"generation_id": generation_id}
+    older = bring(here, "done", changes)
+    clock.now += 1
+    newer = bring(there, "running", changes)
+    bring(here, "done", changes, owner="ben")
+    bring(here, "done", {"generation_id": generation_id + "0"})
+    assert here.delete(bring(here, "done", changes).id)
+    add(here)
+    assert here.with_id("ann", generation_id) == [newer, older]
+    assert here.with_id("ann", "null") == []
+
+
 def test_only_this_runners_jobs_are_found_by_state_oldest_first(url, opened, clock):
     here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
     ours, theirs = [], []
@@ -453,6 +491,41 @@ def test_typical_seconds_know_a_length_that_is_not_sent_because_it_is_the_defaul
         finish(ledger, 50.0, request=short)
         finish(ledger, 20.0)
     assert ledger.typical_seconds(short) == 50.0
+
+
+# What a visitor spent
+
+
+def test_what_a_visitor_spent_is_what_was_asked_here_and_may_have_cost(ledger, clock):
+    since = clock.now
+    taken = {"submitted": clock.now}
+    for asked in ({"payer": "demo"}, {"owner": "ben"}, {"request": None, "generation_id": "id"}):
+        finished = add(ledger, dollars=100.0, **asked)
+        if finished.generation_id:
+            assert ledger.move(finished.id, "running", "downloading")
+            assert ledger.move(finished.id, "downloading", "done")
+    for state in FREE:
+        bring(ledger, state, dollars=100.0)
+    assert ledger.spent("ann", since) == Spent(dollars=0.0, may_be_less=False, may_be_more=False)
+    bring(ledger, "done", taken, dollars=1.5, payer="visitor")
+    assert ledger.spent("ann", since) == Spent(dollars=1.5, may_be_less=False, may_be_more=False)
+    bring(ledger, "prepared", dollars=2.0)
+    bring(ledger, "running", taken)
+    assert ledger.spent("ann", since) == Spent(dollars=3.5, may_be_less=True, may_be_more=True)
+    assert ledger.spent("ann", since + 1) == Spent(
+        dollars=0.0, may_be_less=False, may_be_more=False
+    )
+
+
+@pytest.mark.parametrize("state", sorted({*STATES} - {*FREE, *OPEN}))
+def test_deleting_a_clip_does_not_lower_what_was_spent(ledger, clock, state):
+    taken = {} if state in NOT_TAKEN_YET else {"submitted": clock.now}
+    for _ in range(101):
+        entry = bring(ledger, state, taken, dollars=0.5)
+    before = ledger.spent("ann", clock.now)
+    assert before.dollars == 50.5
+    assert ledger.delete(entry.id)
+    assert ledger.spent("ann", clock.now) == before
 
 
 # Limits

@@ -106,6 +106,51 @@ def test_an_agent_gets_the_same_words(tools_page):
     assert "Traceback" not in tools_page.log
 
 
+def by_an_agent(served, **headers):
+    """Whether the server's key paid for a clip, else why not."""
+
+    async def story(session):
+        return await call(session, "generate", prompt=FOX, duration=4, resolution="720p")
+
+    texts, failed = as_agent(served, story, **headers)
+    return texts[0] if failed else "made"
+
+
+def by_http(served, **headers):
+    data = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", None, True, True, False]
+    url = f"{served.url}/gradio_api/run/generate"
+    answer = requests.post(url, json={"data": data}, headers=headers, timeout=30).json()
+    return answer.get("error", "made")
+
+
+def paid_by_the_server(served):
+    return [row["spender"] for row in served.rows() if row["payer"] == "server"]
+
+
+def test_agents_have_a_visitors_limit_wherever_they_say_they_come_from(tmp_path, demo):
+    shared = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": demo.base_url, "VEO_CLIPS_A_VISITOR": "1"}
+    with ServedPage(tmp_path, VEO_MCP="1", **shared) as served:
+        assert by_an_agent(served) == "made"
+        for made_up in ("203.0.113.7", "203.0.113.8, 203.0.113.9"):
+            headers = {"X-Forwarded-For": made_up, "X-Sealed-Visitor": made_up}
+            assert "1 clip in 24 hours" in by_an_agent(served, **headers)
+            assert "1 clip in 24 hours" in by_http(served, **headers)
+        assert paid_by_the_server(served) == ["address:127.0.0.1"]
+
+
+def test_on_a_space_each_visitor_has_a_limit_of_their_own(tmp_path, demo):
+    """Its proxy adds where they come from to what they say themselves."""
+    shared = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": demo.base_url, "VEO_CLIPS_A_VISITOR": "1"}
+    space = {"SPACE_ID": "a/b", "VEO_SHARE_SERVER_KEY": "1"}
+    first, second = "203.0.113.7", "203.0.113.8"
+    with ServedPage(tmp_path, VEO_MCP="1", **shared, **space) as served:
+        for visitor, by, then_by in ((first, by_an_agent, by_http), (second, by_http, by_an_agent)):
+            assert by(served, **{"X-Forwarded-For": f"198.51.100.1, {visitor}"}) == "made"
+            refused = then_by(served, **{"X-Forwarded-For": f"198.51.100.2, {visitor}"})
+            assert "1 clip in 24 hours" in refused
+        assert paid_by_the_server(served) == [f"address:{first}", f"address:{second}"]
+
+
 def test_nobody_is_an_agent_unless_the_server_says_so(demo_page):
     for path in ("mcp", "mcp/", "mcp/sse", "mcp/schema"):
         answer = requests.post(f"{demo_page.url}/gradio_api/{path}", json={}, timeout=10)

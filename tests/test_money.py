@@ -1,8 +1,8 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
-import dataclasses
+import contextlib
 import re
-from types import SimpleNamespace
+import threading
 
 import pytest
 from conftest import KEY
@@ -10,19 +10,15 @@ from faults import FaultServer, json_answer
 from playwright.sync_api import expect
 from served import FOX, ServedPage, fill_unfolded, open_page, press_generate, wait_for
 
-from ledger import Entry
+from ledger import Spent
 from page import money
 from veo_client import VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p")
 
 
-def job(**changes):
-    """As much of a job as money looks at."""
-    row = dict.fromkeys(field.name for field in dataclasses.fields(Entry))
-    paid = {"payer": "server", "state": "done", "request": SHORT.body(), "dollars": 1.5}
-    entry = Entry(**row | paid | {"created": 10.0} | changes)
-    return SimpleNamespace(entry=entry, state=entry.state)
+def visit(dollars=0.0, *, less=False, more=False) -> Spent:
+    return Spent(dollars=dollars, may_be_less=less, may_be_more=more)
 
 
 @pytest.mark.parametrize(
@@ -44,45 +40,28 @@ def test_the_button_says_what_it_makes_and_what_that_costs(requests, price, is_d
 
 
 @pytest.mark.parametrize(
-    ("jobs", "spent"),
+    ("price", "spent", "is_demo", "line"),
     [
-        ([], (0.0, False)),
-        ([job(), job(state="running")], (3.0, True)),
-        ([job(), job(state="failed"), job(state="rejected")], (1.5, False)),
-        ([job(), job(created=4.0)], (1.5, False)),  # of an earlier visit
-        ([job(), job(payer="demo", dollars=None)], (1.5, False)),
-        ([job(state="uncertain")], (1.5, True)),
-        ([job(dollars=None)], None),
-        ([job(request=None, dollars=None)], (0.0, False)),  # fetched by its id
-    ],
-)
-def test_what_a_visit_has_spent(jobs, spent):
-    assert money.spent(jobs, since=5.0) == spent
-
-
-@pytest.mark.parametrize(
-    ("price", "visit", "is_demo", "line"),
-    [
-        (1.6, (0.0, False), False, "It is charged only if it completes."),
-        (1.6, (3.2, False), False, "It is charged only if it completes. This visit: about $3.20."),
+        (1.6, visit(), False, "It is charged only if it completes."),
+        (1.6, visit(3.2), False, "It is charged only if it completes. This visit: about $3.20."),
         (
             1.6,
-            (3.2, True),
+            visit(3.2, less=True),
             False,
             "It is charged only if it completes. This visit: about $3.20 if all complete.",
         ),
         (
             None,
-            None,
+            visit(3.2, more=True),
             False,
             "The service does not tell what this costs. It is charged only if it completes. "
             "What this visit costs is not known.",
         ),
-        (0.0, (0.0, False), True, "Demo clips cost nothing."),
+        (0.0, visit(), True, "Demo clips cost nothing."),
     ],
 )
-def test_the_line_beside_the_button(price, visit, is_demo, line):
-    assert money.note(price, visit, is_demo=is_demo) == line
+def test_the_line_beside_the_button(price, spent, is_demo, line):
+    assert money.note(price, spent, is_demo=is_demo) == line
 
 
 PRICING = {
@@ -146,3 +125,121 @@ def test_a_price_that_is_not_told_is_not_guessed_and_the_balance_is_the_visitors
             expect(tab.locator("#cost")).to_contain_text("does not tell what this costs")
             expect(tab.locator("#mode")).to_contain_text("$12.50 left")
             tab.goto("about:blank")
+
+
+# Nobody pays more than a button said
+
+
+class Refusing(Shop):
+    """It prices everything, and makes nothing with sound; what is in `slow` it holds back."""
+
+    def __init__(self):
+        super().__init__()
+        self.slow = ""
+        self.released = threading.Event()
+
+    def __call__(self, connection):
+        path = connection.request.path
+        if self.slow and self.slow in path:
+            self.released.wait(30)
+        if "generation_id" in path:
+            error = {"name": "Refused", "message": "The audio of this prompt was refused."}
+            json_answer(200, {"id": "job", "status": "error", "error": error})(connection)
+        else:
+            super().__call__(connection)
+
+
+@contextlib.contextmanager
+def shop_and_page(tmp_path, shop, **environment):
+    with FaultServer(shop) as service:
+        with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url, **environment) as served:
+            yield service, served
+
+
+def posts(service) -> list[dict]:
+    return [each.json() for each in service.requests if each.method == "POST"]
+
+
+def give_key(tab):
+    tab.get_by_role("button", name="Your own API key").click()
+    fill_unfolded(tab, "AI/ML API key", KEY)
+    tab.get_by_role("button", name="Use this key").click()
+    expect(tab.locator("#mode")).to_contain_text("Your key")
+
+
+def test_a_button_of_the_card_says_what_it_costs_now(tmp_path, tab):
+    with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "The sound was refused")
+        buttons = tab.locator("#status .actions button")
+        expect(buttons.nth(0)).to_have_text("Again without sound (about $0.80)")
+        expect(buttons.nth(1)).to_have_text("Again with another seed (about $1.60)")
+        buttons.nth(0).click()
+        expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+        assert [each.get("generate_audio", True) for each in posts(service)] == [True, False]
+        tab.goto("about:blank")
+
+
+def test_a_key_that_was_forgotten_makes_no_other_key_pay(tmp_path, tab):
+    """Its price stands on the button still; the next press is for what the button says then."""
+    shop = Shop()
+    with shop_and_page(tmp_path, shop, VEO_KEY_MINUTES="0.05") as (service, served):
+        open_page(tab, served)
+        tab.get_by_role("button", name="Your own API key").click()
+        fill_unfolded(tab, "AI/ML API key", KEY)
+        tab.get_by_role("button", name="Use this key").click()
+        expect(tab.locator("#generate")).to_contain_text("$3.20")
+        tab.wait_for_timeout(3100)
+        tab.get_by_label("Prompt", exact=True).fill(FOX)
+        tab.locator("#generate").click()
+        wait_for(tab, "The price is another now")
+        expect(tab.locator("#status .cost")).to_have_text("Nothing was sent.")
+        expect(tab.locator("#generate")).to_contain_text("free")
+        expect(tab.locator("#mode")).to_contain_text("Demo")
+        assert served.rows() == posts(service) == []
+        tab.goto("about:blank")
+
+
+def test_a_button_that_says_free_spends_nothing(tmp_path, tab):
+    """A key came in another tab; so it is with a button of the card."""
+    with shop_and_page(tmp_path, Refusing()) as (service, served):
+        open_page(tab, served)
+        press_generate(tab, f"{FOX} #refused")
+        wait_for(tab, "The prompt was refused")
+        other = tab.context.new_page()
+        open_page(other, served)
+        give_key(other)
+        expect(tab.locator("#generate")).to_contain_text("free")
+        tab.get_by_role("button", name="Again with another seed (free)").click()
+        expect(tab.locator("#status .next")).to_contain_text("The price is another now.")
+        expect(tab.locator("#status .actions button").first).to_contain_text("about $")
+        tab.locator("#generate").click()
+        wait_for(tab, "The price is another now")
+        expect(tab.locator("#generate")).to_contain_text("≈ $1.60")
+        assert len(served.rows()) == 1
+        assert posts(service) == []
+        tab.locator("#generate").click()
+        wait_for(tab, "The sound was refused")
+        assert len(posts(service)) == 1
+
+
+def test_a_price_that_does_not_come_is_not_the_old_one(tmp_path, tab):
+    """And whoever presses before the page knows is not held up for long, nor charged more."""
+    shop = Refusing()
+    shop.slow = "fast"
+    with shop_and_page(tmp_path, shop, AIMLAPI_KEY=KEY) as (service, served):
+        try:
+            open_page(tab, served)
+            expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p ≈ $3.20")
+            tab.get_by_label("Prompt", exact=True).fill(FOX)
+            tab.get_by_role("radio", name="Veo 3.1 Fast").check()
+            tab.locator("#generate").click()
+            wait_for(tab, "The price is another now")
+            expect(tab.locator("#generate")).to_contain_text("price not known")
+            assert posts(service) == []
+            tab.locator("#generate").click()  # it says so, and is believed
+            wait_for(tab, "The sound was refused")
+            assert len(posts(service)) == 1
+        finally:
+            shop.released.set()

@@ -97,6 +97,66 @@ def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, 
     assert all(requests.get(each, timeout=10).status_code in (403, 404) for each in addresses)
 
 
+def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
+    """In a clip that did not change, in one that did, and beside one that was deleted."""
+    open_page(tab, keyed_page)
+    for prompt in ("A heron", "An owl"):
+        press_generate(tab, prompt)
+        wait_for(tab, "Your clip is ready")
+        expect(first(tab).locator(".state")).to_have_text("Ready")
+    heron, owl = clip_of(tab, "A heron"), clip_of(tab, "An owl")
+    focused = heron.get_by_role("button", name="Use settings")
+    focused.focus()
+    focused.evaluate("button => { window.focused = button; }")
+    second = tab.context.new_page()
+    second.goto(keyed_page.url)
+    wait_for(second, "Your clip is ready")
+    press_generate(second, "A wolf")
+    wait_for(second, "Waiting in line at the service")
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # back to this tab
+    wolf = clip_of(tab, "A wolf")
+    expect(wolf).to_be_visible()
+    assert tab.evaluate("document.activeElement === focused")
+
+    wolf.get_by_role("button", name="Use settings").focus()
+    expect(wolf.locator(".state")).to_have_text("Ready")
+    expect(wolf.get_by_role("button", name="Use settings")).to_be_focused()
+
+    owl.get_by_role("button", name="Delete").focus()
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.keyboard.press("Enter")
+    expect(owl).to_have_count(0)
+    expect(heron.get_by_role("button", name="Delete")).to_be_focused()
+
+
+def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
+    """As one over plain http from another machine; what cannot be copied is not called so."""
+    tab.add_init_script("delete Navigator.prototype.clipboard")
+    open_page(tab, keyed_page)
+    press_generate(tab, "A robin")
+    wait_for(tab, "Your clip is ready")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    tab.get_by_role("button", name="See the code").click()
+    expect(tab.locator("#programs code")).to_contain_text("A robin")
+    pasted = tab.get_by_label("Prompt", exact=True)
+    for button, text in [
+        (tab.locator("#programs .copy"), tab.locator("#programs code").text_content()),
+        (tab.locator("#status .copy"), shown_id(tab)),
+        (first(tab).get_by_role("button", name="Copy prompt"), "A robin"),
+    ]:
+        handle = button.element_handle()
+        tab.evaluate("() => { document.execCommand = () => false; }")
+        handle.click()
+        assert handle.inner_text().startswith("Copy")
+        tab.evaluate("() => { delete document.execCommand; }")
+        handle.press("Enter")
+        tab.wait_for_function("button => button.textContent === 'Copied'", arg=handle)
+        assert handle.evaluate("button => button === document.activeElement")
+        pasted.fill("")
+        pasted.press("Control+v")
+        assert pasted.input_value() == text
+
+
 def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
@@ -116,9 +176,43 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     wait_for(tab, "Making the video")
     tab.get_by_role("button", name="Stop waiting").click()
     wait_for(tab, "Stopped looking")
-    tab.wait_for_timeout(8000)  # the demo's own time
-    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(first(tab).locator(".state")).to_have_text("Ready")
+
+
+def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(demo_page, tab):
+    """The clock is put forward in the browser."""
+    tab.clock.install()
+    tab.add_init_script(
+        "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) })"
+    )
+    open_page(tab, demo_page)
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    (focus,) = [each["id"] for each in config["dependencies"] if each["api_name"] == "on_focus"]
+    asked = []
+    tab.on(
+        "request",
+        lambda request: (
+            "queue/join" in request.url
+            and request.post_data_json["fn_index"] == focus
+            and asked.append(request)
+        ),
+    )
+
+    def asks_in(seconds: int) -> int:
+        before = len(asked)
+        for _ in range(seconds // 10):
+            tab.clock.fast_forward(10_000)
+            tab.wait_for_timeout(300)
+        return len(asked) - before
+
+    assert asks_in(30) == 0
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    assert asks_in(30) == 3
+    tab.evaluate("away = true")
+    assert asks_in(30) == 0
 
 
 def test_a_killed_server_loses_no_clip_and_sends_nothing_twice(tab, tmp_path):
@@ -187,7 +281,6 @@ def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
         expect(first(tab).locator(".state")).to_have_text("Waits for your key")
         expect(tab.locator("#mode")).to_contain_text("Demo")
         give_key()
-        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(first(tab).locator(".state")).to_have_text("Being made")
 
 
@@ -308,7 +401,11 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
         for secret in (right, "wrong"):
             cookie = TimestampSigner(secret).sign(info).decode()
             call(
-                served, "on_generate", [*form, 1, "seed", {"visitor": "login:somebody"}], {}, cookie
+                served,
+                "on_generate",
+                [*form, 1, "seed", {"visitor": "login:somebody"}, None],
+                {},
+                cookie,
             )
         owners = [row["owner"] for row in served.rows()]
     assert owners[0] == "login:somebody"
@@ -339,7 +436,7 @@ def test_a_hundred_at_once_stop_exactly_at_the_cap(tmp_path):
                     body = {"data": [prompt, *fields, None, True, True, True, None]}
                 else:  # as the page's button
                     url += "/queue/join"
-                    data = [prompt, *fields, "", True, True, 1, "seed", {}]
+                    data = [prompt, *fields, "", True, True, 1, "seed", {}, None]
                     body = {"data": data, "fn_index": press, "session_hash": f"visitor{number}"}
                 return requests.post(url, json=body, timeout=60).status_code
 

@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -151,9 +154,8 @@ def test_every_control_reaches_the_request(tab, tmp_path):
             fill_unfolded(tab, "Seed", "4294967295")
             tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
             tab.get_by_role("checkbox", name="Auto-fix").uncheck()
-            tab.get_by_role("button", name="Generate").click()
+            tab.get_by_role("button", name="Generate").dblclick()  # one press
             wait_for(tab, "Making the video")
-            tab.get_by_role("button", name="Generate").click()
             (sent,) = [request for request in service.requests if request.method == "POST"]
     assert sent.json() == {
         "prompt": FOX,
@@ -167,6 +169,28 @@ def test_every_control_reaches_the_request(tab, tmp_path):
         "seed": 4294967295,
         "auto_fix": False,
     }
+
+
+def test_a_second_idea_is_sent_while_the_first_is_made(keyed_page, tab):
+    open_page(tab, keyed_page)
+    for prompt in ("A first idea #stuck", "A second idea #stuck"):
+        press_generate(tab, prompt)
+        expect(tab.locator("#my-clips li").first).to_contain_text(prompt)
+        wait_for(tab, "Making the video")
+    sent = [row["request"] or "" for row in keyed_page.rows()]
+    assert [sum(idea in request for request in sent) for idea in ("first", "second")] == [1, 1]
+
+
+def test_a_key_held_down_is_one_press(keyed_page, tab):
+    prompt = "A key held down #stuck"
+    open_page(tab, keyed_page)
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.locator("#generate").focus()
+    for _ in range(30):
+        tab.keyboard.down("Enter")
+        tab.wait_for_timeout(50)
+    wait_for(tab, "Making the video")
+    assert sum(prompt in (row["request"] or "") for row in keyed_page.rows()) == 1
 
 
 @pytest.mark.parametrize("prompt", ["", "   "])
@@ -531,3 +555,34 @@ def test_building_the_page_starts_nothing():
         "assert app.server.the_jobs.cache_info().currsize == 0;"
         "assert threading.active_count() == 1, threading.enumerate()"
     )
+
+
+# The end of the process
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how, tmp_path):
+    """The answer comes after the signal, and the clip is paid for."""
+    asked, signalled = threading.Event(), threading.Event()
+
+    def service(connection):
+        if connection.request.method == "POST":
+            asked.set()
+            signalled.wait(30)
+            time.sleep(1)
+        service_that_never_finishes(connection)
+
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            fields = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, "", None, True, True]
+            data = {"data": [FOX, *fields, True, None]}
+            requests.post(f"{served.url}/gradio_api/call/generate", json=data, timeout=10)
+            assert asked.wait(30)
+            process = served.told_to_stop(how)
+            time.sleep(0.2)
+            signalled.set()
+            process.wait(30)
+            (row,) = served.rows()
+            assert (row["state"], json.loads(row["generation_id"])) == ("running", "job")
+            assert "Traceback" not in served.log

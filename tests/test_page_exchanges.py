@@ -32,12 +32,15 @@ def test_an_exchange_says_what_came_of_it():
     answered = row(heard(status=200, sent='{"a": 1}', answer="{}"))
     assert (answered["what"], answered["outcome"]) == ("GET /v2", "200")
     assert answered["timing"] == "in 12 ms"
-    assert answered["texts"] == [["Request", '{"a": 1}'], ["Answer", "{}"]]
+    header = ["Header", "Authorization: Bearer [key]"]
+    assert answered["texts"] == [header, ["Request", '{"a": 1}'], ["Answer", "{}"]]
     lost = row(heard(trouble="ReadTimeout", seconds=75.0))
     assert (lost["outcome"], lost["timing"]) == ("no answer: ReadTimeout", "in 75.0 s")
-    assert lost["texts"] == []
+    assert lost["texts"] == [header]
     file = row(heard(size=1234567, address="cdn.example"))
     assert (file["what"], file["outcome"]) == ("GET cdn.example", "1,234,567 bytes")
+    assert file["texts"] == [["Answer", texts.EXCHANGES_NO_TEXT]]
+    assert row(heard(trouble="ReadTimeout", address="cdn.example"))["texts"] == []
     many = row(Heard(number=2, times=6, exchange=heard(status=200).exchange))
     assert many["timing"] == "6 times the same, the last in 12 ms"
 
@@ -64,7 +67,8 @@ def test_a_job_shows_what_it_asked_and_keeps_it_over_a_reload(demo_page, tab):
     press_generate(tab, FOX)
     create = items(tab).first
     create.locator("summary").click()
-    expect(create.locator("pre").first).to_contain_text(f'"prompt": "{FOX}"')
+    expect(create.locator("pre").first).to_have_text("Authorization: Bearer [key]")
+    expect(create.locator("pre").nth(1)).to_contain_text(f'"prompt": "{FOX}"')
     wait_for(tab, "Your demo clip is ready")
     expect(items(tab).last.locator(".outcome")).to_contain_text("bytes")
     expect(create.locator("pre").last).to_be_visible()  # what was unfolded stays so
@@ -96,7 +100,8 @@ def test_answers_are_text_hold_no_key_and_are_gone_after_a_restart(tab, tmp_path
             expect(items(tab)).to_have_count(1)
             items(tab).first.locator("summary").click()
             expect(items(tab).first.locator(".outcome")).to_have_text("400")
-            sent, answered = items(tab).first.locator("pre").all_inner_texts()
+            header, sent, answered = items(tab).first.locator("pre").all_inner_texts()
+            assert header == "Authorization: Bearer [key]"
             assert json.loads(sent)["prompt"] == EVIL
             assert json.loads(answered)["message"] == f"{EVIL} [key]"
             assert json.loads(answered)["see"] == "https://files.example/a?…"

@@ -117,6 +117,25 @@ def test_it_sends_this_request_once_and_saves_the_clip(name, request_name, tmp_p
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "look",
+    [
+        json_answer(200, {"id": "a:b/c d", "status": "waiting"}),
+        json_answer(200, {"id": "a:b/c d", "status": "upscaling"}),
+        json_answer(200, {"id": "a:b/c d"}),
+        json_answer(404, {"message": "There is no such generation."}),
+    ],
+    ids=["waiting", "upscaling", "no status", "not found yet"],
+)
+def test_a_look_that_shows_no_end_abandons_no_paid_clip(name, look, tmp_path):
+    with Service(look, look) as service:
+        ran = run(name, samples.of(REQUESTS["plain"], service.url)[name], tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "clip.mp4").read_bytes() == film()
+    assert len(service.bodies()) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_gets_a_real_clip_from_the_demo_service(name, demo, tmp_path):
     ran = run(name, samples.of(REQUESTS["plain"], demo.base_url)[name], tmp_path)
     assert ran.returncode == 0, ran.stderr
@@ -142,10 +161,21 @@ def test_it_stops_and_says_why(name, create, looks, said, tmp_path):
     assert not (tmp_path / "clip.mp4").exists()
 
 
+@pytest.mark.parametrize("name", ["requests", "node"])
+def test_it_looks_no_more_with_a_key_that_is_refused(name, tmp_path):
+    """curl cannot tell what passes from what does not: it shows the code and looks again."""
+    with Service(*[json_answer(401, {"message": "Invalid API key."})] * 2) as service:
+        ran = run(name, samples.of(REQUESTS["plain"], service.url)[name], tmp_path)
+    assert ran.returncode != 0
+    assert "Invalid API key." in ran.stderr
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("look", [GENERATING, html_answer(503)], ids=["unready", "no answer"])
 @pytest.mark.parametrize("name", ["requests", "curl", "node"])
-def test_its_patience_ends(name, tmp_path):
+def test_its_patience_ends(name, look, tmp_path):
     """The client's own is tested with the client."""
-    with Service(*[GENERATING] * 4) as service:
+    with Service(*[look] * 4) as service:
         code = samples.of(REQUESTS["plain"], service.url)[name]
         ran = run(name, re.sub(r"\b120\b", "3", code), tmp_path)
     assert ran.returncode != 0

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 import settings
 from ledger import Ledger, Limits
+from page import server
 from settings import WrongSetting, read
 
 SPACE = {"SPACE_ID": "somebody/film-a-sentence"}
@@ -141,3 +142,15 @@ def test_the_ledger_of_a_space_lies_on_its_own_disk_with_a_copy_on_the_kept_one(
     assert read({**SPACE, **elsewhere}).ledger_copy is None
     assert read({**SPACE, "VEO_DATA_DIR": str(tmp_path)}).ledger_copy is None
     assert read({"VEO_DATA_DIR": str(tmp_path / "disk")}).ledger_copy is None
+
+
+def test_a_data_folder_that_we_make_is_for_nobody_elses_eyes(tmp_path, monkeypatch):
+    ours, theirs = tmp_path / "new" / "data", tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    for folder, mode in ((ours, 0o700), (theirs, 0o755)):
+        found = read({"VEO_DATA_DIR": str(folder)})
+        monkeypatch.setattr(server, "the_settings", lambda found=found: found)
+        for _ in range(2):
+            with server.data_folder_held():
+                assert folder.stat().st_mode & 0o777 == mode
+                assert (folder / "clips").stat().st_mode & 0o777 == 0o700

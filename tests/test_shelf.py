@@ -72,12 +72,12 @@ def receive(shelf, place, *, content=None, request=REQUEST):
     return facts, len(downloads)
 
 
-def put(shelf, *, size, age):
+def put(shelf, *, size, age, name="veo-clip.mp4"):
     """A place with `size` bytes in two files that arrived `age` seconds ago."""
     place = shelf.new_place()
     folder = shelf.folder / place
     folder.mkdir(parents=True)
-    (folder / "veo-clip.mp4").write_bytes(bytes(size - 10))
+    (folder / name).write_bytes(bytes(size - 10))
     (folder / "poster.jpg").write_bytes(bytes(10))
     os.utime(folder, (1e9 - age, 1e9 - age))
     return place
@@ -160,6 +160,15 @@ def test_a_clip_without_poster_and_note_is_better_than_none(shelf, monkeypatch, 
     assert shelf.poster(place) is None
 
 
+def test_what_arrived_is_known_of_be_it_whole_or_not(shelf, place):
+    empty, unchecked = shelf.new_place(), shelf.new_place()
+    for other, name in ((empty, "veo-clip.mp4.unchecked.part"), (unchecked, "x.mp4.unchecked")):
+        (shelf.folder / other).mkdir()
+        (shelf.folder / other / name).touch()
+    found = map(shelf.has_something, (place, unchecked, empty, shelf.new_place(), None, "../x"))
+    assert [*found] == [True, True, False, False, False, False]
+
+
 def test_a_removed_clip_is_gone(shelf, place):
     other = shelf.new_place()
     receive(shelf, other)
@@ -179,6 +188,17 @@ def test_the_oldest_clips_make_room(shelf):
     shelf.most_bytes = 150
     assert shelf.make_room([]) == [first, second]
     assert there(shelf, [first, second, third]) == [False, False, True]
+
+
+def test_demo_clips_make_room_before_any_that_was_paid_for(shelf):
+    """Anybody may make as many as they like; among themselves the oldest goes first."""
+    demo = "demo-clip.mp4"
+    paid = [put(shelf, size=100, age=age) for age in (50, 40)]
+    free = [put(shelf, size=100, age=age, name=demo) for age in (20, 10, 30)]
+    shelf.most_bytes = 300
+    assert shelf.make_room([]) == [free[2], free[0]]
+    shelf.most_bytes = 150
+    assert shelf.make_room([]) == [free[1], paid[0]]
 
 
 @pytest.mark.parametrize(("most", "left"), [(300, 3), (299, 2), (200, 2), (199, 1), (0, 0)])

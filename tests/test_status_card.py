@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 import pytest
 import requests
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 from served import (
     FOX,
     ServedPage,
+    fill_unfolded,
     in_a_fresh_python,
     open_page,
     press_generate,
@@ -79,12 +81,16 @@ def test_each_refusal_says_what_helps_in_a_card_that_does_not_jump(keyed_page, t
     open_page(tab, keyed_page)
     seen = {heights(tab)}
     for fault, title, actions in [
-        ("#no-credits", "No credits left", ["Send again", "Give a key"]),
-        ("#too-many", "Too many requests", ["Send again", "Give a key"]),
-        ("#lost-answer", "Not known whether it was taken", ["Send again anyway"]),
+        ("#no-credits", "No credits left", ["Send again (free)", "Give a key"]),
+        ("#too-many", "Too many requests", ["Send again (free)", "Give a key"]),
+        ("#lost-answer", "Not known whether it was taken", ["Send again anyway (free)"]),
         ("#failed", "The service could not make this video", None),
-        ("#blocked", "The prompt was refused", ["Again with another seed", "Change the prompt"]),
-        ("#bad-key", "The key is not accepted", ["Give a key", "Send again"]),
+        (
+            "#blocked",
+            "The prompt was refused",
+            ["Again with another seed (free)", "Change the prompt"],
+        ),
+        ("#bad-key", "The key is not accepted", ["Give a key", "Send again (free)"]),
     ]:
         press_generate(tab, f"{FOX} {fault}")
         wait_for(tab, title)
@@ -99,7 +105,7 @@ def test_each_refusal_says_what_helps_in_a_card_that_does_not_jump(keyed_page, t
 
 
 def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab):
-    """Another seed, nothing else is different, and the form shows what was sent."""
+    """Another seed, nothing else is different, and what stands in the form stays."""
     prompt = "A lighthouse in a storm #refused"
     open_page(tab, keyed_page)
     press_generate(tab, prompt)
@@ -107,6 +113,7 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
     first_id = shown_id(tab)
     press(tab, "Change the prompt")
     expect(tab.get_by_label("Prompt", exact=True)).to_be_focused()
+    tab.get_by_label("Prompt", exact=True).fill("Half a new idea")
     tab.get_by_role("button", name="Again with another seed").dblclick()
     expect(tab.locator("#status code")).not_to_have_text(first_id)
     wait_for(tab, "The prompt was refused")
@@ -115,7 +122,8 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
     assert first | {"seed": second["seed"]} == second
     expect(tab.locator("#status .card")).to_be_focused()
     tab.get_by_role("button", name="Advanced").click()
-    expect(tab.get_by_role("textbox", name="Seed")).to_have_value(str(second["seed"]))
+    expect(tab.get_by_role("textbox", name="Seed")).to_have_value("")
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Half a new idea")
 
 
 def test_enhancement_is_turned_on_again_with_one_press(keyed_page, tab):
@@ -171,6 +179,60 @@ def test_nobody_sends_what_the_card_does_not_offer(keyed_page, tab):
             keyed_page, "on_action", [kept], {"job": owned(tab), "action": action}
         )
     assert len(requests_of(keyed_page, prompt)) == 1
+
+
+def test_a_prompt_that_was_edited_meanwhile_is_not_taken_for_the_one_that_is_sent(keyed_page, tab):
+    prompt = "A ferry at night #no-credits"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "No credits left")
+    tab.get_by_label("Prompt", exact=True).fill("A ferry at noon")
+    asked = []
+    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    press(tab, "Send again")
+    assert asked == ["This sends the prompt of this clip again, not the one in the form. Send it?"]
+    assert len(requests_of(keyed_page, prompt)) == 1
+    tab.once("dialog", lambda dialog: dialog.accept())
+    press(tab, "Send again")
+    expect(tab.locator("#my-clips li", has_text=prompt)).to_have_count(2)
+    assert len(requests_of(keyed_page, prompt)) == 2
+
+
+def test_a_press_that_nothing_came_of_can_be_repeated(keyed_page, tab):
+    """Gradio drops an event that comes while the one before is not over."""
+    tab.clock.install()
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    tab.route("**/queue/join**", lambda _route: None)
+    again = tab.locator("#status").get_by_role("button", name="Send again")
+    again.click()
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(4000)
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(2000)
+    expect(again).to_have_attribute("aria-disabled", "false")
+    tab.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_seed_stands_on_the_card_in_every_state(keyed_page, tab):
+    open_page(tab, keyed_page)
+    waiting = "Waiting in line at the service"
+    for prompt, state in [("A pier #no-credits", "No credits left"), ("A pier", waiting)]:
+        press_generate(tab, prompt)
+        wait_for(tab, state)
+        seed = json.loads(keyed_page.rows()[-1]["request"])["seed"]
+        expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+        expect(tab.locator("#status .seed")).to_be_visible()
+    wait_for(tab, "Your clip is ready")
+    expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+    for width in (390, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        foot = tab.locator("#status .foot")
+        assert foot.evaluate("foot => foot.scrollWidth <= foot.clientWidth")
+        shown = tab.locator("#status code").bounding_box()
+        assert shown["width"] > 60
 
 
 # Waiting
@@ -230,6 +292,50 @@ def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
         assert bar(tab) <= 90
 
 
+def test_how_long_it_will_be_is_told_only_of_what_has_a_known_age(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    clock = tab.locator("#status .clock")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far · "))
+    generation_id = shown_id(tab)
+    tab.evaluate("localStorage.clear()")  # somebody else, who has the id alone
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Fetch an earlier clip").click()
+    fill_unfolded(tab, "Id of the request", generation_id)
+    tab.get_by_role("button", name="Look for it").click()
+    wait_for(tab, "Making the video")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far$"))
+
+
+def test_how_long_a_file_takes_is_not_told():
+    in_a_fresh_python("""
+from dataclasses import fields
+from jobs import Job
+from ledger import Entry
+from page import status_card
+from veo_client import VideoRequest
+from veo_types import Update
+
+request = VideoRequest("fox", seed=7)
+known = dict.fromkeys(field.name for field in fields(Entry))
+known |= {"payer": "server", "request": request.body(), "created": 1.0, "expected": 120.0}
+looked = {"elapsed": 1.0, "next_poll_in": 1.0, "expected": 120.0}
+for state, status, told in [
+    ("running", None, False),
+    ("running", "queued", True),
+    ("running", "generating", True),
+    ("running", "completed", False),
+    ("downloading", "completed", False),
+]:
+    job = Job(Entry(**known | {"state": state}))
+    if status:
+        job.update = Update(generation_id="a", status=status, **looked)
+    card = status_card.of_job(job, has_clip=False)
+    assert card["left_known"] == told, (state, status)
+""")
+
+
 def test_no_number_is_finer_than_what_is_known(demo_page, tab):
     config = requests.get(f"{demo_page.url}/config", timeout=10).json()
     (card,) = [each for each in config["components"] if each["props"].get("elem_id") == "status"]
@@ -258,9 +364,14 @@ def test_no_number_is_finer_than_what_is_known(demo_page, tab):
 STUBS = """
 window.notices = []; window.chimes = 0; window.away = false;
 window.Notification = class {
-  static permission = 'default';
-  static async requestPermission() { return this.permission = window.answer || 'granted'; }
-  constructor(title, { body }) { window.notices.push(title + ': ' + body); }
+  static get permission() { return sessionStorage.permission || 'default'; }
+  static async requestPermission() {
+    return sessionStorage.permission = window.answer || 'granted';
+  }
+  constructor(title, { body }) {
+    if (window.on_android) throw new TypeError('Illegal constructor.');
+    window.notices.push(title + ': ' + body);
+  }
 };
 const silence = { setValueAtTime() {}, exponentialRampToValueAtTime() {} };
 const part = () => ({ frequency: {}, gain: silence, connect() {}, start() {}, stop() {} });
@@ -298,7 +409,7 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     wait_for(tab, "No credits left")
     expect(chimes).to_have_attribute("aria-pressed", "true")
     expect(notices).to_have_attribute("aria-pressed", "true")
-    tab.evaluate("Notification.permission = 'granted'; away = true")
+    tab.evaluate("away = true")
     press_generate(tab, FOX)
     wait_for(tab, "Your clip is ready")
     count, (said,) = tab.evaluate(told)
@@ -310,6 +421,72 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     tab.evaluate("answer = 'denied'")
     notices.click()
     expect(tab.get_by_role("button", name="This browser forbids notifications")).to_be_visible()
+
+
+def test_a_notification_is_called_on_only_while_the_browser_shows_them(keyed_page, tab):
+    """The permission may be withdrawn; Chrome on Android gives it and shows none."""
+    tab.add_init_script(STUBS)
+    open_page(tab, keyed_page)
+    notices = tab.get_by_role("button", name="Tell me when it is ready")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+    tab.evaluate("sessionStorage.permission = 'default'")
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    expect(notices).to_have_attribute("aria-pressed", "false")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+
+    tab.evaluate("away = on_android = true")
+    press_generate(tab, f"{FOX} #too-many")
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    tab.reload()
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    assert tab.evaluate("notices") == []
+
+
+def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab, tmp_path):
+    """The card shows another take then than before; looking at one that is over is no end."""
+    finish = threading.Event()
+
+    def service(connection):
+        status, answer = 200, {"current_balance": 1.0, "data": []}
+        if connection.request.method == "POST":
+            posts.append(connection.request)
+            answer = {"id": f"take-{len(posts)}", "status": "queued"}
+        elif "take-1" in connection.request.path or finish.is_set():
+            answer = {"id": "a", "status": "error", "error": {"message": "It rained."}}
+        elif "take-2" in connection.request.path:
+            status = 503
+        json_answer(status, answer, [("Retry-After", 1)])(connection)
+
+    posts = []
+    tab.add_init_script(STUBS)
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            tab.get_by_role("button", name="Tell me when it is ready").click()
+            tab.evaluate("away = true")
+            tab.locator("#takes-count").get_by_role("radio", name="2").check()
+            press_generate(tab, FOX)
+            wait_for(tab, "Take 2 of 2: No news from the service")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            tab.get_by_role("button", name="Stop waiting").click()
+            wait_for(tab, "The service could not make this video")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            assert tab.evaluate("notices") == []
+            finish.set()
+            tab.wait_for_function("notices.length")
+            tab.locator("#takes .show").last.click()
+            wait_for(tab, "Take 2 of 2: The service could not make this video")
+            assert offered(tab) == ["Again with another seed", "Change the prompt"]
+            told = ["Take 1 of 2: The service could not make this video: It rained. Nothing was"]
+            assert [each.removesuffix(" charged.") for each in tab.evaluate("notices")] == told
 
 
 # The same request, changed
@@ -338,16 +515,4 @@ again = form.changed(request, "another_seed")
 assert again.seed != 7
 assert asdict(again) | {"seed": 7} == asdict(request)
 assert set(changes) | {"another_seed"} == words.SENDING
-""")
-
-
-def test_a_button_that_sends_says_what_that_costs_if_it_is_known():
-    in_a_fresh_python("""
-from page.status_card import _label
-
-assert _label("another_seed", 3.2) == "Again with another seed (about $3.20)"
-assert _label("another_seed", None) == "Again with another seed"
-assert _label("another_seed", 0.0) == "Again with another seed"
-assert _label("without_sound", 3.2) == "Again without sound"
-assert _label("check_again", 3.2) == "Check again"
 """)

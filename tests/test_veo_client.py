@@ -137,7 +137,8 @@ def test_the_request_is_what_the_documentation_asks_for(tls):
         json_answer(200, ["id"]),
         json_answer(200, {"status": "queued"}),
         json_answer(200, {"id": ""}),
-        json_answer(200, {"id": 7}),
+        json_answer(200, {"id": True}),
+        json_answer(200, {"id": 7.5}),
         json_answer(200, {"id": None}),
         redirect("https://elsewhere.example/"),
         redirect("/v2/video/generations", status=307),
@@ -333,6 +334,13 @@ def test_a_long_id_of_odd_characters_is_kept():
     name = "é:/?#%2F" * 1000
     with FaultServer([json_answer(201, {"id": name})]) as server:
         assert client_for(server).submit(FOX) == name
+
+
+@pytest.mark.parametrize("number", [0, 7, 2**70])
+def test_an_id_that_is_a_number_is_kept(number, clock):
+    with FaultServer([json_answer(200, {"id": number})]) as server:
+        assert client_for(server).submit(FOX, sleep=clock.sleep) == str(number)
+    assert len(posts(server)) == 1
 
 
 # Looking
@@ -631,7 +639,7 @@ def test_without_a_key_nothing_is_sent(call):
                 "check": lambda: client.check("a"),
                 "balance": client.balance,
             }[call]()
-    assert caught.value.reason == "key"
+    assert caught.value.reason == "no_key"
     assert not client.has_key
 
 

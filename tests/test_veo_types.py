@@ -203,6 +203,25 @@ def test_words_of_the_service_become_one_short_line():
     assert tidy({"not": "text"}) == ""
 
 
+@pytest.mark.parametrize("address", ["https://cdn.example/a.mp4", "//cdn.example/a", "HTTP://a"])
+@pytest.mark.parametrize("signature", ["?Signature=canary&Expires=1", "#canary", "?a\x00canary"])
+def test_words_of_the_service_that_quote_a_signed_address_are_kept_without_its_query(
+    address, signature
+):
+    """They stand in the ledger."""
+    said = tidy(f"Cannot fetch {address}{signature} now.")
+    assert said == f"Cannot fetch {address}?… now."
+    seen = read_generation("a", {"status": "error", "error": {"message": address + signature}})
+    assert "canary" not in seen.error
+    assert "canary" not in tidy(f"{'x' * 1990} {address}{signature}")
+
+
+def test_a_question_of_the_service_is_left_as_it_is():
+    assert tidy("Really? Ask https://help.example/why first #7") == (
+        "Really? Ask https://help.example/why first #7"
+    )
+
+
 # Prices
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from served import in_a_fresh_python
 
 import veo_types
 import words
@@ -146,6 +147,48 @@ def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
     assert explained.actions == ("send",)
 
 
+@pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
+def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
+    explained = words.of_error(error, request=FOX, is_guest=True)
+    assert not re.search("your (AI/ML API )?account", str(explained))
+    if isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits"):
+        assert "its owner has to" in explained.next_step
+        assert ("bring_key" in explained.actions) == (error.generation_id is None)
+    elif "account" not in str(words.of_error(error)):
+        assert explained == words.of_error(error, request=FOX)
+
+
+def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
+    out = Refused("No credits.", reason="credits")
+    assert words.of_error(out, is_guest=True).next_step == (
+        "This server's key has no credits left: its owner has to top it up, or give a key of "
+        "your own."
+    )
+    said = f"The clip may be in the making, and may cost. {words.LOOK_FIRST}"
+    assert words.of_error(SubmissionUncertain(said), is_guest=True).next_step == (
+        "The owner of this server sees in their account whether it was taken."
+    )
+
+
+@pytest.mark.parametrize("space", ["", "somebody/film"])
+def test_only_on_a_space_is_the_servers_account_not_yours(space):
+    in_a_fresh_python(f"""
+import os
+os.environ["SPACE_ID"] = {space!r}
+from dataclasses import fields
+from jobs import Job
+from ledger import Entry
+from page import status_card
+
+error = {{"kind": "Refused", "text": "No credits.", "reason": "credits"}}
+known = {{"id": "a", "state": "rejected", "error": error}}
+for payer in ("server", "visitor"):
+    row = dict.fromkeys((each.name for each in fields(Entry)), None) | known | {{"payer": payer}}
+    said = status_card.in_words(Job(Entry(**row)), has_clip=False).next_step
+    assert ("owner" in said) == bool({space!r} and payer == "server"), said
+""")
+
+
 def test_a_key_refused_while_a_clip_is_made_leaves_the_clip_its_price():
     assert refused("Invalid key.", "key").cost == words.NOT_CHARGED
     assert refused("Invalid key.", "key", "a").cost == words.CHARGED_WHEN_COMPLETE
@@ -161,13 +204,58 @@ def test_an_unknown_id_and_an_unknown_path_have_different_cures():
     assert "base URL" in refused("Nothing here.", "not_found").next_step
 
 
-@pytest.mark.parametrize(
-    ("said", "next_step"),
-    [
-        ("enhance_prompt: Prompt enhancement cannot be disabled.", "Leave enhance_prompt on"),
-        ("Audio was refused by a filter.", "Try without sound"),
-        ("The content policy refuses the prompt.", "Change the prompt"),
+HELPS = {
+    "Leave enhance_prompt on": [
+        "enhance_prompt: Prompt enhancement cannot be disabled.",
+        "Veo 3 prompt enhancement cannot be disabled.",
+        "enhancePrompt=false is not supported by this model.",
+        "enhance_prompt must be true",
+        "enhance_prompt: Expected true, received false",
+        "enhance_prompt: Invalid literal value, expected true",
     ],
+    "Try without sound": [
+        "Audio was refused by a filter.",
+        "We encountered an issue with the audio for your prompt. Your account was not charged.",
+        "generate_audio is not supported for this model.",
+        "The generated speech was blocked by our safety filters.",
+        "The sound of this video violates the content policy.",
+    ],
+    "Change the prompt, or": [
+        "The content policy refuses the prompt.",
+        "prompt: Refused by the content policy.",
+        "This prompt contains sensitive words that violate Google's Responsible AI practices.",
+        "The prompt contains hate speech and violates our usage policies.",
+        "The audiovisual content is prohibited by the safety filters.",
+        "Flagged by moderation.",
+        "The prompt must be in line with our policies.",
+    ],
+    "Change what it names": [
+        "generate_audio: Expected boolean, received string",
+        "enhance_prompt: Expected boolean, received number",
+        "enhance_prompt: Invalid input: expected boolean, received string",
+        "prompt: Expected string, received undefined",
+        "Expected '4' | '6' | '8', received '5'",
+        "resolution: Invalid enum value. Expected '720p' | '1080p', received '4k'",
+        'resolution: Invalid option: expected one of "720p"|"1080p"',
+        "duration must be one of 4, 6, 8",
+        "seed must be less than or equal to 4294967295",
+        "Unrecognized key(s) in object: 'sound'",
+    ],
+    "Change the prompt or the settings": [
+        "enhanced security check failed",
+        "Image enhancement is not part of this plan.",
+        "Model names are case-sensitive.",
+        "The police car could not be rendered.",
+        "The partner responsible for this model gave up under moderate load.",
+        "That sounds like two scenes.",
+        "Nobody knows why.",
+    ],
+}
+"""What would help, and messages as services and their partners write them."""
+
+
+@pytest.mark.parametrize(
+    ("said", "next_step"), [(said, helps) for helps, all_said in HELPS.items() for said in all_said]
 )
 def test_a_refusal_is_met_with_what_would_help(said, next_step):
     assert refused(said).next_step.startswith(next_step)
@@ -191,6 +279,7 @@ ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
         (SOUND, {"generate_audio": False}, ("another_seed", "change_prompt")),
         (ENHANCEMENT, {"enhance_prompt": False}, ("with_enhancement", "change_prompt")),
         (ENHANCEMENT, {}, ("change_prompt",)),
+        ("duration must be one of 4, 6, 8", {}, ()),
         ("Nobody knows why.", {}, ("another_seed", "change_prompt")),
     ],
 )
@@ -226,28 +315,58 @@ def test_a_limit_of_this_server_leaves_ones_own_key():
     assert words.of_error(limit).actions == ("bring_key",)
 
 
+def test_a_price_that_is_not_told_is_no_crowd_and_may_be_told_later():
+    """The limit of this server is in dollars: without a price nobody knows whether it is kept."""
+    explained = refused("The service does not tell what this clip costs.", "no_price")
+    assert explained.title == "The price is not known now"
+    assert explained.next_step == "Try again later, or give a key of your own."
+    assert "24 hours" not in str(explained)
+
+
 def test_a_key_that_is_missing_is_not_called_wrong():
     with pytest.raises(Refused) as missing:
         VeoClient().submit(FOX)
     assert words.of_error(missing.value).title == "A key is needed"
-    assert refused("The key for this clip is not here any more.", "key").title == "A key is needed"
+    assert refused("Gone.", "no_key").title == "A key is needed"
     assert refused("Invalid API key.", "key").title == "The key is not accepted"
+
+
+def test_only_the_reason_says_what_a_refusal_is_about():
+    """A service that answers 401 may use our own sentences."""
+    said = "No API key: set AIMLAPI_KEY or give one."
+    assert refused(said, "key").title == "The key is not accepted"
 
 
 def no_longer_there():
     gone = Refused("There is no such generation.", reason="not_found")
     link = DownloadFailed("The video's address is no longer valid (HTTP 410).")
     gone.generation_id = link.generation_id = "a"
-    return gone, link
+    return gone, link, Failed("It expired.", generation_id="a")
 
 
 def test_a_video_that_was_there_has_expired():
     for error in no_longer_there():
         explained = words.of_error(error, request=FOX, was_complete=True)
         assert explained.title == "The service no longer has this video"
-        assert explained.cost == "It was charged when it completed."
+        assert explained.cost == "It was charged when it completed, and one more is charged again."
         assert explained.actions == ("send", "check_again")
         assert words.of_error(error, request=FOX).title != explained.title
+
+
+@pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
+def test_a_clip_that_was_complete_is_never_said_to_be_free_or_not_charged_yet(error):
+    """But for what is about a new request; a job that has its id meets neither."""
+    if isinstance(error, InvalidRequest | SubmissionUncertain):
+        return
+    cost = words.of_error(error, was_complete=True).cost
+    assert cost == words.CHARGED or cost.startswith("It was charged when it completed")
+
+
+def test_a_demo_clip_that_the_service_has_no_longer_is_made_again_for_nothing():
+    error = Failed("The demo service was restarted.", generation_id="a")
+    explained = words.of_error(error, request=FOX, is_demo=True, was_complete=True)
+    assert "charged" not in str(explained)
+    assert explained.actions == ("send", "check_again")
 
 
 def test_a_cut_off_file_has_not_expired():
@@ -295,7 +414,7 @@ EVERY_STATE = {
     "ready": words.of_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
     "removed": words.REMOVED,
     "stopped": words.STOPPED,
-    "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="key"),
+    "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="no_key"),
     "bad key": said_of(Refused, "Invalid API key.", reason="key"),
     "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
     "refused prompt": said_of(Refused, BLOCKED),
@@ -343,6 +462,57 @@ def test_a_demo_clip_on_its_way_is_free(state):
     assert words.of_waiting(state, is_demo=True).cost == words.DEMO_FREE
 
 
+@pytest.mark.parametrize("state", words.WAITING)
+@pytest.mark.parametrize("trouble", [None, "No usable answer (503)."])
+def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trouble):
+    seen = update(trouble=trouble)
+    assert words.of_waiting(state, seen, was_complete=True).cost == words.CHARGED
+
+
+@pytest.mark.parametrize(
+    ("state", "payer", "amount", "was_complete", "cost"),
+    [
+        ("running", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("uncertain", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("needs_attention", "visitor", 3.2, False, "about $3.20 if it completes"),
+        ("running", "visitor", 3.2, True, "about $3.20"),
+        ("downloading", "visitor", 3.2, True, "about $3.20"),
+        ("needs_attention", "visitor", 3.2, True, "about $3.20"),
+        ("done", "server", 3.2, True, "about $3.20"),
+        ("failed", "visitor", 3.2, False, "nothing charged"),
+        ("failed", "visitor", 3.2, True, "about $3.20"),
+        ("rejected", "visitor", 3.2, False, "nothing charged"),
+        ("done", "visitor", None, True, ""),
+        ("downloading", "demo", 0.0, True, "demo, free"),
+    ],
+)
+def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
+    state, payer, amount, was_complete, cost
+):
+    assert words.of_cost(state, payer, amount, was_complete=was_complete) == cost
+
+
+def test_the_page_knows_which_clips_were_complete():
+    """One that is looked for again was, if it has a place among the clips."""
+    in_a_fresh_python("""
+from dataclasses import fields
+import words
+from jobs import Job
+from ledger import Entry
+from page import my_clips, status_card
+
+known = {"id": "a", "state": "running", "payer": "visitor", "dollars": 3.2, "created": 0.0}
+for clip, cost, in_the_list in (
+    (None, words.CHARGED_WHEN_COMPLETE, "about $3.20 if it completes"),
+    ("ab/cd", words.CHARGED, "about $3.20"),
+):
+    job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
+    assert status_card.in_words(job, has_clip=False).cost == cost
+    assert status_card.stopped(job)["cost"] == cost
+    assert my_clips.rows([job], None)[0]["cost"] == in_the_list
+""")
+
+
 @pytest.mark.parametrize(
     ("paid", "is_demo", "cost"),
     [
@@ -378,8 +548,20 @@ def test_trouble_is_told_beside_the_state():
 
 
 def test_stopping_says_what_goes_on_and_what_it_costs():
-    assert "goes on" in str(words.STOPPED)
-    assert words.CHARGED_WHEN_COMPLETE in str(words.STOPPED)
+    said = "The clip goes on without you. {cost} It appears under My clips."
+    for known, cost in (
+        ({}, words.CHARGED_WHEN_COMPLETE),
+        ({"was_complete": True}, words.CHARGED),
+        ({"was_complete": True, "is_demo": True}, words.DEMO_FREE),
+    ):
+        assert str(words.of_stopped(**known)) == said.format(cost=cost)
+
+
+def test_who_stops_the_command_is_told_of_the_id_for_there_nobody_looks_any_more():
+    said = str(words.of_error(TookTooLong("Stopped.", generation_id="a")))
+    assert "The id is kept" in said
+    assert "goes on" not in said
+    assert "My clips" not in said
 
 
 # Figures

@@ -1,0 +1,73 @@
+"""What somebody writes is theirs: nothing on the page, and no reload, costs them their words."""
+
+import re
+
+from playwright.sync_api import Page, expect
+from served import FOX, fill_unfolded, open_page
+
+SURF = re.compile("^Waves roll")
+
+
+def prompt_of(tab: Page):
+    return tab.get_by_label("Prompt", exact=True)
+
+
+def undo(tab: Page):
+    return tab.locator("#draft").get_by_role("button", name="Undo")
+
+
+def press_example(tab: Page) -> None:
+    tab.locator("#examples").get_by_role("button", name="Night surf").click()
+    expect(prompt_of(tab)).to_have_value(SURF)
+
+
+def test_a_replaced_prompt_comes_back_with_one_press(demo_page, tab):
+    open_page(tab, demo_page)
+    prompt_of(tab).press_sequentially("My own words")
+    expect(undo(tab)).to_be_hidden()
+    press_example(tab)
+    expect(tab.locator("#draft [role=status]")).to_contain_text("Your prompt was replaced.")
+    undo(tab).press("Enter")
+    expect(prompt_of(tab)).to_have_value("My own words")
+    expect(prompt_of(tab)).to_be_focused()
+    expect(undo(tab)).to_be_hidden()
+    press_example(tab)  # and again
+    undo(tab).click()
+    expect(prompt_of(tab)).to_have_value("My own words")
+
+
+def test_what_the_help_composed_comes_back_too(demo_page, tab):
+    open_page(tab, demo_page)
+    prompt_of(tab).fill("Shot on film.")
+    tab.get_by_role("button", name="Help with the prompt").click()
+    fill_unfolded(tab, "Subject", "an old fisherman")
+    tab.get_by_role("button", name="Put into the prompt").click()
+    expect(prompt_of(tab)).to_have_value("Shot on film. An old fisherman.")
+    expect(undo(tab)).to_be_hidden()  # the words are all there
+    press_example(tab)
+    undo(tab).click()
+    expect(prompt_of(tab)).to_have_value("Shot on film. An old fisherman.")
+
+
+def test_an_example_in_the_place_of_another_is_no_loss(demo_page, tab):
+    open_page(tab, demo_page)
+    press_example(tab)
+    tab.locator("#examples").get_by_role("button", name="Campfire").click()
+    expect(prompt_of(tab)).to_have_value(re.compile("^Embers"))
+    expect(undo(tab)).to_be_hidden()
+
+
+def test_a_draft_survives_a_reload_and_takes_are_as_they_were(demo_page, tab):
+    open_page(tab, demo_page)
+    prompt_of(tab).fill(f"{FOX} #no-credits")
+    tab.locator("#takes-count").get_by_role("radio", name="2").check()
+    tab.get_by_role("button", name="Generate").click()
+    expect(tab.locator("#status .title")).to_have_text("No credits left")
+    prompt_of(tab).fill("Not sent yet")
+    tab.wait_for_function("localStorage.getItem('veo-draft') == 'Not sent yet'")
+    tab.reload()
+    expect(prompt_of(tab)).to_have_value("Not sent yet")
+    expect(tab.locator("#cost")).not_to_be_empty()  # all that is restored is restored
+    expect(prompt_of(tab)).to_have_value("Not sent yet")
+    expect(tab.locator("#takes-count").get_by_role("radio", name="2")).to_be_checked()
+    expect(tab.locator("#generate")).to_contain_text("2 ×")

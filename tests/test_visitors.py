@@ -1,0 +1,44 @@
+"""Who a visitor is to the page, from their browser's first moment."""
+
+import re
+
+from playwright.sync_api import expect
+
+BLOCKED = """
+Object.defineProperty(window, 'sessionStorage', {
+  get() { throw new DOMException('The storage is blocked.', 'SecurityError'); },
+});
+"""
+
+TOO_EARLY = """
+const getItem = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+  return key === 'veo-3.1' ? null : getItem.call(this, key);
+};
+"""
+
+
+def test_without_a_storage_for_the_tab_the_page_is_priced_all_the_same(keyed_page, tab):
+    """Without one that lasts, Gradio itself shows nothing."""
+    tab.add_init_script(BLOCKED)
+    tab.goto(keyed_page.url)
+    expect(tab.locator("#cost")).not_to_be_empty()
+    expect(tab.locator("#generate")).to_contain_text("free")
+
+
+def test_two_first_tabs_at_once_are_one_visitor(keyed_page, tab):
+    """The second has read what is kept before the first has written it."""
+    tabs, visitors = [tab, tab.context.new_page()], []
+    tabs[1].add_init_script(TOO_EARLY)
+    for each in tabs:
+        seen = set()
+        each.on("request", lambda request, seen=seen: seen.update(ids_in(request)))
+        each.goto(keyed_page.url)
+        expect(each.locator("#cost")).not_to_be_empty()
+        visitors.append(seen)
+    assert visitors[0] == visitors[1]
+    assert len(visitors[0]) == 1
+
+
+def ids_in(request):
+    return re.findall(r'"visitor":"(\w+)"', request.post_data or "")
