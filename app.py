@@ -212,10 +212,25 @@ ONCE_PAINTED = """async () => {
     if (waits || event.detail > 1) { event.stopImmediatePropagation(); return; }
     waits = true;
     timer = setTimeout(answered, 5000);
+    const wrong = wrongField();
+    showWrong(20, wrong?.offsetParent ? wrong : null);
   }, true);
   window.addEventListener('keydown', event => {
     if (event.repeat && event.target.closest('#generate')) event.preventDefault();
   }, true);
+  // Gradio says what is wrong at the field, which may be folded away.
+  const wrongField = () => document.querySelector('#form :is(textarea, input).validation-error');
+  function showWrong(tries, seen) {
+    const wrong = wrongField();
+    if (!wrong || wrong === seen) {
+      if (tries) setTimeout(showWrong, 100, tries - 1, seen);
+      return;
+    }
+    if (!wrong.offsetParent) document.querySelector('#advanced button').click();
+    wrong.setAttribute('aria-invalid', 'true');
+    wrong.addEventListener('input', () => wrong.removeAttribute('aria-invalid'), { once: true });
+    setTimeout(() => wrong.focus(), 100);
+  }
   for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
   return Array(4).fill({ __type__: 'update', visible: true });
 }"""
@@ -244,10 +259,6 @@ CSS = (
   minmax(1.5em, auto) / 1fr auto; }
 #generate { grid-area: generate; } #stop { grid-area: stop; }
 #cost { grid-area: cost; color: var(--body-text-color-subdued); }
-/* Gradio brings a page's parts in any order: what is below the prompt waits for the form. */
-.gradio-container:not(:has([type="radio"]):has(#help):has(#advanced):has(#generate)) :is(
-  #form > :not(#prompt, :has(#prompt)), #result, #more, #teach, #compare, #my-clips, footer
-) { display: none !important; }
 /* Where the keyboard is; Gradio shows it faintly, or not at all. */
 :is(a, button, input, summary, textarea, [tabindex]):focus-visible {
   outline: 2px solid var(--color-accent) !important; outline-offset: 2px; }

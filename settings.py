@@ -2,7 +2,7 @@
 
     VEO_DATA_DIR            folder of clips and ledger (default: yours; on a Space /data)
     VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
-    VEO_KEEP_GB             room for finished clips, the oldest go first (default: 5)
+    VEO_KEEP_GB             GB for finished clips; demo clips go first, then the oldest (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
     VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
     VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key

@@ -29,7 +29,7 @@ button { border: 1px solid var(--border-color-primary); border-radius: var(--rad
 # The field's own text is compared: Gradio's comes later, and would seem to replace what is typed.
 JAVASCRIPT = """
 const line = element.querySelector('p'), field = () => document.querySelector('#prompt textarea');
-let mine = field()?.value || '', lost = ''; // the draft is there already
+let mine = field()?.value || '', lost = '', helped = false; // the draft is there already
 function keep(text) {
   try { localStorage.setItem(props.storage, text); } catch { } // forbidden, as in a frame
 }
@@ -39,11 +39,13 @@ document.addEventListener('input', event => {
   keep(mine);
   line.hidden = true;
 });
+document.addEventListener('submit', event => { helped ||= event.target.closest('#help'); });
 watch('value', () => {
   const now = field().value;
   keep(now);
   if (now.includes(mine.trim())) {
-    mine &&= now; // the help adds to it
+    if (mine || helped) mine = now; // the help writes for them
+    helped = false;
     return;
   }
   [lost, mine] = [mine, ''];

@@ -96,7 +96,8 @@ async def status(
         client = server.the_jobs().client_for(owner, server.payer_for(owner))
         if client is None:
             raise Refused("There is no key to look with.", reason="no_key")
-        seen = await asyncio.to_thread(client.check, server.checked_id(generation_id))
+        looking = server.ask(client.check, server.checked_id(generation_id))
+        seen = await asyncio.wrap_future(looking)
         return {
             "generation_id": seen.generation_id,
             "status": seen.status,

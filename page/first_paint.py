@@ -41,7 +41,8 @@ CSS = f"""
 @media (max-width: 768px) {{ #first-paint label {{ width: 100%; }} }}
 """
 
-# Not in the midst of composing a character: that would be lost.
+# Gradio brings a form's parts in any order: it is shown when all are there, and not in the midst of
+# composing a character, which would be lost.
 JAVASCRIPT = """
 const first = document.getElementById('first-paint'), typed = first.querySelector('textarea');
 const theme = new URLSearchParams(location.search).get('__theme');
@@ -52,12 +53,13 @@ typed.addEventListener('input', () => {
   try { localStorage.setItem(KEY, typed.value); } catch { }
 });
 typed.focus();
+const FORM = ['#prompt textarea', '#generate', '#help', '[type=radio]', '#advanced'];
 let composing = false;
 typed.addEventListener('compositionstart', () => { composing = true; });
 typed.addEventListener('compositionend', () => { composing = false; handOver(); });
 function handOver() {
-  const field = document.querySelector('#prompt textarea');
-  if (composing || !field || !document.querySelector('#generate')) return;
+  const [field, ...others] = FORM.map(each => document.querySelector(each));
+  if (composing || !field || others.includes(null)) return;
   observer.disconnect();
   late.forEach(clearTimeout);
   const focused = document.activeElement === typed;

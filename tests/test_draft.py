@@ -38,15 +38,19 @@ def test_a_replaced_prompt_comes_back_with_one_press(demo_page, tab):
 
 def test_what_the_help_composed_comes_back_too(demo_page, tab):
     open_page(tab, demo_page)
-    prompt_of(tab).fill("Shot on film.")
     tab.get_by_role("button", name="Help with the prompt").click()
     fill_unfolded(tab, "Subject", "an old fisherman")
-    tab.get_by_role("button", name="Put into the prompt").click()
-    expect(prompt_of(tab)).to_have_value("Shot on film. An old fisherman.")
-    expect(undo(tab)).to_be_hidden()  # the words are all there
-    press_example(tab)
-    undo(tab).click()
-    expect(prompt_of(tab)).to_have_value("Shot on film. An old fisherman.")
+    for typed, composed in (
+        ("", "An old fisherman."),
+        ("Shot on film.", "Shot on film. An old fisherman."),
+    ):
+        prompt_of(tab).fill(typed)
+        tab.get_by_role("button", name="Put into the prompt").click()
+        expect(prompt_of(tab)).to_have_value(composed)
+        expect(undo(tab)).to_be_hidden()  # the words are all there
+        press_example(tab)
+        undo(tab).click()
+        expect(prompt_of(tab)).to_have_value(composed)
 
 
 def test_an_example_in_the_place_of_another_is_no_loss(demo_page, tab):

@@ -216,6 +216,24 @@ def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
     expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
 
 
+def test_a_wrong_field_that_is_folded_away_is_unfolded_and_has_the_focus(keyed_page, tab):
+    open_page(tab, keyed_page)
+    advanced = tab.get_by_role("button", name="Advanced")
+    advanced.click()
+    fill_unfolded(tab, "Seed", "abc")
+    advanced.click()
+    seed = tab.get_by_role("textbox", name="Seed")
+    expect(seed).to_be_hidden()
+    press_generate(tab, FOX)
+    expect(seed).to_be_focused()
+    expect(seed).to_have_attribute("aria-invalid", "true")
+    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+    seed.fill("7")
+    expect(seed).not_to_have_attribute("aria-invalid", "true")
+    tab.get_by_role("button", name="Generate").click()
+    wait_for(tab, "Your clip is ready")
+
+
 def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
     """Also after the folded part was opened, which makes an empty gr.Number a 0."""
     with FaultServer(service_that_never_finishes) as service:
