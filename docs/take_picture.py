@@ -3,6 +3,7 @@
 .venv/bin/python docs/take_picture.py
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,12 @@ PROMPT = (
     "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "
     "soft crunch of paws"
 )
+HELPED = {
+    "Subject": "an old fisherman in a yellow coat",
+    "Action": "hauls in a net",
+    "Camera": "wide shot at eye level",
+    "Light": "midnight, lit by one swinging lamp",
+}
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
@@ -51,6 +58,27 @@ def main() -> None:
             expect(takes.locator("#takes li[data-state=done]")).to_have_count(4)
             takes.wait_for_timeout(1000)
             takes.locator("#takes").screenshot(path=DOCS / "takes.png")
+            for number in (0, 3):
+                pick = takes.locator("#takes li").nth(number)
+                pick.get_by_role("button", name="Compare").click()
+            pair = takes.locator("#compare section")
+            pair.get_by_role("slider").fill("2")
+            takes.wait_for_timeout(1000)
+            pair.screenshot(path=DOCS / "compare.png")
+
+            helped = visitor(browser, served)
+            helped.get_by_role("button", name="Help with the prompt").click()
+            for part, words in HELPED.items():
+                helped.get_by_label(part, exact=True).fill(words)
+            helped.get_by_role("button", name="Put into the prompt").click()
+            expect(helped.get_by_label("Prompt", exact=True)).to_have_value(re.compile("fisherman"))
+            take(helped, "help", "#form")
+
+            refused = visitor(browser, served, scheme="dark", size=PHONE)
+            press_generate(refused, "A lighthouse in a storm #refused")
+            wait_for(refused, "The prompt was refused")
+            refused.evaluate("document.querySelector('#takes-asked').scrollIntoView()")
+            take(refused, "refused")
 
             phone = visitor(browser, served, size=PHONE)
             press_generate(phone, "Waves roll onto a black sand beach under a full moon")
@@ -72,13 +100,14 @@ def visitor(
 def show_the_middle(tab: Page) -> None:
     video = tab.locator("#video video")
     expect(video).to_be_visible()
+    tab.wait_for_function("document.querySelector('#video video').duration > 0")
     video.evaluate("v => { v.pause(); v.currentTime = v.duration / 2; }")
 
 
-def take(tab: Page, name: str) -> None:
+def take(tab: Page, name: str, within: str = "") -> None:
     tab.wait_for_timeout(1000)
     tab.mouse.move(0, 0)
-    tab.screenshot(path=DOCS / f"{name}.png")
+    (tab.locator(within) if within else tab).screenshot(path=DOCS / f"{name}.png")
 
 
 if __name__ == "__main__":

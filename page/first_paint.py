@@ -14,14 +14,11 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from page import draft, texts
-
-WIDTH = "max-width: 1536px; padding: 16px clamp(16px, 2.5vw, 32px);"
-"""Of the whole page, which Gradio would change in steps."""
+from page import draft, looks, texts
 
 CSS = f"""
 #first-paint {{ position: absolute; inset: 0 0 auto; box-sizing: border-box; margin: 0 auto;
-  {WIDTH} font: 14px/1.4 system-ui, sans-serif; color: #1e293b; }}
+  {looks.WIDTH} font: 14px/1.4 system-ui, sans-serif; color: #1e293b; }}
 #first-paint header {{ display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: baseline; }}
 #first-paint :is(h1, p) {{ margin: 0; }}
 #first-paint h1 {{ font: 600 20px/26px system-ui, sans-serif; }}

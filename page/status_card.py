@@ -402,8 +402,7 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
     if job.state == "done" and not has_clip:
         return words.REMOVED.for_a_demo() if job.is_demo else words.REMOVED
     if job.state == "done" and job.facts:
-        seed = f", seed {job.request.seed}" if job.request else ""
-        facts = f"{job.facts.in_words()}{seed}."
+        facts = f"{job.facts.in_words()}."
         return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
     return words.of_waiting(
         _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)

@@ -5,9 +5,8 @@ from typing import Any
 import gradio as gr
 from test_words import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
 
-import app
 import words
-from page import status_card
+from page import looks, status_card
 
 
 def every_card() -> list[dict[str, Any]]:
@@ -42,7 +41,7 @@ def main() -> None:
         gr.HTML("<h1>Every card</h1>")
         for card in every_card():
             status_card.build().value = card
-    page.launch(css=app.CSS, theme=app.THEME, run_history=False, ssr_mode=False)
+    page.launch(css=looks.CSS, theme=looks.THEME, run_history=False, ssr_mode=False)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ IMPORTS = {
     "make_clip": {"clips", "demo_server", "parts", "progress", "veo_client", "words"},
     "page.__init__": set(),
     "page.draft": {"gradio", "page"},
+    "page.looks": {"gradio"},
+    "page.press": set(),
     "page.first_paint": {"page", "starlette"},
     "page.form": {"gradio", "page", "veo_client"},
     "page.composing": {"page"},
@@ -122,6 +124,11 @@ def test_the_file_tree_of_the_readme_is_the_real_one():
     ).stdout.split()
     there = {path.partition("/")[0] for path in tracked}
     assert told == there - {".gitignore", "LICENSE", "CHANGELOG.md", "README.md"}
+
+
+def test_the_readme_shows_every_picture_and_no_other():
+    shown = set(re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README))
+    assert shown == {str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.png")}
 
 
 def test_the_readme_names_every_fault_word():

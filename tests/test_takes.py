@@ -57,7 +57,7 @@ def test_two_takes_arrive_in_a_grid_that_a_reload_brings_back(keyed_page, tab):
     tab.wait_for_function("document.querySelector('#takes img').naturalWidth > 0")
     take(tab, 2).locator(".show").click()
     wait_for(tab, "Take 2 of 2: Your clip is ready")
-    expect(tab.locator("#status .detail")).to_contain_text(f"seed {seeds[1]}")
+    expect(tab.locator("#status .seed")).to_have_text(f"seed {seeds[1]}")
 
     take(tab, 2).get_by_role("button", name="Use this seed").click()
     expect(take(tab, 2).get_by_text("In the form")).to_be_visible()
