@@ -75,13 +75,14 @@ const observer = new MutationObserver(handOver);
 observer.observe(document.body, { childList: true, subtree: true });
 """
 
+HEAD = f"<title>{texts.TITLE}</title><style>{CSS}</style>"
+
 LATE = (texts.STILL_COMING, texts.DOES_NOT_COME)
 
 
 def markup(mode: str) -> str:
-    """What is there first; `mode` is the line beside the heading, as HTML."""
+    """What is there first, in the body; `mode` is the line beside the heading, as HTML."""
     return (
-        f"<style>{CSS}</style>"
         f'<main id="first-paint"><header><h1>{texts.TITLE}</h1><p>{mode}</p></header>'
         f"<label>{texts.PROMPT_LABEL}"
         f'<textarea autofocus placeholder="{html.escape(texts.PROMPT_PLACEHOLDER)}"></textarea>'
@@ -112,7 +113,8 @@ class FirstPaint:
             page += message.get("body", b"")
             if message.get("more_body"):
                 return
-            page = page.replace(b"<gradio-app", markup(self._mode()).encode() + b"<gradio-app", 1)
+            for place, what in (("</head>", HEAD), ("<gradio-app", markup(self._mode()))):
+                page = page.replace(place.encode(), f"{what}{place}".encode(), 1)
             if page:
                 MutableHeaders(scope=start)["content-length"] = str(len(page))
             await send(start)

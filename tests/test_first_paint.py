@@ -7,6 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 from served import ServedPage, visiting
+from test_access import AXE, RUN_AXE
 
 FIRST = "#first-paint textarea"
 
@@ -45,6 +46,9 @@ def test_what_is_typed_early_stays_where_it_was_with_its_caret(
             for _ in "snow":
                 tab.keyboard.press("ArrowLeft")
             first = places(tab, "#first-paint h1", "#first-paint p", FIRST)
+            tab.evaluate(AXE)
+            for colours in (False, True):
+                assert tab.evaluate(RUN_AXE, {"within": "", "colours": colours}) == []
             background = tab.locator(FIRST).evaluate("e => getComputedStyle(e).backgroundColor")
         prompt = tab.get_by_label("Prompt", exact=True)
         expect(tab.locator("#first-paint")).to_have_count(0)
