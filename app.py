@@ -48,6 +48,7 @@ from page import (
     takes,
     texts,
     visitors,
+    wrong,
 )
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
@@ -84,6 +85,7 @@ def build_page() -> gr.Blocks:
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="form"):
                 fields = form.build()
+                mistake = wrong.build()
                 asked = takes.controls()
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
@@ -154,8 +156,7 @@ def build_page() -> gr.Blocks:
             generated := generate.click(
                 handlers.on_generate,
                 [*fields, *asked, kept, offer],
-                validator=form.check,
-                **follows,
+                **{**follows, "outputs": [*result, mistake]},
             ),
         ]
         gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)

@@ -81,17 +81,6 @@ def request_of(settings: object) -> VideoRequest:
     return VideoRequest(**{"prompt": "", **known})
 
 
-def check(*values: Any) -> list[dict[str, Any]]:
-    """Gradio's validator: the first wrong field gets the sentence, before anything is queued."""
-    wrong, sentence = "", ""
-    try:
-        request_from(*values[: len(FIELDS)])
-    except InvalidRequest as error:
-        wrong, sentence = error.field, str(error)
-    names = [*FIELDS, *[None] * (len(values) - len(FIELDS))]
-    return [gr.validate(name != wrong, sentence) for name in names]
-
-
 def choices(of: str) -> list[Any]:
     """What any model takes for a field, in the table's order."""
     return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
@@ -129,6 +118,7 @@ def build() -> list[gr.components.Component]:
         widgets["negative_prompt"] = negative_prompt = gr.Textbox(
             value="",
             label=texts.NEGATIVE_PROMPT_LABEL,
+            elem_id="negative-prompt",
             info=texts.NEGATIVE_PROMPT_INFO,
         )
         prompt_help.offer_nouns(negative_prompt)
@@ -136,6 +126,7 @@ def build() -> list[gr.components.Component]:
         widgets["seed"] = gr.Textbox(
             value="",
             label=texts.SEED_LABEL,
+            elem_id="seed",
             info=texts.SEED_INFO,
         )
         widgets["enhance_prompt"] = gr.Checkbox(

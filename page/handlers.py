@@ -32,6 +32,7 @@ from page import (
     takes,
     texts,
     visitors,
+    wrong,
 )
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
@@ -109,7 +110,24 @@ async def on_money(request: gr.Request, *inputs: Any) -> Shown:
 
 
 async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
-    """Begin the takes and show them; the first goes ahead, the rest follow once it is taken."""
+    """Begin the takes and show them, or say at its field what is wrong with the form.
+
+    Gives what is wrong, too, after the values for `result`.
+    """
+    *values, _, _, _, _ = inputs
+    try:
+        form.request_from(*values)
+    except InvalidRequest as error:
+        yield (*(gr.skip(),) * 8, wrong.at_field(error))
+        return
+    nothing: Any = None
+    async for shown in begin_takes(request, *inputs):
+        yield (*shown, nothing)
+        nothing = gr.skip()
+
+
+async def begin_takes(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
+    """The first goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
     batch.stop_following(watcher(owner, request))

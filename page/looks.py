@@ -25,6 +25,9 @@ CSS = (
 #body > * { min-width: 0; }
 #form { position: relative; }
 #draft { position: absolute; top: 8px; right: 12px; z-index: 1; width: auto; border: 0; }
+#wrong { display: none; }
+#form .wrong { margin: 6px 0 0; color: #b91c1c; font-weight: 600; }
+.dark #form .wrong { color: #fca5a5; }
 #takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
 #takes-count { overflow: visible !important; } /* else the first one's border is cut off */
 #takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */

@@ -52,6 +52,7 @@ LOOK = "Look for it"
 # The form
 
 PROMPT_LABEL = "Prompt"
+WRONG = "What is wrong with the form"
 PROMPT_REPLACED = "Your prompt was replaced."
 UNDO = "Undo"
 PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"

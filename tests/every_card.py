@@ -41,7 +41,13 @@ def main() -> None:
         gr.HTML("<h1>Every card</h1>")
         for card in every_card():
             status_card.build().value = card
-    page.launch(css=looks.CSS, theme=looks.THEME, run_history=False, ssr_mode=False)
+    page.launch(
+        css=looks.CSS,
+        theme=looks.THEME,
+        run_history=False,
+        ssr_mode=False,
+        footer_links=["api"],
+    )
 
 
 if __name__ == "__main__":

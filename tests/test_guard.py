@@ -165,10 +165,17 @@ def test_the_page_tells_uvicorn_whom_to_believe(space, believed, monkeypatch):
     monkeypatch.setenv("SPACE_ID", space)
     in_a_fresh_python(f"""
 import os
+from contextlib import suppress
 from types import SimpleNamespace
 import app
 told = []
-app.serve(SimpleNamespace(launch=lambda **_: told.append(os.environ["FORWARDED_ALLOW_IPS"])))
+
+def launch(**_):
+    told.append(os.environ["FORWARDED_ALLOW_IPS"])
+    raise InterruptedError
+
+with suppress(InterruptedError):
+    app.serve(SimpleNamespace(launch=launch))
 assert told == [{believed!r}], told
 """)
 

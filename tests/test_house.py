@@ -49,6 +49,7 @@ IMPORTS = {
     "page.draft": {"gradio", "page"},
     "page.looks": {"gradio"},
     "page.press": set(),
+    "page.wrong": {"gradio", "page", "veo_client"},
     "page.first_paint": {"page", "starlette"},
     "page.form": {"gradio", "page", "veo_client"},
     "page.composing": {"page"},

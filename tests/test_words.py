@@ -508,7 +508,7 @@ for clip, cost, in_the_list in (
 ):
     job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
     assert status_card.in_words(job, has_clip=False).cost == cost
-    assert status_card.stopped(job)["cost"] == cost
+    assert status_card.stopped(job, has_clip=False)["cost"] == cost
     assert my_clips.rows([job], None)[0]["cost"] == in_the_list
 """)
 
