@@ -23,13 +23,30 @@ FOX = "A red fox trots through fresh snow at sunrise"
 SOON = 30_000
 """Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
 
+FAULT = r".*(?:An event ended in|fault of ours|Traceback).*(?:\n .*)*"
+"""What a log says of a mistake in the program, with the indented lines below it."""
+
 expect.set_options(timeout=SOON)
+
+
+def is_ours(fault: str) -> bool:
+    """Whether a line of ours took part in it; `process_api` only passes Gradio's on."""
+    if "fault of ours" in fault:
+        return True
+    frames = re.findall(r'File "(.*)", line \d+, in (\w+)', fault)
+    return any(
+        Path(file).is_relative_to(ROOT) and ".venv" not in file and name != "process_api"
+        for file, name in frames
+    )
 
 
 class ServedPage:
     """`python app.py` with its own environment; `log` is all it printed."""
 
     program = "app.py"
+    forgives_gradio = False
+    """Set by a test in which Gradio itself fails on purpose; what a line of ours raises stays a
+    fault."""
 
     def __init__(self, folder: Path, port: int = 0, **environment: str):
         self.folder = folder
@@ -72,10 +89,18 @@ class ServedPage:
             time.sleep(0.1)
         raise AssertionError(f"the page did not come up: {self.log}")
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
         self._process.kill()
         self._process.wait()
+        faults = self.faults()
         self._log.close()
+        # What the test found comes first.
+        assert error or not faults, "\n".join(faults)
+
+    def faults(self) -> list[str]:
+        """What the page calls a fault of its own in its log, with the places that it names."""
+        found = re.findall(FAULT, self.log)
+        return [each for each in found if not self.forgives_gradio or is_ours(each)]
 
     def told_to_stop(self, how: signal.Signals) -> subprocess.Popen:
         """As a container or a terminal does; the process, which may take its time."""
@@ -89,20 +114,41 @@ class ServedPage:
 
 
 @contextlib.contextmanager
-def visiting(browser: Browser, *, width: int = 1280, scheme: str = "light") -> Iterator[Page]:
-    """A new visitor's tab; fails if the page asked anybody outside, or a script broke."""
+def visiting(
+    browser: Browser, *, width: int = 1280, scheme: str = "light", **options
+) -> Iterator[Page]:
+    """A new visitor's tab; fails if a page of theirs asked anybody outside, or a script broke or
+    ran that is nobody's: `pwned()` is there for it to call.
+
+    A question to the visitor waits for the test's answer; a mere message is never expected.
+    """
     size = {"width": width, "height": 900 if width > 768 else 844}
-    context = browser.new_context(viewport=size, color_scheme=scheme, accept_downloads=True)
+    context = browser.new_context(
+        viewport=size, color_scheme=scheme, accept_downloads=True, **options
+    )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    outside, broken, ran = [], [], []
+
+    def asked(dialog):
+        if dialog.type != "confirm":
+            ran.append(f"{dialog.type}: {dialog.message}")
+            dialog.dismiss()
+
+    context.on("request", lambda request: outside.append(request.url))
+    context.on("weberror", lambda error: broken.append(str(error.error)))
+    context.on("dialog", asked)
+    context.expose_function("pwned", lambda *what: ran.append(f"pwned: {what}"))
+    context.add_init_script(
+        """addEventListener('securitypolicyviolation',
+          event => pwned(event.violatedDirective, event.blockedURI));"""
+    )
     page = context.new_page()
-    outside, broken = [], []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("pageerror", lambda error: broken.append(str(error)))
     yield page
     context.close()
     at_home = ("http://127.0.0.1:", "data:", "blob:")
     assert [url for url in outside if not url.startswith(at_home)] == []
     assert broken == []
+    assert ran == []
 
 
 def open_page(tab: Page, served: ServedPage) -> None:

@@ -1,14 +1,17 @@
 """What reaches Gradio, and what its answers carry, on the page as it is served."""
 
 import asyncio
+import contextlib
+import http.client
 import json
+import os
 import re
 import socket
 
 import pytest
 import requests
 from conftest import KEY
-from served import in_a_fresh_python
+from served import ROOT, in_a_fresh_python
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from page.guard import PROXIES_OF_A_SPACE, Guard
@@ -87,16 +90,44 @@ def test_the_hub_alone_may_show_a_space_in_a_frame(visitors_page):
     assert "*" not in ancestors.replace("*.huggingface.co", "").replace("*.hf.space", "")
 
 
-@pytest.mark.parametrize("path", ["/../data/ledger.sqlite", "/../data/lock", "/../log"])
-def test_nothing_but_clips_is_given_out(path, demo_page):
-    for name in (f"{demo_page.folder}/data/clips{path}", f"{demo_page.folder}{path[3:]}"):
-        url = f"{demo_page.url}/gradio_api/file={name}"
-        assert requests.get(url, timeout=10).status_code in (403, 404)
+def asked_raw(served, path):
+    """Status and body; the path goes out as it is: `requests` would take its dots away."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.putrequest("GET", path)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.parametrize("target", ["data/ledger.sqlite", "data/lock", "data/runner", "log"])
+def test_nothing_but_clips_is_given_out(target, demo_page):
+    folder = demo_page.folder
+    clip, file = folder / "data" / "clips" / "seen.txt", folder / target
+    clip.write_text("seen")
+    assert asked_raw(demo_page, f"/gradio_api/file={clip}") == (200, b"seen")
+    assert file.exists()
+    for dots in ("..", "%2e%2e", "%2E.", "..%2f.", "%252e%252e"):
+        for name in (
+            f"{folder}/data/clips/{dots}/{dots}/{target}",
+            f"{folder}/data/clips/no/{dots}/{dots}/{dots}/{target}",
+            f"{folder}/data/clips{dots}/{target}",
+            str(file),
+            str(file).replace("/", "%2F"),
+            f"/{file}",
+            os.path.relpath(file, ROOT),
+        ):
+            status, body = asked_raw(demo_page, f"/gradio_api/file={name}")
+            assert status in (400, 403, 404), name
+            assert file.read_bytes() not in body or not file.stat().st_size
+    for path in (f"/static/{'../' * 20}{file}", f"/assets/..%2f..%2f..{file}", f"/svelte/{file}"):
+        assert asked_raw(demo_page, path)[0] in (400, 403, 404), path
 
 
 @pytest.mark.parametrize("data", [[KEY], [KEY] * 11, [["x", KEY]] * 11, [{"path": KEY}] * 30])
 def test_what_gradio_cannot_handle_is_repeated_nowhere(data, keyed_page):
     """Its own errors quote their inputs, one of which may be a key."""
+    keyed_page.forgives_gradio = True
     for name in ("generate", "price"):
         url = f"{keyed_page.url}/gradio_api/run/{name}"
         answer = requests.post(url, json={"data": data}, timeout=10)

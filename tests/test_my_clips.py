@@ -346,14 +346,6 @@ def test_a_ledger_that_cannot_be_used_is_told_at_the_start(tmp_path, url):
     assert "Traceback" not in ended.stderr
 
 
-def test_prompts_are_shown_as_text(keyed_page, tab):
-    evil = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>#no-credits</b>"
-    open_page(tab, keyed_page)
-    press_generate(tab, evil)
-    expect(first(tab).locator(".prompt")).to_have_text(evil)
-    assert tab.locator("#evil, #my-clips .about img").count() == 0
-
-
 # Nobody else's
 
 
@@ -398,6 +390,7 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
     right = hashlib.sha256(b"secret-v4").hexdigest()  # as gradio.oauth makes it
     form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
     with ServedPage(tmp_path, **environment) as served:
+        served.forgives_gradio = True  # it looks for a package that only a Space has
         for secret in (right, "wrong"):
             cookie = TimestampSigner(secret).sign(info).decode()
             call(
