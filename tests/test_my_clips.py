@@ -346,36 +346,6 @@ def test_a_ledger_that_cannot_be_used_is_told_at_the_start(tmp_path, url):
     assert "Traceback" not in ended.stderr
 
 
-# Nobody else's
-
-
-@pytest.mark.parametrize(
-    "handler",
-    ["on_select", "on_retry", "on_edit", "on_use_seed", "on_delete", "on_focus", "on_action"],
-)
-def test_nobody_reaches_another_visitors_clip(handler, keyed_page, tab):
-    open_page(tab, keyed_page)
-    press_generate(tab, f"A secret garden {handler}")
-    wait_for(tab, "Your clip is ready")
-    kept = tab.evaluate("localStorage.getItem('veo-3.1')")
-    assert kept
-    job = tab.evaluate("document.querySelector('#my-clips').innerHTML") and owned(tab)
-    for visitor in ({}, {"visitor": "x" * 43}, {"visitor": f"browser:{'x' * 43}"}, {"job": job}):
-        event = {"job": job, "action": "another_seed"}
-        said = call(keyed_page, handler, [visitor], event)
-        assert "secret garden" not in said
-        assert ".mp4" not in said
-    tab.reload()
-    expect(clip_of(tab, f"A secret garden {handler}")).to_have_count(1)
-
-
-def owned(tab: Page) -> str:
-    """The id of the newest job, as its owner's browser knows it."""
-    return tab.evaluate(
-        "window.gradio_config ? [...document.querySelectorAll('#my-clips li')][0].dataset.job : ''"
-    )
-
-
 def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
     """On a Space with `hf_oauth` the owner is who the signed cookie says, not what is kept."""
     environment = {
