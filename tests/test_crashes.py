@@ -12,15 +12,19 @@ from crashes import (
     MISTAKES,
     ROOM_FOR_TWO,
     THREE,
+    Broken,
     Crew,
     Death,
+    Outcome,
     at_random,
     calls_of,
     is_found,
+    kill_all,
     killed_once,
     points,
     steps_of,
     story,
+    too_little,
     with_mistake,
 )
 
@@ -43,7 +47,7 @@ def steps(crew):
 def nothing_breaks(outcomes):
     """No invariant, and nearly every kill came to pass; a life may end before its last steps."""
     assert [each for outcome in outcomes for each in outcome.broken] == []
-    assert sum(outcome.points > 0 for outcome in outcomes) > 0.8 * len(outcomes)
+    assert too_little({"here": outcomes}, None, whole=False) == []
 
 
 def test_a_life_without_a_kill_comes_to_every_step_that_is_hooked(crew, steps):
@@ -129,3 +133,29 @@ def test_every_broken_variant_has_to_be_found():
 def test_two_who_drive_a_job_send_it_once_as_long_as_moves_compare(crew):
     (outcome,) = crew.tell([with_mistake("two_drivers")])
     assert "double submit" not in [kind for kind, _ in outcome.broken]
+
+
+def outcomes(size, **each):
+    return [Outcome(story="a story", **each) for _ in range(size)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "kills", "found", "lacking"),
+    [
+        (outcomes(100, points=1), 200, 6, []),
+        (outcomes(99, points=1), 200, 6, ["299 points, and not 300"]),
+        (outcomes(101, points=1), 199, 6, ["199 kills at random, and not 200"]),
+        (outcomes(100, points=1), 200, 5, ["5 mistakes found, and not 6"]),
+        (outcomes(100, points=2) + outcomes(25), 200, 6, []),
+        (outcomes(100, points=2) + outcomes(26), 200, 6, ["26 of 126 kills missed: steps"]),
+        ([], 300, 6, ["0 of 0 kills missed: steps"]),
+    ],
+)
+def test_too_few_kills_prove_nothing(steps, kills, found, lacking):
+    at_random = [Outcome(story="dice", points=kills, kills=kills)]
+    assert too_little({"steps": steps, "at random": at_random}, found, whole=True) == lacking
+
+
+def test_a_part_that_does_not_exist_is_an_error(crew):
+    with pytest.raises(Broken, match=r"'evry step' in its name: every step"):
+        kill_all(crew, "evry step", seed=1)
