@@ -1,6 +1,7 @@
 """The page, served by `python app.py` as a person does, and the hands of whoever uses it."""
 
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -73,6 +74,12 @@ class ServedPage:
             "GRADIO_TEMP_DIR": str(folder / "cache"),
             "VEO_DATA_DIR": str(folder / "data"),
         }
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """Where each event stands in Gradio's list: a program needs it to press a button."""
+        config = requests.get(f"{self.url}/config", timeout=10).json()
+        return {each["api_name"]: each["id"] for each in config["dependencies"]}
 
     def rows(self) -> list[sqlite3.Row]:
         """The ledger's rows, as any other program can read them."""
@@ -207,10 +214,8 @@ def program(served: ServedPage, **headers: str) -> Client:
 def call(served: ServedPage, handler: str, data: list, event: dict, cookie: str = ""):
     """What a hostile program sends: the event of a button, with whatever jobs it likes."""
     session = secrets.token_hex(8)
-    config = requests.get(f"{served.url}/config", timeout=10).json()
-    (button,) = [each for each in config["dependencies"] if each["api_name"] == handler]
     body = {
-        "fn_index": button["id"],
+        "fn_index": served.numbers[handler],
         "data": data,
         "event_data": event,
         "session_hash": session,

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -186,14 +187,12 @@ def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(de
         "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) })"
     )
     open_page(tab, demo_page)
-    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
-    (focus,) = [each["id"] for each in config["dependencies"] if each["api_name"] == "on_focus"]
     asked = []
     tab.on(
         "request",
         lambda request: (
             "queue/join" in request.url
-            and request.post_data_json["fn_index"] == focus
+            and request.post_data_json["fn_index"] == demo_page.numbers["on_focus"]
             and asked.append(request)
         ),
     )
@@ -378,45 +377,78 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
 # What the server's key may be spent on
 
 
-def test_a_hundred_at_once_stop_exactly_at_the_cap(tmp_path):
-    with FaultServer(service_that_never_finishes) as service:
-        environment = {
-            "AIMLAPI_KEY": KEY,
-            "AIMLAPI_BASE_URL": service.url,
-            "VEO_CLIPS_A_DAY": "7",
-        }
-        with ServedPage(tmp_path, **environment) as served:
-            config = requests.get(f"{served.url}/config", timeout=10).json()
-            press = next(
-                each["id"] for each in config["dependencies"] if each["api_name"] == "on_generate"
-            )
-            fields = ["google/veo-3.1-t2v", "16:9", 8, "1080p", True, ""]
-
-            def ask(number):
-                prompt, url = f"{FOX} {number}", f"{served.url}/gradio_api"
-                if number % 2:  # as a program
-                    url += "/call/generate"
-                    body = {"data": [prompt, *fields, None, True, True, True, None]}
-                else:  # as the page's button
-                    url += "/queue/join"
-                    data = [prompt, *fields, "", True, True, 1, "seed", {}, None]
-                    body = {"data": data, "fn_index": press, "session_hash": f"visitor{number}"}
-                return requests.post(url, json=body, timeout=60).status_code
-
-            with ThreadPoolExecutor(50) as pool:
-                assert set(pool.map(ask, range(100))) == {200}
-            wait_until(lambda: posted(service) >= 7)
-            ledger_rows = served.rows()
-    assert posted(service) == 7
-    assert len(ledger_rows) == 7
+RATES = {"kind": "fixed", "currency": "USD", "units": [{"price": 0.4, "unit": "second", "per": 1}]}
 
 
-def wait_until(condition) -> None:
-    for _ in range(300):
-        if condition():
-            break
-        threading.Event().wait(0.1)
-    threading.Event().wait(2)
+def shop_that_never_finishes(connection):
+    if "/v1/models" not in connection.request.path:
+        service_that_never_finishes(connection)
+        return
+    listed = [{"id": "google/veo-3.1-t2v", "pricing": RATES}]
+    json_answer(200, {"data": listed})(connection)
+
+
+FIELDS = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, ""]
+
+
+def by_the_button(served, number):
+    """A click in a browser that was never here before, until something comes of it."""
+    url, session = f"{served.url}/gradio_api/queue", secrets.token_hex(8)
+    new = {"visitor": secrets.token_hex(20)}
+    data = [f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", new, None]
+    body = {"data": data, "fn_index": served.numbers["on_generate"], "session_hash": session}
+    assert requests.post(f"{url}/join", json=body, timeout=60).status_code == 200
+    with requests.get(
+        f"{url}/data", params={"session_hash": session}, stream=True, timeout=60
+    ) as stream:
+        for line in stream.iter_lines(decode_unicode=True):
+            if "process_generating" in line or "process_completed" in line:
+                return line
+    return ""
+
+
+def by_call(served, number):
+    url = f"{served.url}/gradio_api/call/generate"
+    data = {"data": [f"{FOX} {number}", *FIELDS, None, True, True, False, None]}
+    event = requests.post(url, json=data, timeout=60).json()["event_id"]
+    return requests.get(f"{url}/{event}", timeout=60).text
+
+
+def by_run(served, number):
+    url = f"{served.url}/gradio_api/run/generate"
+    data = {"data": [f"{FOX} {number}", *FIELDS, None, True, True, False, None]}
+    return requests.post(url, json=data, timeout=60).text
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused"),
+    [
+        ({"VEO_CLIPS_A_DAY": "7"}, "made 7 clips in 24 hours, and the limit is 7."),
+        ({"VEO_CLIPS_A_VISITOR": "7"}, "made 7 clips in 24 hours, and the limit is 7."),
+        ({"VEO_DOLLARS_A_DAY": "11.3"}, "spent $11.20 in 24 hours, this clip costs $1.60"),
+        ({"VEO_DOLLARS_A_VISITOR": "11.2"}, "spent $11.20 in 24 hours, this clip costs $1.60"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_many_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
+    """By three ways, each from a new browser at one address; the rest are told why."""
+    with (
+        FaultServer(shop_that_never_finishes) as service,
+        ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url, **limit) as served,
+        ThreadPoolExecutor(24) as pool,
+    ):
+        ways = [by_the_button, by_call, by_run] * 16
+        answers = list(pool.map(lambda way, number: way(served, number), ways, range(48)))
+        told = [
+            (way.__name__, answer)
+            for way, answer in zip(ways, answers, strict=True)
+            if refused not in answer
+        ]
+        assert len(told) == 7, told
+        assert all("event: error" not in answer and '"error"' not in answer for _, answer in told)
+        rows = served.rows()
+    assert posted(service) == len(rows) == 7
+    assert {row["spender"] for row in rows} == {"address:127.0.0.1"}
 
 
 def test_a_new_visitor_is_somebody_before_the_server_answers(demo_page, tab):
