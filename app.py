@@ -50,6 +50,7 @@ from page import (
     visitors,
     wrong,
 )
+from page.closings import Closings
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.first_paint import FirstPaint
@@ -226,12 +227,12 @@ def main() -> None:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
 
 
-def middleware() -> list[Middleware]:
-    """What stands before Gradio; at home also against pages that pretend to be this machine."""
+def middleware(page: gr.Blocks) -> list[Middleware]:
+    """What stands before Gradio's `page`, at home also against what pretends to be this machine."""
     known = server.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
     first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
-    before = [guard, Middleware(Compressed), first]
+    before = [guard, Middleware(Compressed), first, Middleware(Closings, queue=page._queue)]
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
         return before
     return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
@@ -260,7 +261,7 @@ def serve(page: gr.Blocks) -> None:
         enable_monitoring=False,
         mcp_server=server.the_settings().mcp,
         footer_links=["api"],
-        app_kwargs={"lifespan": server.lifespan, "middleware": middleware()},
+        app_kwargs={"lifespan": server.lifespan, "middleware": middleware(page)},
         prevent_thread_lock=True,
     )
     try:

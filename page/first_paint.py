@@ -14,7 +14,7 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from page import draft, looks, texts
+from page import closings, draft, looks, texts
 
 CSS = f"""
 #first-paint {{ position: absolute; inset: 0 0 auto; box-sizing: border-box; margin: 0 auto;
@@ -75,7 +75,7 @@ const observer = new MutationObserver(handOver);
 observer.observe(document.body, { childList: true, subtree: true });
 """
 
-HEAD = f"<title>{texts.TITLE}</title><style>{CSS}</style>"
+HEAD = f"<title>{texts.TITLE}</title><style>{CSS}</style><script>{closings.JAVASCRIPT}</script>"
 
 LATE = (texts.STILL_COMING, texts.DOES_NOT_COME)
 

@@ -206,7 +206,7 @@ def launch(**_):
     raise InterruptedError
 
 with suppress(InterruptedError):
-    app.serve(SimpleNamespace(launch=launch))
+    app.serve(SimpleNamespace(launch=launch, _queue=None))
 assert told == [{believed!r}], told
 """)
 

@@ -50,6 +50,7 @@ IMPORTS = {
     "page.looks": {"gradio"},
     "page.press": set(),
     "page.wrong": {"gradio", "page", "veo_client"},
+    "page.closings": {"gradio", "starlette"},
     "page.first_paint": {"page", "starlette"},
     "page.form": {"gradio", "page", "veo_client"},
     "page.composing": {"page"},

@@ -1,0 +1,43 @@
+"""An event is heard of, however late the end of the stream before it comes."""
+
+import json
+
+import requests
+from served import FOX, open_page, wait_for
+
+LATE_NEWS = """
+const ask = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  if (!String(asked[0].url).includes('/queue/data')) return answer;
+  const late = new TransformStream({
+    async transform(piece, out) {
+      await new Promise(done => setTimeout(done, 200));
+      out.enqueue(piece);
+    },
+  });
+  return new Response(answer.body.pipeThrough(late), answer);
+};
+"""
+
+
+def test_what_is_pressed_while_a_stream_ends_is_heard_of(keyed_page, tab):
+    tab.add_init_script(LATE_NEWS)
+    open_page(tab, keyed_page)
+    tab.get_by_label("Prompt", exact=True).fill(f"{FOX} #no-credits")
+    tab.wait_for_timeout(1500)  # until all is quiet
+    with tab.expect_response(lambda answer: "/queue/join" in answer.url):
+        tab.get_by_role("radio", name="4 s").check()  # asks for a price
+    tab.wait_for_timeout(200)  # the price is on its way, and the end of the stream behind it
+    tab.get_by_role("button", name="Generate").click()
+    wait_for(tab, "No credits left")
+
+
+def test_a_stream_of_nobody_ends_at_once_and_is_no_fault(demo_page):
+    url = f"{demo_page.url}/gradio_api/queue/data"
+    for session in ("unknown", ""):
+        answer = requests.get(url, params={"session_hash": session}, timeout=5)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.text.startswith("data: ")
+        assert json.loads(answer.text.removeprefix("data: "))["session_not_found"] is True
+    assert demo_page.faults() == []
