@@ -463,10 +463,8 @@ def _zipped_zeros(size: int) -> bytes:
 
 
 def refused_url(scheme: str = "http") -> str:
-    """An address where nobody listens."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port = listener.getsockname()[1]
-    return f"{scheme}://{LOOPBACK}:{port}"
+    """An address where nobody listens: the port of RFC 863, which the system gives to nobody."""
+    return f"{scheme}://{LOOPBACK}:9"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import random
 import re
 import secrets
 import signal
@@ -41,6 +42,15 @@ def is_ours(fault: str) -> bool:
     )
 
 
+def free_port() -> int:
+    """Below those that the system gives away, or another test's server has it by the time ours asks
+    for it."""
+    for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
 class ServedPage:
     """`python app.py` with its own environment; `log` is all it printed."""
 
@@ -51,8 +61,7 @@ class ServedPage:
 
     def __init__(self, folder: Path, port: int = 0, **environment: str):
         self.folder = folder
-        with socket.create_server(("127.0.0.1", port)) as free:
-            self.port = free.getsockname()[1]
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
         self._process = subprocess.Popen(
