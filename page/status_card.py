@@ -73,7 +73,7 @@ CSS = """
   background: var(--color-accent); box-shadow: 0 0 0 3px var(--color-accent-soft); }
 .track { height: 6px; border-radius: 3px; background: var(--border-color-primary);
   overflow: hidden; margin: var(--spacing-md) 0; }
-.fill { height: 100%; width: 0; background: var(--color-accent); transition: width .5s linear; }
+.fill { height: 100%; width: 0; background: var(--color-accent); }
 .clock { font-variant-numeric: tabular-nums; color: var(--body-text-color-subdued);
   min-height: 1.5em; }
 .actions { display: flex; flex-wrap: wrap; gap: var(--spacing-md); align-content: flex-start; }
