@@ -9,7 +9,8 @@ SURF = re.compile("^Waves roll")
 
 
 def prompt_of(tab: Page):
-    return tab.get_by_label("Prompt", exact=True)
+    """Gradio's; after a reload, the one of the first paint stands beside it for a moment."""
+    return tab.locator("#prompt textarea")
 
 
 def undo(tab: Page):

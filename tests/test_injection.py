@@ -94,7 +94,7 @@ def test_whatever_is_said_is_shown_as_text(tab, tmp_path):
 
         tab.reload()  # all of it once more, now from what was kept
         expect(tab.locator("#status .happened")).to_contain_text(said[:200])
-        expect(tab.get_by_label("Prompt", exact=True)).to_have_value(EVIL + ODD)
+        expect(tab.locator("#prompt textarea")).to_have_value(EVIL + ODD)
         expect_no_markup(tab)
         tab.goto("about:blank")
 

@@ -434,15 +434,15 @@ def by_run(served, number):
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
 )
-def test_many_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
+def test_a_hundred_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
     """By three ways, each from a new browser at one address; the rest are told why."""
     with (
         FaultServer(shop_that_never_finishes) as service,
         ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url, **limit) as served,
-        ThreadPoolExecutor(24) as pool,
+        ThreadPoolExecutor(102) as pool,
     ):
-        ways = [by_the_button, by_call, by_run] * 16
-        answers = list(pool.map(lambda way, number: way(served, number), ways, range(48)))
+        ways = [by_the_button, by_call, by_run] * 34
+        answers = list(pool.map(lambda way, number: way(served, number), ways, range(102)))
         told = [
             (way.__name__, answer)
             for way, answer in zip(ways, answers, strict=True)

@@ -140,4 +140,4 @@ def test_settings_that_no_model_takes_are_told_and_change_nothing(demo_page, tab
         expect(said(tab)).to_contain_text(f"The settings in {name}.json do not fit. ")
         expect(said(tab)).to_contain_text(reason)
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("My own")
-    assert "Traceback" not in demo_page.log
+    assert demo_page.faults() == []
