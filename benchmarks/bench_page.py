@@ -74,9 +74,9 @@ def rows() -> list[Row]:
     """Medians of alternating visits."""
     ours, bare, plain = list[Load](), list[Load](), list[Load]()
     with (
-        served([sys.executable, "app.py"]) as our_url,
-        served([sys.executable, "-c", BARE_PAGE]) as bare_url,
-        served([sys.executable, "-c", PLAIN_PAGE]) as plain_url,
+        served([sys.executable, "app.py"]) as (our_url, _),
+        served([sys.executable, "-c", BARE_PAGE]) as (bare_url, _),
+        served([sys.executable, "-c", PLAIN_PAGE]) as (plain_url, _),
         browser() as chrome,
     ):
         visits = [(our_url, ours), (bare_url, bare), (plain_url, plain)]

@@ -1,4 +1,5 @@
-"""What it costs to begin: CPU time of importing the client, seconds to a served page."""
+"""What it costs to begin, and to be there: CPU time of importing the client, seconds to a served
+page, CPU time of a page that nobody visits."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ from benchmarks.table import Row
 ROOT = Path(__file__).parents[1]
 IMPORTS = 15
 STARTS = 3
+IDLE = 10.0
+"""Seconds."""
 
 BARE_PAGE = """
 import gradio as gr
@@ -56,6 +59,14 @@ def rows() -> Iterator[Row]:
         peer_name="a bare Gradio page",
         limit=1.5,
     )
+    yield Row(
+        name="a page that nobody visits, a second",
+        ours=idle_cpu([sys.executable, "app.py"]),
+        peer=idle_cpu([sys.executable, "-c", BARE_PAGE]),
+        unit="ms CPU",
+        peer_name="a bare Gradio page",
+        limit=0.7,
+    )
 
 
 def cpu_seconds(code: str) -> float:
@@ -72,6 +83,21 @@ def cpu_seconds(code: str) -> float:
     return spent() - start
 
 
+def idle_cpu(command: list[str]) -> float:
+    """Milliseconds of CPU time a second, once the page has been asked for."""
+    with served(command) as (_, process):
+        time.sleep(1)
+        before = cpu_of(process)
+        time.sleep(IDLE)
+        return 1000 * (cpu_of(process) - before) / IDLE
+
+
+def cpu_of(process: subprocess.Popen[bytes]) -> float:
+    """User and system time in seconds, so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def seconds_to_a_page(command: list[str]) -> float:
     began = time.monotonic()
     with served(command):
@@ -79,8 +105,8 @@ def seconds_to_a_page(command: list[str]) -> float:
 
 
 @contextlib.contextmanager
-def served(command: list[str]) -> Iterator[str]:
-    """A page's address once it answers, far from a person's keys and files."""
+def served(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A page's address once it answers, far from a person's keys and files, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +129,7 @@ def served(command: list[str]) -> Iterator[str]:
             while not serves(port):
                 assert process.poll() is None, f"{command} ended"
                 time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
             os.killpg(process.pid, 9)
             process.wait()

@@ -555,12 +555,15 @@ def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
 # What the page relies on in Gradio
 
 
-def test_gradio_still_has_the_store_that_we_enlarge():
-    """At its own 2,000, so many page loads push a waiting visitor's messages out."""
+def test_gradio_still_has_what_we_set_in_its_queue():
+    """At its own 2,000, so many page loads push a waiting visitor's messages out; at its own pace,
+    it looks for something to do 1,000 times a second."""
     in_a_fresh_python(
-        "import app; store = app.build_page()._queue.pending_messages_per_session;"
+        "import app, gradio as gr; ours, plain = app.build_page()._queue, gr.Blocks()._queue;"
+        "store = ours.pending_messages_per_session;"
         "assert type(store).__name__ == 'LRUCache', type(store);"
-        "assert store.max_size == 100_000"
+        "assert store.max_size == 100_000;"
+        "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001"
     )
 
 
