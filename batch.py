@@ -102,13 +102,28 @@ async def begin_after(
     return begun, None
 
 
-_ends: dict[Hashable, asyncio.Future[None]] = {}
+_follows: dict[Hashable, tuple[asyncio.Future[None], asyncio.Future[None]]] = {}
+"""For each watcher, what is done when it shall end, and what is done when it has ended."""
+
+LAST_WORD = 5.0
+"""Seconds to wait for the last that a follower tells; nobody may be there to hear it."""
 
 
-def stop_following(watcher: Hashable) -> None:
-    """End what `watcher` follows: whoever asks for something else looks no longer at that."""
-    if end := _ends.pop(watcher, None):
+def stop_following(watcher: Hashable) -> asyncio.Future[None] | None:
+    """End what `watcher` follows: whoever asks for something else looks no longer at that.
+
+    Gives what is done when all of it has been told.
+    """
+    end, ended = _follows.pop(watcher, (None, None))
+    if end:
         end.set_result(None)
+    return ended
+
+
+async def followed_no_more(watcher: Hashable) -> None:
+    """End what `watcher` follows, and come back when nothing of it is told any more."""
+    if ended := stop_following(watcher):
+        await asyncio.wait([ended], timeout=LAST_WORD)
 
 
 async def follow_all(
@@ -119,7 +134,8 @@ async def follow_all(
     It ends, too, when `watcher` follows others; what it yields is a future that is done then.
     """
     stop_following(watcher)
-    end = _ends[watcher] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    end, ended = _follows[watcher] = loop.create_future(), loop.create_future()
     streams = [job.follow() for job in jobs]
     for stream in streams:
         await anext(stream)
@@ -143,8 +159,9 @@ async def follow_all(
     finally:
         for each in changing:
             each.cancel()
-        if _ends.get(watcher) is end:
-            del _ends[watcher]
+        if _follows.get(watcher) == (end, ended):
+            del _follows[watcher]
+        ended.set_result(None)
 
 
 def most_telling(jobs: Sequence[Job]) -> Job:

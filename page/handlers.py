@@ -279,8 +279,12 @@ async def on_focus(kept: Kept, request: gr.Request) -> Shown:
 
 async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     """Card, player, download and stop button once nobody follows the job; it goes on, or is over
-    already."""
+    already.
+
+    Gradio would cancel the following after this, and what it still told would stand on the card.
+    """
     kept, owner = entered(kept, request)
+    await batch.followed_no_more(watcher(owner, request))
     job = await server.the_jobs().get(str(kept.get("job", "")), owner)
     clip = clip_of(job) if job else None
     card = status_card.stopped(job, has_clip=bool(clip))

@@ -162,7 +162,28 @@ def test_who_follows_others_no_longer_follows_these():
         await soon(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
     asyncio.run(story())
-    assert batch._ends == {}
+    assert batch._follows == {}
+
+
+def test_whoever_stops_hears_the_last_word_first(monkeypatch):
+    """And waits no longer than for a while, for nobody may be there to hear it."""
+    monkeypatch.setattr(batch, "LAST_WORD", 0.1)
+
+    async def story():
+        changes = batch.follow_all([a_job("running")], watcher="me")
+        await anext(changes)  # and what it yields is on its way
+        stopping = asyncio.create_task(batch.followed_no_more("me"))
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        assert await anext(changes, None) is None  # it was told, and the next is asked for
+        await stopping
+        deaf = batch.follow_all([a_job("running")], watcher="me")
+        await anext(deaf)
+        await asyncio.wait_for(batch.followed_no_more("me"), 1)
+        await deaf.aclose()
+        await batch.followed_no_more("nobody")
+
+    asyncio.run(story())
 
 
 def test_the_card_tells_of_what_is_on_its_way_and_then_of_what_is_done():
