@@ -8,6 +8,7 @@ pressed.  It knows jobs and words, and decides nothing about sending or waiting.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import gradio as gr
@@ -252,6 +253,10 @@ function tell() {
 }
 
 function begin() {
+  // Each event's news come in their order, but not those of two: a job that somebody stopped
+  // waiting for, or another one that was picked, has the last word even so.
+  const older = value.made - props.value.made;
+  if (older > 0 && older < 10) return;
   const before = value;
   value = props.value;
   seen = performance.now();
@@ -471,6 +476,7 @@ def _card(
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,
+        "made": time.time(),
         "elapsed": round(elapsed, 1),
         "expected": expected,
         "left_known": left_known,

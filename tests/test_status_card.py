@@ -494,6 +494,31 @@ def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab
 # The same request, changed
 
 
+# News of two events
+
+
+def test_what_was_told_before_does_not_cover_what_is_told_now(demo_page, tab):
+    """Gradio brings each event's news in their order, but not those of two."""
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    (card,) = [
+        each["props"] for each in config["components"] if each["props"].get("elem_id") == "status"
+    ]
+    tab.set_content(card["html_template"])
+    begin = """([javascript, value]) => {
+      window.props = { value };
+      new Function('element', 'props', 'watch', 'trigger', javascript)(
+        document.body, window.props, (_, then) => { window.changed = then; }, () => {});
+    }"""
+    now = 1_000_000.0
+    tab.evaluate(begin, [card["js_on_load"], card["value"] | {"title": "Stopped", "made": now}])
+    expect(tab.locator(".title")).to_have_text("Stopped")
+    # A clock that was set back long since is no reason to show nothing.
+    for made, title in ((now - 0.5, "Stopped"), (now + 0.5, "New"), (now - 60, "After a day")):
+        told = card["value"] | {"title": title if title != "Stopped" else "Old", "made": made}
+        tab.evaluate("value => { props.value = value; changed(); }", told)
+        expect(tab.locator(".title")).to_have_text(title)
+
+
 def test_an_action_changes_what_it_names_and_nothing_else():
     in_a_fresh_python("""
 from dataclasses import asdict
