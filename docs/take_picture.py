@@ -15,7 +15,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import chromium  # noqa: E402  # the two folders are on the path only now
-from served import ServedPage, open_page, press_generate, wait_for  # noqa: E402
+from served import ServedPage, open_page, press_generate, wait_for  # noqa: E402  # as above
 
 PROMPT = (
     "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "

@@ -20,9 +20,6 @@ from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SESSIONS = 100_000
-"""Whose ends are counted; the longest unused is forgotten, and waits for none."""
-
 ENDED = "x-streams-ended"
 
 END = f"data: {CloseStreamMessage().model_dump_json()}\n\n".encode()
@@ -56,7 +53,8 @@ class Closings:
 
     def __init__(self, app: ASGIApp, *, queue: Queue) -> None:
         self._app, self._queue = app, queue
-        self._ended: LRUCache[str, int] = LRUCache(SESSIONS)
+        # As many as have messages kept; the longest unused is forgotten, and waits for none.
+        self._ended: LRUCache[str, int] = LRUCache(queue.pending_messages_per_session.max_size)
         push = queue.push
 
         async def push_and_note(body: Any, request: Any, username: str | None) -> Any:
@@ -65,7 +63,7 @@ class Closings:
             request.state.streams_ended = self._ended.get(body.session_hash, 0)
             return pushed
 
-        queue.push = push_and_note  # type: ignore[method-assign]
+        queue.push = push_and_note  # type: ignore[method-assign]  # Gradio has no hook for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""

@@ -39,7 +39,7 @@ def bound(queue: Queue) -> None:
             return False, TOO_MUCH, "queue_full"
         return await push(body=body, request=request, username=username)
 
-    queue.push = push_bounded  # type: ignore[method-assign]
+    queue.push = push_bounded  # type: ignore[method-assign]  # Gradio has no hook for it
 
 
 def held_by(request: Any, queue: Queue) -> int:

@@ -116,24 +116,26 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
     """
     *values, _, _, _, _ = inputs
     try:
-        form.request_from(*values)
+        wanted = form.request_from(*values)
     except InvalidRequest as error:
         yield (*(gr.skip(),) * 8, wrong.at_field(error))
         return
     nothing: Any = None
-    async for shown in begin_takes(request, *inputs):
+    async for shown in begin_takes(request, wanted, *inputs):
         yield (*shown, nothing)
         nothing = gr.skip()
 
 
-async def begin_takes(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]:
-    """The first goes ahead, the rest follow once it is taken."""
+async def begin_takes(
+    request: gr.Request, wanted: VideoRequest, *inputs: Any
+) -> AsyncIterator[Shown]:
+    """The first take of `wanted` goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
     batch.stop_following(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
-        asked = batch.takes_of(form.request_from(*values), count, differs)
+        asked = batch.takes_of(wanted, count, differs)
         if not await money.holds(offer, asked, owner):
             yield (status_card.offer_changed(), *(gr.skip(),) * 6, exchanges.nothing())
             return

@@ -20,4 +20,3 @@ window.addEventListener('keydown', event => {
   if (event.repeat && event.target.closest('#generate')) event.preventDefault();
 }, true);
 """
-"""No double click, no key held down, no second try before an answer makes a second request."""

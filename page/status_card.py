@@ -254,7 +254,8 @@ function tell() {
 
 function begin() {
   // Each event's news come in their order, but not those of two: a job that somebody stopped
-  // waiting for, or another one that was picked, has the last word even so.
+  // waiting for, or another one that was picked, has the last word even so.  A card that is older
+  // by far comes from a clock that was set back.
   const older = value.made - props.value.made;
   if (older > 0 && older < 10) return;
   const before = value;

@@ -167,6 +167,21 @@ def visiting(
     assert ran == []
 
 
+def by_way_of(javascript: str) -> str:
+    """For a page's start: each piece of Gradio's streams, `piece`, goes through `javascript`."""
+    return f"""
+const ask = window.fetch;
+window.fetch = async (...asked) => {{
+  const answer = await ask(...asked);
+  if (!String(asked[0].url).includes('/queue/data')) return answer;
+  const way = new TransformStream({{
+    async transform(piece, out) {{ {javascript}; out.enqueue(piece); }},
+  }});
+  return new Response(answer.body.pipeThrough(way), answer);
+}};
+"""
+
+
 def open_page(tab: Page, served: ServedPage) -> None:
     tab.goto(served.url)
     expect(tab.locator("#status .title")).to_have_text("Ready when you are")

@@ -3,26 +3,11 @@
 import json
 
 import requests
-from served import FOX, open_page, wait_for
-
-LATE_NEWS = """
-const ask = window.fetch;
-window.fetch = async (...asked) => {
-  const answer = await ask(...asked);
-  if (!String(asked[0].url).includes('/queue/data')) return answer;
-  const late = new TransformStream({
-    async transform(piece, out) {
-      await new Promise(done => setTimeout(done, 200));
-      out.enqueue(piece);
-    },
-  });
-  return new Response(answer.body.pipeThrough(late), answer);
-};
-"""
+from served import FOX, by_way_of, open_page, wait_for
 
 
 def test_what_is_pressed_while_a_stream_ends_is_heard_of(keyed_page, tab):
-    tab.add_init_script(LATE_NEWS)
+    tab.add_init_script(by_way_of("await new Promise(done => setTimeout(done, 200))"))
     open_page(tab, keyed_page)
     tab.get_by_label("Prompt", exact=True).fill(f"{FOX} #no-credits")
     tab.wait_for_timeout(1500)  # until all is quiet

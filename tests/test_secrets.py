@@ -13,7 +13,16 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from playwright.sync_api import Page, expect
-from served import FOX, ServedPage, fill_unfolded, open_page, press_generate, visiting, wait_for
+from served import (
+    FOX,
+    ServedPage,
+    by_way_of,
+    fill_unfolded,
+    open_page,
+    press_generate,
+    visiting,
+    wait_for,
+)
 from test_mcp import as_agent
 
 SERVERS, VISITORS, PROGRAMS = (
@@ -136,28 +145,12 @@ def open_again(tab: Page) -> None:
     expect(tab.locator("#cost")).not_to_be_empty()
 
 
-# The recording has no body of a stream that Gradio hung up on, as it does at each end.
-COPY_STREAMS = """
-const ask = window.fetch;
-window.fetch = async (...asked) => {
-  const answer = await ask(...asked);
-  if (!String(asked[0].url).includes('/queue/data')) return answer;
-  const copy = new TransformStream({
-    transform(piece, out) {
-      brought(new TextDecoder().decode(piece));
-      out.enqueue(piece);
-    },
-  });
-  return new Response(answer.body.pipeThrough(copy), answer);
-};
-"""
-
-
 def test_a_visitors_browser_gets_no_key_and_keeps_none(shared_page, browser, tmp_path):
     har, brought = tmp_path / "answers.har", list[str]()
     with visiting(browser, record_har_path=har, record_har_content="embed") as tab:
         tab.expose_function("brought", lambda piece: brought.append(piece))
-        tab.add_init_script(COPY_STREAMS)
+        # The recording has no body of a stream that Gradio hung up on, as it does at each end.
+        tab.add_init_script(by_way_of("brought(new TextDecoder().decode(piece))"))
         open_page(tab, shared_page)
         press_generate(tab, f"{FOX}, for the server's key")
         wait_for(tab, "Your clip is ready")
