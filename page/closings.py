@@ -17,6 +17,7 @@ from gradio.queueing import Queue
 from gradio.server_messages import CloseStreamMessage, UnexpectedErrorMessage
 from gradio.utils import LRUCache
 from starlette.datastructures import MutableHeaders, QueryParams
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,7 +84,14 @@ class Closings:
             await send(message)
 
         if session in self._queue.pending_messages_per_session:
-            await self._app(scope, receive, send_and_count)
+            try:
+                await self._app(scope, receive, send_and_count)
+            except RuntimeError as error:
+                # A page that is being left hangs up, and an answer on its way to it makes it open
+                # one more stream: the session is gone, and Gradio has said so in it.
+                if not isinstance(error.__cause__, HTTPException):
+                    raise
+                await send({"type": "http.response.body"})
         else:
             # Gradio would say the same, and then fill the log with what went wrong with it.
             nobodys = f"data: {NOBODYS.model_dump_json()}\n\n"

@@ -26,3 +26,17 @@ def test_a_stream_of_nobody_ends_at_once_and_is_no_fault(demo_page):
         assert answer.text.startswith("data: ")
         assert json.loads(answer.text.removeprefix("data: "))["session_not_found"] is True
     assert demo_page.faults() == []
+
+
+def test_a_page_that_is_left_takes_its_streams_along_and_that_is_no_fault(demo_page):
+    """Gradio's page hangs up when it is left; an answer on its way then opens one more stream."""
+    clip = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", None, True, True, True, ""]
+    press = {"fn_index": demo_page.numbers["generate"], "data": clip, "session_hash": "left"}
+    requests.post(f"{demo_page.url}/gradio_api/queue/join", json=press, timeout=5)
+    news = f"{demo_page.url}/gradio_api/queue/data?session_hash=left"
+    with requests.get(news, stream=True, timeout=15) as second:
+        with requests.get(news, stream=True, timeout=15):
+            pass
+        *_, last = filter(None, second.iter_lines())
+    assert json.loads(last.removeprefix(b"data: "))["session_not_found"] is True
+    assert demo_page.faults() == []
