@@ -10,11 +10,13 @@ HTTP, no SQL, and decides nothing about waiting or money; what happens at an eve
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import signal
 import sys
 import threading
 from typing import Any
+from unittest import mock
 
 # Both are read at import.  Without the first every page load tells Gradio's makers; without the
 # second Gradio's own client, which stands behind the tools for agents, asks the Hub for a list.
@@ -22,7 +24,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 if "SPACE_ID" not in os.environ:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import gradio as gr
+# At every import Gradio writes type stubs of its components beside their files, which takes nearly
+# half of the time.  Those that have no file it leaves out.
+with mock.patch.object(inspect, "getfile", side_effect=OSError):
+    import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 

@@ -57,7 +57,7 @@ def rows() -> Iterator[Row]:
         peer=statistics.median(peer),
         unit="s",
         peer_name="a bare Gradio page",
-        limit=1.5,
+        limit=1.1,
     )
     yield Row(
         name="a page that nobody visits, a second",

@@ -1,6 +1,6 @@
-"""A Chromium for the page's tests: the system's, else Debian's package, else Playwright's.
+"""A Chromium for the page's tests: Debian's without a window, else the system's, else Playwright's.
 
-As a script it installs one when there is none.
+As a script it installs one.
 """
 
 import os
@@ -8,7 +8,10 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHELL = "chromium-headless-shell"
+"""The same browser without a window's parts: a page takes half the CPU."""
+
+NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # No sandbox, for root and containers; and no word to anybody outside.
 ARGUMENTS = [
@@ -27,7 +30,7 @@ def executable() -> str | None:
 
 
 def install() -> None:
-    if executable() or _debian_package():
+    if shutil.which(SHELL) or _debian_package() or executable():
         return
     # --with-deps would ask for root again; a desktop has these libraries.
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
@@ -37,11 +40,11 @@ def _debian_package() -> bool:
     if not shutil.which("apt-get") or os.geteuid() != 0:
         return False
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+    for step in (["update"], ["install", "--yes", "--no-install-recommends", SHELL]):
         command = ["apt-get", "--quiet=2", *step]
         if subprocess.run(command, check=False, env=environment).returncode:
             return False
-    return bool(executable())
+    return True
 
 
 if __name__ == "__main__":
