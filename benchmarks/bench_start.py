@@ -65,7 +65,7 @@ def rows() -> Iterator[Row]:
         peer=idle_cpu([sys.executable, "-c", BARE_PAGE]),
         unit="ms CPU",
         peer_name="a bare Gradio page",
-        limit=0.7,
+        limit=0.5,
     )
 
 

@@ -177,6 +177,7 @@ def test_a_button_of_the_card_says_what_it_costs_now(tmp_path, tab):
         expect(buttons.nth(1)).to_have_text("Again with another seed (about $1.60)")
         buttons.nth(0).click()
         expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+        expect(buttons.nth(0)).to_have_text("Again with another seed (about $0.80)")
         assert [each.get("generate_audio", True) for each in posts(service)] == [True, False]
         tab.goto("about:blank")
 
