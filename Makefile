@@ -12,7 +12,7 @@ run: .venv/for-running
 
 # Three at a time even on two cores: whoever tests a page mostly waits for it.
 test: .venv/for-testing
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/for-testing
 	$(BIN)/ruff check

@@ -1,13 +1,16 @@
 """What every test gets: no key, no folder of a person, no word to the outside."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import chromium
 import pytest
 from playwright.sync_api import sync_playwright
 from served import ServedPage, visiting
 
+import demo_scene
 from demo_server import DemoServer
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -32,9 +35,21 @@ def nobodys_environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def demo() -> Iterator[DemoServer]:
-    """One demo service for all; it answers at once and renders real clips."""
-    with DemoServer(seconds=0) as server:
+def demo(tmp_path_factory) -> Iterator[DemoServer]:
+    """One demo service for all; it answers at once, with a real clip of the length and size asked
+    for: each is filmed once, whatever it shows."""
+    folder = tmp_path_factory.mktemp("films")
+    films: dict[tuple, Path] = {}
+
+    def render(path: Path, *, prompt: str, seed: int, **shape) -> Path:
+        like = tuple(shape.values())
+        if like not in films:
+            films[like] = demo_scene.render(
+                folder / f"{len(films)}.mp4", prompt=prompt, seed=seed, **shape
+            )
+        return Path(shutil.copyfile(films[like], path))
+
+    with DemoServer(seconds=0, render=render) as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import random
 import re
@@ -262,6 +263,16 @@ def call(served: ServedPage, handler: str, data: list, event: dict, cookie: str 
     return answer
 
 
+FRESH = multiprocessing.get_context("forkserver")
+FRESH.set_forkserver_preload(["app"])
+
+
 def in_a_fresh_python(code: str) -> None:
-    """Gradio leaves event loops open at import, which would fail whatever test comes next."""
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    """Gradio leaves event loops open at import, which would fail whatever test comes next.
+
+    The import takes seconds; each call forks from one Python that has done it.
+    """
+    child = FRESH.Process(target=exec, args=(code, {"__name__": "fresh"}))
+    child.start()
+    child.join()
+    assert child.exitcode == 0

@@ -192,10 +192,10 @@ def test_a_visitor_is_where_the_connection_comes_from(peer, forwarded, proxies, 
 
 
 @pytest.mark.parametrize(("space", "believed"), [("", ""), ("a/b", PROXIES_OF_A_SPACE)])
-def test_the_page_tells_uvicorn_whom_to_believe(space, believed, monkeypatch):
-    monkeypatch.setenv("SPACE_ID", space)
+def test_the_page_tells_uvicorn_whom_to_believe(space, believed):
     in_a_fresh_python(f"""
 import os
+os.environ["SPACE_ID"] = {space!r}
 from contextlib import suppress
 from types import SimpleNamespace
 import app
