@@ -31,3 +31,29 @@ for values in product(*((gr.skip(), change) for change in changes)):
     assert shown == expected, (shown, expected)
     assert built == isinstance(values[1], gr.Textbox), values
 """)
+
+
+def test_the_page_is_described_once_and_not_for_every_session():
+    in_a_fresh_python("""
+import gradio as gr
+from gradio.state_holder import SessionState
+from page.discreet import DiscreetBlocks
+
+def page(kind):
+    with kind(analytics_enabled=False) as page:
+        gr.Textbox("a fox", label="Prompt")
+        gr.State({"kept": 1})
+    return page
+
+plain, ours = page(gr.Blocks), page(DiscreetBlocks)
+alike = [each.default_config.get_config() for each in (plain, ours)]
+described = [[each["props"]["label"] for each in page["components"] if each["type"] == "textbox"]
+             for page in alike]
+assert described == [["Prompt"], ["Prompt"]], described
+box = next(each for each in ours.blocks.values() if isinstance(each, gr.Textbox))
+session = SessionState(ours)
+session[box._id] = gr.Textbox(label="Other", render=False)
+session._update_value_in_config(box._id, "a boat")
+assert session[box._id].label == "Other"
+assert list(SessionState(plain).components) and not list(session.components)
+""")
