@@ -20,7 +20,7 @@ import requests
 from benchmarks.table import Row
 
 ROOT = Path(__file__).parents[1]
-IMPORTS = 15
+IMPORTS = 31
 STARTS = 3
 IDLE = 10.0
 """Seconds."""

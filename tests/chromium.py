@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 
 SHELL = "chromium-headless-shell"
 """The same browser without a window's parts: a page takes half the CPU."""
@@ -24,9 +25,10 @@ ARGUMENTS = [
 ]
 
 
-def executable() -> str | None:
-    """The path for Playwright's `executable_path`; None stands for Playwright's own."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+def executable(names: Iterable[str] = NAMES) -> str | None:
+    """The path for Playwright's `executable_path`, of the first there is; None stands for
+    Playwright's own."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 def install() -> None:
