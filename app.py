@@ -206,10 +206,6 @@ def build_page() -> gr.Blocks:
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     crowd.bound(page._queue)
-    # Gradio looks 1,000 times a second for something to do, and 100 times for progress, which
-    # nothing here reports: a twentieth of a core for a page that nobody visits.
-    page._queue.sleep_when_free = 0.02
-    page._queue.progress_update_sleep_when_free = 60
     return page
 
 

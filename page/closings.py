@@ -14,11 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 from gradio.queueing import Queue
-from gradio.server_messages import CloseStreamMessage, UnexpectedErrorMessage
+from gradio.server_messages import CloseStreamMessage
 from gradio.utils import LRUCache
 from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ENDED = "x-streams-ended"
@@ -45,15 +44,12 @@ JAVASCRIPT = f"""{{
 }}"""
 """For the page's head, before Gradio's own scripts."""
 
-NOBODYS = UnexpectedErrorMessage(message="404: Not Found", session_not_found=True)
-"""What Gradio says in the stream of a session that it does not know, before it fails."""
-
 
 class Closings:
     """Counts the streams of `queue` that end, and tells it with the answer to an event."""
 
     def __init__(self, app: ASGIApp, *, queue: Queue) -> None:
-        self._app, self._queue = app, queue
+        self._app = app
         # As many as have messages kept; the longest unused is forgotten, and waits for none.
         self._ended: LRUCache[str, int] = LRUCache(queue.pending_messages_per_session.max_size)
         push = queue.push
@@ -83,19 +79,14 @@ class Closings:
                 self._ended[session] = self._ended.get(session, 0) + 1
             await send(message)
 
-        if session in self._queue.pending_messages_per_session:
-            try:
-                await self._app(scope, receive, send_and_count)
-            except RuntimeError as error:
-                # A page that is being left hangs up, and an answer on its way to it makes it open
-                # one more stream: the session is gone, and Gradio has said so in it.
-                if not isinstance(error.__cause__, HTTPException):
-                    raise
-                await send({"type": "http.response.body"})
-        else:
-            # Gradio would say the same, and then fill the log with what went wrong with it.
-            nobodys = f"data: {NOBODYS.model_dump_json()}\n\n"
-            await Response(nobodys, media_type="text/event-stream")(scope, receive, send)
+        try:
+            await self._app(scope, receive, send_and_count)
+        except RuntimeError as error:
+            # A session that Gradio does not know, or not any more: a page that is being left hangs
+            # up, and an answer on its way makes it open one more stream.  Gradio has said so in it.
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            await send({"type": "http.response.body"})
 
     async def _join(self, scope: Scope, receive: Receive, send: Send) -> None:
         noted = scope.setdefault("state", {})

@@ -1,5 +1,6 @@
 """What every test gets: no key, no folder of a person, no word to the outside."""
 
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import chromium
 import pytest
 from playwright.sync_api import sync_playwright
-from served import ServedPage, visiting
+from served import FOX, ServedPage, visiting
 
 import demo_scene
 from demo_server import DemoServer
@@ -39,15 +40,14 @@ def demo(tmp_path_factory) -> Iterator[DemoServer]:
     """One demo service for all; it answers at once, with a real clip of the length and size asked
     for: each is filmed once, whatever it shows."""
     folder = tmp_path_factory.mktemp("films")
-    films: dict[tuple, Path] = {}
+
+    @functools.cache
+    def film(**shape) -> Path:
+        path = folder / f"{'-'.join(map(str, shape.values()))}.mp4"
+        return demo_scene.render(path, prompt=FOX, seed=1, **shape)
 
     def render(path: Path, *, prompt: str, seed: int, **shape) -> Path:
-        like = tuple(shape.values())
-        if like not in films:
-            films[like] = demo_scene.render(
-                folder / f"{len(films)}.mp4", prompt=prompt, seed=seed, **shape
-            )
-        return Path(shutil.copyfile(films[like], path))
+        return Path(shutil.copyfile(film(**shape), path))
 
     with DemoServer(seconds=0, render=render) as server:
         yield server

@@ -59,6 +59,7 @@ IMPORTS = {
     "page.presets": {"gradio", "page", "veo_client"},
     "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
+    "page.lean": {"gradio"},
     "page.guard": {"starlette"},
     "page.crowd": {"gradio"},
     "page.compressed": {"starlette"},

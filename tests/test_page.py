@@ -563,7 +563,9 @@ def test_gradio_still_has_what_we_set_in_its_queue():
         "store = ours.pending_messages_per_session;"
         "assert type(store).__name__ == 'LRUCache', type(store);"
         "assert store.max_size == 100_000;"
-        "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001"
+        "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001;"
+        "wait = 'progress_update_sleep_when_free';"
+        "assert getattr(ours, wait) == 60 and getattr(plain, wait) == 0.01"
     )
 
 

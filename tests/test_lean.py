@@ -1,4 +1,4 @@
-"""What Gradio makes of a handler's values when some of them are skipped."""
+"""What is left out changes nothing of what arrives."""
 
 from served import in_a_fresh_python
 
@@ -10,7 +10,7 @@ import asyncio
 from itertools import product
 
 import gradio as gr
-from page.discreet import DiscreetBlocks
+from page.lean import LeanBlocks
 
 def answers(kind, values):
     with kind(analytics_enabled=False) as page:
@@ -24,7 +24,7 @@ def answers(kind, values):
 changes = {"said": "<p>"}, gr.Textbox(label="New"), [{"kept": 1}]
 for values in product(*((gr.skip(), change) for change in changes)):
     plain, _ = answers(gr.Blocks, values)
-    shown, built = answers(DiscreetBlocks, values)
+    shown, built = answers(LeanBlocks, values)
     expected = [
         value if value == gr.skip() else told for value, told in zip(values, plain, strict=True)
     ]
@@ -37,7 +37,7 @@ def test_the_page_is_described_once_and_not_for_every_session():
     in_a_fresh_python("""
 import gradio as gr
 from gradio.state_holder import SessionState
-from page.discreet import DiscreetBlocks
+from page.lean import LeanBlocks
 
 def page(kind):
     with kind(analytics_enabled=False) as page:
@@ -45,7 +45,7 @@ def page(kind):
         gr.State({"kept": 1})
     return page
 
-plain, ours = page(gr.Blocks), page(DiscreetBlocks)
+plain, ours = page(gr.Blocks), page(LeanBlocks)
 alike = [each.default_config.get_config() for each in (plain, ours)]
 described = [[each["props"]["label"] for each in page["components"] if each["type"] == "textbox"]
              for page in alike]
