@@ -209,7 +209,8 @@ def test_a_button_that_says_free_spends_nothing(tmp_path, tab):
         press_generate(tab, f"{FOX} #refused")
         wait_for(tab, "The prompt was refused")
         other = tab.context.new_page()
-        open_page(other, served)
+        other.goto(served.url)
+        wait_for(other, "The prompt was refused")  # it is the same visitor's
         give_key(other)
         expect(tab.locator("#generate")).to_contain_text("free")
         tab.get_by_role("button", name="Again with another seed (free)").click()
