@@ -60,6 +60,8 @@ from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.first_paint import FirstPaint
 from page.guard import PROXIES_OF_A_SPACE, Guard
+from page.ranges import Ranges
+from page.unforeseen import HANDLERS, Unforeseen, only_places_of
 from settings import WrongSetting
 from veo_client import InvalidRequest, VeoClient
 
@@ -237,15 +239,19 @@ def middleware(page: gr.Blocks) -> list[Middleware]:
     known = server.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
     first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
-    before = [guard, Middleware(Compressed), first, Middleware(Closings, queue=page._queue)]
+    closings = Middleware(Closings, queue=page._queue)
+    last = [Middleware(Ranges), Middleware(Compressed), first, closings]
+    before = [Middleware(Unforeseen), guard, *last]
     if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
         return before
     return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
 
 
 def serve(page: gr.Blocks) -> None:
-    if server.the_settings().mcp and not importlib.util.find_spec("mcp"):
-        sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
+    if server.the_settings().mcp:
+        if not (package := importlib.util.find_spec("mcp")):
+            sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
+        only_places_of(package.submodule_search_locations or [])
     # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
@@ -266,7 +272,11 @@ def serve(page: gr.Blocks) -> None:
         enable_monitoring=False,
         mcp_server=server.the_settings().mcp,
         footer_links=["api"],
-        app_kwargs={"lifespan": server.lifespan, "middleware": middleware(page)},
+        app_kwargs={
+            "lifespan": server.lifespan,
+            "middleware": middleware(page),
+            "exception_handlers": HANDLERS,
+        },
         prevent_thread_lock=True,
     )
     try:

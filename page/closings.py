@@ -17,7 +17,6 @@ from gradio.queueing import Queue
 from gradio.server_messages import CloseStreamMessage
 from gradio.utils import LRUCache
 from starlette.datastructures import MutableHeaders, QueryParams
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ENDED = "x-streams-ended"
@@ -79,14 +78,7 @@ class Closings:
                 self._ended[session] = self._ended.get(session, 0) + 1
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_and_count)
-        except RuntimeError as error:
-            # A session that Gradio does not know, or not any more: a page that is being left hangs
-            # up, and an answer on its way makes it open one more stream.  Gradio has said so in it.
-            if not isinstance(error.__cause__, HTTPException):
-                raise
-            await send({"type": "http.response.body"})
+        await self._app(scope, receive, send_and_count)
 
     async def _join(self, scope: Scope, receive: Receive, send: Send) -> None:
         noted = scope.setdefault("state", {})

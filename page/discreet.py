@@ -1,4 +1,4 @@
-"""`gr.Blocks` that repeats nothing of what was sent: neither to the visitor nor in the log.
+"""`gr.Blocks` that repeats nothing of what was sent, neither to the visitor nor in the log.
 
 Gradio's own errors quote the inputs, and one of them may be a key.  This module knows neither
 keys nor jobs.
@@ -7,30 +7,46 @@ keys nor jobs.
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import Any
 
 import gradio as gr
+from gradio.block_function import BlockFunction
 
 from ledger import OutOfReach
 from page import texts
 from page.lean import LeanBlocks
+from page.unforeseen import told
 
 _log = logging.getLogger(__name__)
 
 
 class DiscreetBlocks(LeanBlocks):
-    async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
-        """Run one event; an error that nobody foresaw is logged by its place alone."""
+    async def process_api(
+        self, block_fn: BlockFunction | int, inputs: list[Any], *more: Any, **named: Any
+    ) -> dict[str, Any]:
+        """Run one event, whichever way it came; what goes wrong in it is a `gr.Error`.
+
+        Gradio prints what a validator raises, so that is given back as what it has found.
+        """
         try:
-            return await super().process_api(*arguments, **named)
+            return await self._process(block_fn, inputs, *more, **named)
         except gr.Error as error:
             error.print_exception = False
+            if isinstance(block_fn, int) or not block_fn.is_validator_function:
+                raise
+            return {"data": {"is_valid": False, "message": error.message}}
+
+    async def _process(
+        self, block_fn: BlockFunction | int, inputs: list[Any], *more: Any, **named: Any
+    ) -> dict[str, Any]:
+        """Run one event; an error that nobody foresaw is logged by its place."""
+        try:
+            return await super().process_api(block_fn, inputs, *more, **named)
+        except gr.Error:
             raise
         except OutOfReach as error:
             _log.error("The ledger is out of reach. %s", error)
             raise gr.Error(texts.OUT_OF_REACH, print_exception=False) from None
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("An event ended in %s, raised here:\n%s", type(error).__name__, frames)
+            _log.error("An event ended in %s", told(error))
             raise gr.Error(texts.NOT_HANDLED, print_exception=False) from None

@@ -26,7 +26,8 @@ USED = re.compile(
     | /gradio_api/ (info|openapi\.json|app_id|startup-events|theme\.css) /?
     | /gradio_api/ (user|login_check|reset|cancel) /?
     | /gradio_api/ (queue/join|queue/data)
-    | /gradio_api/ (heartbeat|call|run|api|file) [/=] .+
+    | /gradio_api/ (heartbeat|call|run|api) / .+
+    | /gradio_api/file= (?!\w+://) .+            # an address Gradio would fetch
     """,
     re.VERBOSE,
 )
@@ -88,7 +89,9 @@ class Guard:
 
         async def send_strictly(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                answered = MutableHeaders(scope=message)
+                answered.update(headers)
+                del answered[SEALED]  # should anything repeat the request's headers
             await send(message)
 
         if not any(used.fullmatch(scope["path"]) for used in self._used):

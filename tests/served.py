@@ -26,19 +26,25 @@ FOX = "A red fox trots through fresh snow at sunrise"
 SOON = 30_000
 """Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
 
-FAULT = r".*(?:An event ended in|fault of ours|Traceback).*(?:\n .*)*"
+FAULT = r".*(?:An event ended in|A request ended in|fault of ours|Traceback).*(?:\n .*)*"
 """What a log says of a mistake in the program, with the indented lines below it."""
+
+PASSING_ON = {
+    *("process_api", "_process"),
+    *("__call__", "_join", "_stream", "push_and_note", "push_bounded"),
+}
+"""What of ours stands between Gradio and its web server, or its events."""
 
 expect.set_options(timeout=SOON)
 
 
 def is_ours(fault: str) -> bool:
-    """Whether a line of ours took part in it; `process_api` only passes Gradio's on."""
+    """Whether a line of ours took part in it; `PASSING_ON` only pass Gradio's on."""
     if "fault of ours" in fault:
         return True
-    frames = re.findall(r'File "(.*)", line \d+, in (\w+)', fault)
+    frames = re.findall(r'File "([^"]*)", line \d+, in (\w+)', fault)
     return any(
-        Path(file).is_relative_to(ROOT) and ".venv" not in file and name != "process_api"
+        Path(file).is_relative_to(ROOT) and ".venv" not in file and name not in PASSING_ON
         for file, name in frames
     )
 

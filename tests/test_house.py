@@ -59,6 +59,8 @@ IMPORTS = {
     "page.presets": {"gradio", "page", "veo_client"},
     "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
+    "page.ranges": {"starlette"},
+    "page.unforeseen": {"fastapi", "gradio", "starlette"},
     "page.lean": {"gradio"},
     "page.guard": {"starlette"},
     "page.crowd": {"gradio"},
