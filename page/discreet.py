@@ -1,4 +1,5 @@
-"""`gr.Blocks` that repeats nothing of what was sent, neither to the visitor nor in the log.
+"""`gr.Blocks` that repeats nothing of what was sent, neither to the visitor nor in the log, and
+takes no files.
 
 Gradio's own errors quote the inputs, and one of them may be a key.  This module knows neither
 keys nor jobs.
@@ -15,6 +16,7 @@ from gradio.block_function import BlockFunction
 from ledger import OutOfReach
 from page import texts
 from page.lean import LeanBlocks
+from page.no_files import names_a_file
 from page.unforeseen import told
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,9 @@ class DiscreetBlocks(LeanBlocks):
     async def _process(
         self, block_fn: BlockFunction | int, inputs: list[Any], *more: Any, **named: Any
     ) -> dict[str, Any]:
-        """Run one event; an error that nobody foresaw is logged by its place."""
+        """Run one event that names no file; an error that nobody foresaw is logged by its place."""
+        if names_a_file([inputs, getattr(named.get("event_data"), "_data", None)]):
+            raise gr.Error(texts.NO_FILES, print_exception=False)
         try:
             return await super().process_api(block_fn, inputs, *more, **named)
         except gr.Error:

@@ -25,6 +25,7 @@ DOWNLOAD = "Download"
 COPY = "Copy"
 COPIED = "Copied"
 NOT_HANDLED = "That could not be handled. Check what was sent, or reload the page."
+NO_FILES = "This page takes plain values: no files, and nothing nested deep."
 OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a minute."
 
 # Whose key

@@ -59,6 +59,7 @@ IMPORTS = {
     "page.presets": {"gradio", "page", "veo_client"},
     "page.settings_file": {"clips", "gradio", "page", "veo_client"},
     "page.discreet": {"gradio", "ledger", "page"},
+    "page.no_files": set(),
     "page.ranges": {"starlette"},
     "page.unforeseen": {"fastapi", "gradio", "starlette"},
     "page.lean": {"gradio"},
