@@ -28,8 +28,8 @@ if "SPACE_ID" not in os.environ:
 # half of the time.  Those that have no file it leaves out.
 with mock.patch.object(inspect, "getfile", side_effect=OSError):
     import gradio as gr
+    import gradio.routes
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from page import (
     code,
@@ -59,7 +59,7 @@ from page.closings import Closings
 from page.compressed import Compressed
 from page.discreet import DiscreetBlocks
 from page.first_paint import FirstPaint
-from page.guard import PROXIES_OF_A_SPACE, Guard
+from page.guard import PROXIES_OF_A_SPACE, Guard, NoCors
 from page.ranges import Ranges
 from page.unforeseen import HANDLERS, Unforeseen, only_places_of
 from settings import WrongSetting
@@ -235,16 +235,19 @@ def main() -> None:
 
 
 def middleware(page: gr.Blocks) -> list[Middleware]:
-    """What stands before Gradio's `page`, at home also against what pretends to be this machine."""
+    """What stands before Gradio's `page`."""
     known = server.the_settings()
-    guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp)
+    guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts)
     first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
     closings = Middleware(Closings, queue=page._queue)
-    last = [Middleware(Ranges), Middleware(Compressed), first, closings]
-    before = [Middleware(Unforeseen), guard, *last]
-    if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") not in ("127.0.0.1", "localhost"):
-        return before
-    return [*before, Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
+    return [
+        Middleware(Unforeseen),
+        guard,
+        Middleware(Ranges),
+        Middleware(Compressed),
+        first,
+        closings,
+    ]
 
 
 def serve(page: gr.Blocks) -> None:
@@ -257,6 +260,8 @@ def serve(page: gr.Blocks) -> None:
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
     proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
     os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
+    # Gradio has no switch for it.
+    gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
     page.launch(

@@ -5,6 +5,7 @@
     VEO_KEEP_GB             GB for finished clips; demo clips go first, then the oldest (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
     VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
+    VEO_ALLOWED_HOSTS       names that lead here, with commas (default: none but localhost)
     VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key
     VEO_CLIPS_A_VISITOR     of the server's key in 24 hours (default: 3 on a Space, else no limit)
     VEO_DOLLARS_A_VISITOR   likewise (default: 10 on a Space)
@@ -18,7 +19,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -50,6 +52,8 @@ class Settings:
     on_space: bool
     mcp: bool
     """Whether agents may call the endpoints as tools."""
+    hosts: frozenset[str]
+    """Names under which this server is asked for; by its address it always is."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -95,7 +99,26 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         on_space=on_space,
         mcp=said("VEO_MCP") == "1",
+        hosts=_hosts(said),
     )
+
+
+def _hosts(said: Callable[[str], str]) -> frozenset[str]:
+    """What the person names, the name that Gradio is told to listen at, and a Space's own."""
+    named = _names(said("VEO_ALLOWED_HOSTS"))
+    for name in named:
+        if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+            raise WrongSetting(
+                "VEO_ALLOWED_HOSTS must be host names with commas between them, without http:// "
+                f"and without a port; one is {name!r}."
+            )
+    of_the_space = said("SPACE_HOST") if said("SPACE_ID") else ""
+    return named | _names(said("GRADIO_SERVER_NAME")) | _names(of_the_space)
+
+
+def _names(text: str) -> frozenset[str]:
+    names = (name.strip().lower().removesuffix(".") for name in text.split(","))
+    return frozenset(filter(None, names))
 
 
 def _default_folder(on_space: bool) -> str:

@@ -1,5 +1,5 @@
-"""What stands before Gradio: only the routes that this page uses, bounded bodies, strict headers,
-and one address for each visitor.
+"""What stands before Gradio: only hosts of ours and routes that this page uses, what acts only from
+our own page, bounded bodies, strict headers, and one address for each visitor.
 
 An ASGI middleware. It knows requests and answers, and nothing of what the page does.
 """
@@ -9,11 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from page import origins
 
 LARGEST_BODY = 256 * 1024
 """Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
@@ -58,6 +62,19 @@ PROXIES_OF_A_SPACE = "10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168
 """Where a Space's visitors come from, as uvicorn's `FORWARDED_ALLOW_IPS`: it takes for the visitor
 the last address in `X-Forwarded-For` that is none of these, and so none that a visitor made up."""
 
+# A link to /logout would act, too.
+ONLY_READS = ("GET", "HEAD")
+LOGOUT = re.compile(r"/logout(/.*)?")
+
+NOT_OUR_HOST = (
+    "This server is not known by this name: open it by its address, or add the name to "
+    "VEO_ALLOWED_HOSTS."
+)
+ANOTHER_PAGE = (
+    "The page of another address sent this, so nothing was done: open this server's own page and "
+    "press there. A proxy before it must pass the Host header on as it is."
+)
+
 SEALED = "x-sealed-visitor"
 
 HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
@@ -66,11 +83,14 @@ HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 class Guard:
     """Lets through what the page needs.
 
-    `on_space` lets the Hub show the page in a frame, `mcp` lets agents in.
+    `on_space` lets the Hub show the page in a frame, `mcp` lets agents in; `hosts` are the names
+    that lead here.
     """
 
-    def __init__(self, app: ASGIApp, *, on_space: bool, mcp: bool) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, *, on_space: bool, mcp: bool, hosts: Collection[str] = ()
+    ) -> None:
+        self._app, self._hosts = app, hosts
         self._used = (USED, MCP) if mcp else (USED,)
         policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
         self._headers = {
@@ -94,12 +114,33 @@ class Guard:
                 del answered[SEALED]  # should anything repeat the request's headers
             await send(message)
 
-        if not any(used.fullmatch(scope["path"]) for used in self._used):
+        if refusal := self._refusal(scope):
+            await refusal(scope, receive, send_strictly)
+        elif not any(used.fullmatch(scope["path"]) for used in self._used):
             await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
-        elif (body := await _whole_body(scope, receive)) is None:
-            await PlainTextResponse("Too large.", 413)(scope, receive, send_strictly)
         else:
-            await self._app(self._from_visitor(scope), _replayed(body, receive), send_strictly)
+            await self._pass_on(scope, receive, send_strictly)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _whole_body(scope, receive)
+        except ClientDisconnect:
+            return
+        if body is None:
+            await PlainTextResponse("Too large.", 413)(scope, receive, send)
+        else:
+            await self._app(self._from_visitor(scope), _replayed(body, receive), send)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        """The answer to what is not for this server, or not from its page."""
+        asked = Headers(scope=scope)
+        host = origins.asked_host(asked, self._hosts)
+        if not host:
+            return PlainTextResponse(NOT_OUR_HOST, 400)
+        acts = scope["method"] not in ONLY_READS or LOGOUT.fullmatch(scope["path"])
+        if acts and origins.from_another_page(asked, host):
+            return PlainTextResponse(ANOTHER_PAGE, 403)
+        return None
 
     def _from_visitor(self, scope: Scope) -> Scope:
         """The request, with its visitor's place on the network for an address.
@@ -113,7 +154,21 @@ class Guard:
             address = network_of(scope["client"][0] if scope["client"] else "")
         headers[SEALED] = f"{self._seal} {address}"
         del headers["x-forwarded-for"]  # uvicorn would believe it in that call
+        del headers["x-forwarded-host"]  # Gradio would, and only Host was checked
         return {**scope, "headers": headers.raw, "client": (address, 0)}
+
+
+class NoCors:
+    """In place of Gradio's own CORS middleware, which would let other sites read the answers.
+
+    That stands before all of ours, and answers a browser's question for other sites by itself.
+    """
+
+    def __init__(self, app: ASGIApp, **_: object) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 def network_of(address: str) -> str:
@@ -127,19 +182,24 @@ def network_of(address: str) -> str:
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
-    """The request's body, or None when it is larger than any that the page sends."""
+    """The request's body, or None when it is larger than any that the page sends.
+
+    Raises `ClientDisconnect` when it ends before it is whole: that may be JSON all the same.
+    """
     announced = Headers(scope=scope).get("content-length", "0")
     if not announced.isdecimal() or int(announced) > LARGEST_BODY:
         return None
-    body: bytes = b""
-    if scope["method"] in ("GET", "HEAD"):
-        return body
+    body = bytearray()
+    if scope["method"] in ONLY_READS:
+        return b""
     while len(body) <= LARGEST_BODY:
         message = await receive()
-        body += bytes(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    return body if len(body) <= LARGEST_BODY else None
+    return bytes(body) if len(body) <= LARGEST_BODY else None
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -148,7 +148,8 @@ def seen(peer, *forwarded, guard=None, proxies="", headers=()):
     told = {}
 
     async def app(scope, receive, send):
-        told.update(address=scope["client"][0], headers=scope["headers"])
+        headers = [each for each in scope["headers"] if each[0] != b"host"]
+        told.update(address=scope["client"][0], headers=headers)
 
     guard = guard or Guard(app, on_space=False, mcp=True)
     guard._app = app
@@ -157,7 +158,11 @@ def seen(peer, *forwarded, guard=None, proxies="", headers=()):
         "method": "GET",
         "path": "/",
         "client": (peer, 1234) if peer else None,
-        "headers": [*headers, *((b"x-forwarded-for", each.encode()) for each in forwarded)],
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            *headers,
+            *((b"x-forwarded-for", each.encode()) for each in forwarded),
+        ],
     }
     asyncio.run(ProxyHeadersMiddleware(guard, proxies)(scope, None, None))
     return told["address"], told["headers"]

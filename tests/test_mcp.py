@@ -174,3 +174,13 @@ def test_a_missing_package_is_told_at_the_start(tmp_path):
     )
     assert "pip install" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_tool_may_be_called_from_our_own_page(tools_page):
+    """Gradio calls itself for it, with the origin and the host that the agent's request had."""
+
+    async def story(session):
+        return await call(session, "price", duration=4)
+
+    texts, failed = as_agent(tools_page, story, Origin=tools_page.url)
+    assert not failed, texts
