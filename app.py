@@ -40,6 +40,7 @@ from page import (
     examples,
     exchanges,
     form,
+    half_sent,
     handlers,
     looks,
     money,
@@ -260,6 +261,7 @@ def serve(page: gr.Blocks) -> None:
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
     proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
     os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
+    half_sent.bound()
     # Gradio has no switch for it.
     gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
     # Clips are played from where they lie, instead of being copied.

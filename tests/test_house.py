@@ -64,6 +64,7 @@ IMPORTS = {
     "page.unforeseen": {"fastapi", "gradio", "starlette"},
     "page.lean": {"gradio"},
     "page.guard": {"page", "starlette"},
+    "page.half_sent": {"h11", "page", "uvicorn"},
     "page.origins": {"starlette"},
     "page.crowd": {"gradio"},
     "page.compressed": {"starlette"},
