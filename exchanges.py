@@ -7,8 +7,9 @@ each job, in memory only.  This module knows neither HTTP nor jobs.
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote
@@ -17,7 +18,8 @@ from veo_types import unsigned
 
 __all__ = ["Exchange", "Heard", "Recent", "fit_to_show", "visible"]
 
-LARGEST_READ = 64 << 10
+LARGEST_READ = 32 << 10
+"""Bytes or characters; what comes after them is not looked at."""
 LONGEST_SHOWN = 10_000
 """Characters; the longest request has two texts of 4,000."""
 
@@ -87,22 +89,49 @@ def _with(heard: tuple[Heard, ...], exchange: Exchange) -> tuple[Heard, ...]:
 
 def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
     """`said` as text: JSON spread out, `secret` and what follows an address's `?` left out."""
-    text = said if isinstance(said, str) else _spread_out(said)
-    text = visible(text)
-    # As it is, as JSON escapes it, as an address escapes it.
-    for spelt in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")} if secret else ():
-        text = text.replace(spelt, "[key]")
-    # What is cut off is cut off last: half a key would not be found.
-    text = unsigned(text)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    text = said[:LARGEST_READ] if isinstance(said, str) else _spread_out(said)
+    is_cut = isinstance(said, bytes | str) and len(said) > LARGEST_READ
+    if is_cut:
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if secret:
+        text = _without(secret, text)
+        # Half a key, which is not found, may stand where it was cut.
+        text = text[: -6 * len(secret)] if is_cut else text
+    shown = unsigned(visible(text[:LONGEST_SHOWN]))
+    is_whole = len(text) <= LONGEST_SHOWN and len(shown) <= LONGEST_SHOWN
+    return shown if is_whole else f"{shown[:LONGEST_SHOWN]}…"
+
+
+# In JSON that was cut short, and so was not read: an address or a key may be spelt with them.
+_ESCAPED = re.compile(r"\\u00(2[13-9a-f]|[346][0-9a-f]|5[0-9abd-f]|7[0-9a-e])", re.IGNORECASE)
 
 
 def _spread_out(said: bytes | Mapping[str, object]) -> str:
-    """JSON on lines of its own; what is none, as it came."""
+    """JSON on lines of its own, as many as are looked at; what is none, as it came."""
     text = said[:LARGEST_READ].decode(errors="replace") if isinstance(said, bytes) else ""
     with suppress(ValueError, RecursionError):
         value = json.loads(text) if isinstance(said, bytes) else said
-        return json.dumps(value, ensure_ascii=False, indent=2)
+        return _beginning(json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value))
+    return text
+
+
+def _beginning(pieces: Iterable[str]) -> str:
+    """So many of `pieces` that `LONGEST_SHOWN` is filled: 64 KiB of nested lists, spread out with
+    the indents of each, would be many megabytes."""
+    taken, size = [], 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size > LONGEST_SHOWN:
+            break
+    return "".join(taken)
+
+
+def _without(secret: str, text: str) -> str:
+    """`text` with `secret` left out: as it is, as JSON escapes it, as an address escapes it."""
+    in_json = json.dumps(secret)[1:-1]
+    for spelt in {secret, in_json, in_json.replace("/", "\\/"), quote(secret, safe="")}:
+        text = text.replace(spelt, "[key]")
     return text
 
 
@@ -111,4 +140,11 @@ def visible(text: str) -> str:
 
     What turns the direction of writing makes code and JSON read otherwise than they are.
     """
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    if text.replace("\n", "").isprintable():
+        return text
+    # All escapes in one go, for JSON takes its time to begin; no character is more than one item.
+    escapes = json.dumps(list(text))[2:-2].split('", "')
+    return "".join(
+        character if character.isprintable() or character == "\n" else escape
+        for character, escape in zip(text, escapes, strict=True)
+    )

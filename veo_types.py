@@ -293,10 +293,18 @@ def tidy(words: object) -> str:
 
 def unsigned(text: str) -> str:
     """`text` without what follows an address's `?`: whoever has a signed one has the file."""
-    return _QUERY.sub(r"\1?…", text)
+    pieces = _SIGNED.split(f" {text}")  # between addresses, an address, between, …
+    shown = ["?…"] * (len(pieces) * 3 // 2)
+    shown[0::3], shown[1::3] = pieces[0::2], pieces[1::2]
+    return "".join(shown)[1:]
 
 
-_QUERY = re.compile(r'((?:https?:)?(?:\\?/){2}[^\s"?#]*)[?#][^\s"]*', re.IGNORECASE)
+# A word up to the query of its first address, and that query.  Each word is tried once, from its
+# beginning, and no step is taken back: foreign words may be 64 KiB of slashes.
+_SIGNED = re.compile(
+    r'([\s"][^\s"/]*+(?:/(?!\\?/)[^\s"/]*+)*+/\\?/[^\s"?#]*+)'  # "https://host/path, \/\/host
+    r'[?#][^\s"]*+'
+)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

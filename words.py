@@ -412,12 +412,13 @@ def _has_expired(error: VeoError) -> bool:
     return link_is_dead or isinstance(error, Failed)
 
 
-# What a refusal is about, by the service's own words; it has no codes for that.
+# What a refusal is about, by the service's own words; it has no codes for that.  Where "anything"
+# stands between two words, a line is tried once, from its first or to its last such word.
 _A_SETTING = re.compile(
-    r"expected\b.+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
-    r"|invalid (enum |literal )?(value|type|option)\b(?!.*expected true)|unrecognized key"
+    r"^(?>.*?expected\b).+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
+    r"|^(?>.*invalid (enum |literal )?(value|type|option)\b)(?!.*expected true)|unrecognized key"
     r"|must be (an? (boolean|string|number|integer)|one of|less|greater|at (least|most)|\d)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _ENHANCEMENT = re.compile(r"enhance_?prompt|prompt[ -]enhancement", re.IGNORECASE)
 _SOUND = re.compile(

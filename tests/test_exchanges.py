@@ -8,7 +8,7 @@ from conftest import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges import LONGEST_SHOWN, Exchange, Heard, Recent, fit_to_show, visible
+from exchanges import LARGEST_READ, LONGEST_SHOWN, Exchange, Heard, Recent, fit_to_show, visible
 
 SIGNED = "https://cdn.example/clip.mp4?Expires=1&Signature=s3cret#s3cret"
 LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="queued")
@@ -58,6 +58,35 @@ def test_half_a_key_does_not_stay_at_the_cut():
     shown = fit_to_show(said.encode(), secret=KEY)
     assert KEY[:6] not in shown
     assert len(shown) <= LONGEST_SHOWN + 1
+
+
+def spelt_in_full(text):
+    return "".join(f"\\u{ord(character):04x}" for character in text)
+
+
+@pytest.mark.parametrize("spell", [str, spelt_in_full], ids=["as it is", "in escapes"])
+@pytest.mark.parametrize("key", [KEY, "longest-" * 62])
+@pytest.mark.parametrize("filling", ["https://cdn.example/?xxx", "\U0001f600", "the key"])
+def test_half_a_key_does_not_stay_where_reading_ends(filling, key, spell):
+    """However short becomes what stands before it."""
+    spelt = spell(key).encode()
+    filling = spelt if filling == "the key" else filling.encode()
+    for cut in range(1, len(spelt), 1 + len(spelt) // 20):
+        size = LARGEST_READ - cut
+        before = filling * (size // len(filling)) + b" " * (size % len(filling))
+        shown = fit_to_show(before + spelt * 2, secret=key)
+        assert spell(key[:6]) not in shown
+        assert key[:6] not in shown
+
+
+def test_what_is_too_long_to_be_read_as_json_keeps_its_secrets():
+    long = ["x" * 2 * LARGEST_READ]
+    for spelt in (KEY, spelt_in_full(KEY)):
+        said = json.dumps([KEY, SIGNED, long]).replace(KEY, spelt).replace("?", "\\u003F")
+        shown = fit_to_show(said.replace("/", "\\u002f").encode(), secret=KEY)
+        assert shown.startswith('["[key]", "https://cdn.example/clip.mp4?…", ')
+    said = json.dumps([AWKWARD, long]).replace("/", "\\/")
+    assert fit_to_show(said.encode(), secret=AWKWARD).startswith('["[key]", ')
 
 
 @given(st.binary(max_size=300) | st.text().map(str.encode))
