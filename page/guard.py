@@ -172,13 +172,32 @@ class NoCors:
 
 
 def network_of(address: str) -> str:
-    """What one visitor has of the network: an IPv4 address, but of IPv6 a whole /64."""
+    """What one visitor has of the network: an IPv4 address, but of IPv6 a whole /64.
+
+    Proxies spell one address in many ways; whatever is none is nobody in particular, else each
+    that somebody makes up would be one more visitor.
+    """
     with suppress(ValueError):
-        known = ipaddress.ip_address(address)
-        if isinstance(known, ipaddress.IPv6Address):
-            block = ipaddress.ip_network((int(known), 64), strict=False)
-            return str(known.ipv4_mapped or block)
-    return address
+        known = ipaddress.ip_address(_bare(address))
+        if isinstance(known, ipaddress.IPv4Address):
+            return str(known)
+        in_nat64 = ipaddress.IPv4Address(int(known) % 2**32) if known in NAT64 else None
+        block = ipaddress.ip_network((int(known), 64), strict=False)
+        return str(known.ipv4_mapped or known.sixtofour or in_nat64 or block)
+    return ""
+
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _bare(address: str) -> str:
+    """`address` without quotes, brackets, port, zone, and zeros before its numbers."""
+    text = address.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return re.sub(r"\b0+(?=[0-9a-f])", "", text.partition("%")[0], flags=re.ASCII | re.IGNORECASE)
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:

@@ -14,7 +14,7 @@ from conftest import KEY
 from served import ROOT, in_a_fresh_python
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from page.guard import PROXIES_OF_A_SPACE, Guard
+from page.guard import PROXIES_OF_A_SPACE, Guard, network_of
 
 CLOSED = [
     ("POST", "/gradio_api/upload"),
@@ -194,6 +194,65 @@ def test_a_visitor_is_where_the_connection_comes_from(peer, forwarded, proxies, 
     address, headers = seen(peer, *forwarded, proxies=proxies)
     assert address == visitor
     assert b"x-forwarded-for" not in dict(headers)
+
+
+ONE_VISITOR = [
+    *(STRANGER, "203.0.113.007", "0203.000.0113.7", f"{STRANGER}:1234", f"{STRANGER}:http"),
+    *(f"{STRANGER}:", f"[{STRANGER}]", f"[{STRANGER}]:80", f"  {STRANGER}\t", f'"{STRANGER}"'),
+    *(f'"{STRANGER}:1234"', f"::ffff:{STRANGER}", "::FFFF:203.0.113.007", "::ffff:cb00:7107"),
+    *("[::ffff:cb00:7107]:443", "0:0:0:0:0:ffff:cb00:7107", f"::ffff:{STRANGER}%eth0"),
+    *(f"64:ff9b::{STRANGER}", "64:ff9b::cb00:7107", "2002:cb00:7107::1", "2002:cb00:7107:ff::9"),
+    f"64:FF9B::{STRANGER}%1",
+]
+ONE_HOME = [
+    *("2001:db8:1:2::4", "2001:DB8:1:2::4", "2001:0db8:0001:0002:0000:0000:0000:0004"),
+    *("[2001:db8:1:2::5]", "[2001:db8:1:2::5]:443", "[2001:db8:1:2::5]x", "2001:db8:1:2::6%eth0"),
+    *("[2001:db8:1:2::6%25en0]:1", '"[2001:db8:1:2::7]:443"', " 2001:db8:1:2:ffff:ffff:ffff:ffff"),
+    "[2001:db8:1:2::8",
+]
+NO_ADDRESS = [
+    *("unknown", "_hidden", "203.0.113", "203.0.113.7.8", "203.0.113.256", "0xcb.0.113.7", "-"),
+    *(
+        "3405803783",
+        "203.0.113.\u0667",
+        "2001:db8",
+        "2001:db8::1::2",
+        "localhost",
+        "[",
+        ":",
+        "%",
+        "/",
+    ),
+    *("203.0.113.7/32", "2001:db8::/64", "203.0.113.7 203.0.113.8", "x" * 4000, "'; --", "a:b:c"),
+]
+
+
+@pytest.mark.parametrize("spelt", ONE_VISITOR)
+def test_an_address_is_one_visitor_however_it_is_spelt(spelt):
+    assert network_of(spelt) == STRANGER
+    assert network_of(network_of(spelt)) == STRANGER
+    assert seen("10.0.0.9", spelt, proxies=PROXIES_OF_A_SPACE)[0] == STRANGER
+
+
+@pytest.mark.parametrize("spelt", ONE_HOME)
+def test_a_home_is_one_visitor_however_its_addresses_are_spelt(spelt):
+    assert network_of(spelt) == "2001:db8:1:2::/64"
+    assert seen("10.0.0.9", spelt, proxies=PROXIES_OF_A_SPACE)[0] == "2001:db8:1:2::/64"
+
+
+@pytest.mark.parametrize("spelt", NO_ADDRESS)
+def test_whatever_is_no_address_is_one_visitor(spelt):
+    """Who may make them up would else have a budget for each."""
+    assert network_of(spelt) == ""
+    if spelt.isascii():
+        assert seen("10.0.0.9", spelt, proxies=PROXIES_OF_A_SPACE)[0] == ""
+
+
+def test_others_stay_others():
+    """The address of a relay is not that of whoever comes through it."""
+    spelt = [STRANGER, OTHER, f"64:ff9b::{OTHER}", "2002:cb00:7109::1", "2001:db8:1:2::1", "::1"]
+    spelt += ["2001:db8:1:3::1", "203.0.113.70", "127.0.0.1", "2001::1", ""]
+    assert len({network_of(each) for each in spelt}) == len(spelt) - 1
 
 
 @pytest.mark.parametrize(("space", "believed"), [("", ""), ("a/b", PROXIES_OF_A_SPACE)])
