@@ -222,6 +222,7 @@ ONCE_PAINTED = f"""async () => {{
 
 def main() -> None:
     """Serve the page until it is stopped."""
+    os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
     try:
         VeoClient()
         with server.data_folder_held():

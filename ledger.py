@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from parts import publish
+from parts import keep_private, publish
 
 State = Literal[
     "prepared",
@@ -463,6 +463,7 @@ class Ledger:
     def _write_copy(self, copy: Path) -> None:
         unnamed = copy.with_name(f"{copy.name}.part")
         try:
+            _make_private(unnamed)
             with closing(self._engine.raw_connection()) as raw:
                 sqlite: Any = raw.driver_connection
                 unnamed.write_bytes(sqlite.serialize())
@@ -493,11 +494,16 @@ def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None
     """
     path = _file_of(url)
     if path and copy:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path and copy and copy.exists() and not path.exists():
         unnamed = Path(f"{path}.part")
+        _make_private(unnamed)
         unnamed.write_bytes(copy.read_bytes())
         publish(unnamed, path)
+    if path:
+        _make_private(path)
+    if copy:
+        keep_private(copy)
     try:
         return Ledger(url, runner=runner, copy=copy)
     except UnusableLedger as error:
@@ -509,6 +515,7 @@ def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None
             _moved_aside(copy)
         said = "The ledger could not be used and is kept as %s; a new one was begun. %s"
         logging.getLogger(__name__).warning(said, aside, error)
+    _make_private(path)
     return Ledger(url, runner=runner, copy=copy)
 
 
@@ -516,9 +523,24 @@ def _file_of(url: str | sa.URL) -> Path | None:
     """The file of an SQLite database."""
     with suppress(sa.exc.ArgumentError):  # which `Ledger` tells
         known = sa.make_url(url)
-        if known.get_backend_name() == "sqlite" and known.database:
-            return Path(known.database)
+        name = known.database or ":memory:"
+        if known.get_backend_name() == "sqlite" and not name.startswith((":memory:", "file:")):
+            return Path(name)
     return None
+
+
+def _make_private(path: Path) -> None:
+    """Make `path`, if need be, as a file that nobody else may read: it will hold prompts.
+
+    What SQLite makes beside its file has the same rights.
+    """
+    with suppress(OSError):  # which writing will tell
+        if not path.exists():
+            path.touch(mode=0o600)
+    for ending in ("", "-wal", "-shm"):
+        beside = Path(f"{path}{ending}")
+        if beside.is_file():
+            keep_private(beside)
 
 
 def _moved_aside(path: Path) -> Path:

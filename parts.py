@@ -33,6 +33,24 @@ def publish(unnamed: Path, path: Path) -> Path:
     return path
 
 
+def keep_private(path: Path) -> bool:
+    """Take from others what rights they have to `path`; tell whether they have none now.
+
+    A disk may know no rights, and the file may be somebody else's.
+    """
+    if os.name != "posix":
+        return True
+    try:
+        if others := path.stat().st_mode & 0o077:
+            path.chmod(path.stat().st_mode & 0o7700)
+            others = path.stat().st_mode & 0o077  # some disks only say that they did it
+        return not others
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

@@ -78,7 +78,7 @@ class Shelf:
         Raises what `download` does, `BrokenClip`, or `OSError`.
         """
         path = self._at(place) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             facts = clips.inspect(path)
         except clips.BrokenClip:  # not there yet, or damaged since

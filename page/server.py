@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import batch
@@ -28,7 +31,7 @@ from ledger import (
     UnusableLedger,
     open_ledger,
 )
-from parts import Claimed, locked, publish
+from parts import Claimed, keep_private, locked, publish
 from settings import Settings
 from shelf import Shelf
 from veo_client import (
@@ -41,6 +44,8 @@ from veo_client import (
     VeoError,
     VideoRequest,
 )
+
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -109,8 +114,9 @@ def _open_ledger() -> Ledger:
 def data_folder_held() -> Iterator[None]:
     """The data folder, for this process alone; raises `InUse` or `OSError`."""
     data = the_settings().data
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)  # the ledger holds every prompt
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     (data / "clips").mkdir(exist_ok=True, mode=0o700)
+    _close_to_others(data)
     try:
         with locked(data / "lock"):
             yield
@@ -118,6 +124,31 @@ def data_folder_held() -> Iterator[None]:
         raise InUse(
             f"Another server works in {data}: stop it, or choose another folder with VEO_DATA_DIR."
         ) from None
+
+
+OURS = ("clips", "lock", "runner", "ledger.sqlite")
+"""How the names of all begin that we keep in the data folder."""
+
+
+def _close_to_others(data: Path) -> None:
+    """Let nobody else on the machine read what an earlier server left: the ledger holds every
+    prompt.
+
+    A folder with other things in it, or of somebody else, keeps its rights: it may be a home.
+    """
+    there = list(data.iterdir())
+    ours = [path for path in there if path.name.startswith(OURS)]
+    if ours == there and (os.name != "posix" or data.stat().st_uid == os.geteuid()):
+        ours.append(data)
+    still_open = {path for path in ours if not keep_private(path)}
+    if data / "clips" in still_open:
+        still_open |= {path for path in data.glob("clips/**/*") if not keep_private(path)}
+    if still_open and not _is_closed(data):
+        _log.warning("Others on this machine may read what is in %s.", data)
+
+
+def _is_closed(folder: Path) -> bool:
+    return not folder.stat().st_mode & 0o077
 
 
 _loops: list[asyncio.AbstractEventLoop] = []
