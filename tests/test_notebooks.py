@@ -284,6 +284,21 @@ def test_every_notebook_has_the_same_first_cell(path):
 
 
 @LESSONS
+def test_a_first_cell_installs_what_the_notebooks_are_tested_with(path):
+    """Exact versions, or a lesson shows something else as soon as anything new is published."""
+    (needs,) = re.findall(r"needs = \[(.+)\]", code(path)[0])
+    assert needs == f'f"--requirement={{project}}/requirements.txt", "{pinned("matplotlib")}"'
+    assert not any("pip" in source for source in code(path)[1:])
+    installed = (ROOT / "requirements.txt").read_text().splitlines()
+    assert all(re.match(r"#|[a-z0-9-]+==[0-9.]+$", line) for line in installed)
+
+
+def pinned(package: str) -> str:
+    listed = (ROOT / "requirements-dev.txt").read_text()
+    return re.search(rf"^{package}==[0-9.]+$", listed, re.M)[0]
+
+
+@LESSONS
 def test_every_notebook_that_uses_the_client_asks_the_same_way_who_pays(path):
     assert code(path)[1] == code(NOTEBOOKS[0])[1]
 
