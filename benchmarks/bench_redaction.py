@@ -1,0 +1,69 @@
+"""What it takes to make 64 KiB of anything fit to show, beside reading and writing it as JSON.
+
+Whoever writes the prompt chooses the text, and while one is redacted no other visitor is served:
+what counts is the worst.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from benchmarks.table import Row
+from exchanges import fit_to_show
+from veo_types import unsigned
+
+SIZE = 64 << 10
+ROUNDS = 9
+KEY = "0123456789abcdef" * 2
+TEXTS = {
+    "slashes": "/",
+    "https://": "https://",
+    "escaped slashes": "\\/",
+    "signed addresses": "https://host/a?b ",
+    "short ones": "//? ",
+    "keys": KEY,
+    "what nobody sees": "\u202e",
+    "quotation marks": '"',
+    "spaces": " ",
+    "nested lists": "[",
+}
+
+
+def rows() -> Iterator[Row]:
+    texts = [(text * SIZE).encode()[:SIZE] for text in TEXTS.values()]
+    texts.append(json.dumps(["a"] * (SIZE // 6)).encode())
+    texts.append(f"[{'1e300,' * (SIZE // 12)}1]".encode())
+    peer = max(milliseconds_of(as_json, said) for said in texts)
+    for name, redact in [
+        ("redact 64 KiB of anything", partial(fit_to_show, secret=KEY)),
+        ("leave signatures out of it", lambda said: unsigned(said.decode(errors="replace"))),
+    ]:
+        ours = max(milliseconds_of(redact, said) for said in texts)
+        yield Row(
+            name=name,
+            ours=ours,
+            peer=peer,
+            unit="ms",
+            peer_name="the same through json, the slowest",
+            limit=5.0,
+            absolute=True,
+        )
+
+
+def as_json(said: bytes) -> str:
+    """The text as a JSON string of its own, written and read: each character is looked at."""
+    text: str = json.loads(json.dumps([*said.decode(errors="replace")]))[0]
+    return text
+
+
+def milliseconds_of(work: Callable[[bytes], object], said: bytes) -> float:
+    """The least of the processor's time of one call, for disturbance only adds."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        work(said)
+        took.append(time.process_time() - began)
+    return min(took) * 1000
