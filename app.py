@@ -273,11 +273,15 @@ def serve(page: gr.Blocks) -> None:
         # Well above the visitors at once: at exactly as many, they would share the web server's
         # own threads and everybody would wait.
         max_threads=4 * VISITORS_AT_ONCE,
+        state_session_capacity=crowd.STATES,
         # Gradio's history keeps every input in the browser, passwords in clear.
         run_history=False,
         show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
+        # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
+        # a crowd at the door would keep the page from starting.
+        _frontend=False,
         mcp_server=server.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={

@@ -417,14 +417,41 @@ def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
 
 def entered(kept: Kept, request: gr.Request) -> tuple[Kept, str]:
     """What the browser keeps, with who the visitor is, and under which name their jobs stand."""
-    kept = kept if isinstance(kept, dict) else {}
-    several = kept.get("takes")
-    kept = {
-        **kept,
-        "visitor": visitors.known(kept.get("visitor")),
-        "takes": [str(each) for each in several] if isinstance(several, list) else [],
-    }
+    kept = of_known_size(kept) if isinstance(kept, dict) else {}
+    kept["visitor"] = visitors.known(kept.get("visitor"))
+    kept["takes"] = [str(each) for each in kept.get("takes", [])]
     return kept, visitors.owner_of(kept["visitor"], request)
+
+
+KEPT_TEXTS = {"visitor": 64, "job": 64, "generation_id": server.LONGEST_ID}
+KEPT_LISTS = {"takes": (batch.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
+"""How many values, of how many characters in all; two of the form's are prompts of 4,000."""
+
+
+def of_known_size(kept: Kept) -> Kept:
+    """What a page of ours keeps, and nothing else: it goes out again with each answer."""
+    said = {name: kept.get(name) for name in KEPT_TEXTS}
+    lists = {name: kept.get(name) for name in KEPT_LISTS}
+    return {
+        **{name: kept[name] for name in ("draft", "visit_began") if _is_number(kept.get(name))},
+        **{name: text for name, text in said.items() if _is_text(text, KEPT_TEXTS[name])},
+        **{name: values for name, values in lists.items() if _is_list(values, *KEPT_LISTS[name])},
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) < 2**53
+
+
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and len(value) <= longest
+
+
+def _is_list(value: object, most: int, longest: int) -> bool:
+    if not isinstance(value, list) or len(value) > most:
+        return False
+    plain = (each is None or _is_number(each) or _is_text(each, longest) for each in value)
+    return all(plain) and sum(len(str(each)) for each in value) <= longest
 
 
 def watcher(owner: str, request: gr.Request) -> tuple[str, str | None]:

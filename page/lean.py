@@ -6,6 +6,7 @@ It knows Gradio's inside, and nothing of what the events do.
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import gradio as gr
@@ -46,6 +47,10 @@ class LeanBlocks(gr.Blocks):
         super().queue(**named)
         self._queue.sleep_when_free = 0.02
         self._queue.progress_update_sleep_when_free = 60
+        # After each event Gradio would make a table of the last 10,000 for a page of its own, which
+        # is closed here; their sessions' names stay in memory.
+        self._queue.ANALYTICS_MAX_EVENTS = 0
+        self._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
         return self
 
     async def postprocess_data(
