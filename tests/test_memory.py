@@ -216,15 +216,23 @@ def test_a_crowd_at_the_door_does_not_keep_the_page_from_starting(tmp_path):
         pass
 
 
+CONFIG = b"""GET /config HTTP/1.1\r
+Host: 127.0.0.1\r
+Accept-Encoding: gzip\r
+Connection: close\r
+\r
+"""
+
+
 def at_the_door(port):
     """Ask as soon as somebody listens."""
     while True:
         try:
             door = socket.create_connection(("127.0.0.1", port), timeout=90)
         except ConnectionRefusedError:
-            time.sleep(0.05)
+            time.sleep(0.01)
             continue
         with door:
-            door.sendall(b"GET /config HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            door.sendall(CONFIG)
             with door.makefile("rb") as answer:
                 return answer.read()[:12]
