@@ -2,9 +2,10 @@
 
 A closed tab stops no job and any number of watchers follow one.  What a job costs and how far it
 is stands in the ledger before anything else happens, so that after a crash each goes on where it
-was, and none is sent twice.  A thread is held only while the service is asked, a file arrives or
-the ledger is written; in between a job costs a timer.  This module knows no page and no words, and
-keeps a visitor's key in memory for a while, nowhere else.
+was, and none is sent twice.  What is only looked for by its id goes on while somebody waits for it:
+anybody may look.  A thread is held only while the service is asked, a file arrives or the ledger is
+written; in between a job costs a timer.  This module knows no page and no words, and keeps a
+visitor's key in memory for a while, nowhere else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -37,10 +38,12 @@ from ledger import (
     new_id,
 )
 from shelf import DEMO_CLIP, Shelf
+from turns import Turn, Turns
 from veo_client import (
     Busy,
     DownloadFailed,
     Failed,
+    Generation,
     Refused,
     SubmissionUncertain,
     TookTooLong,
@@ -54,13 +57,23 @@ from veo_client import (
 
 Result = TypeVar("Result")
 
-ASKING_THREADS, FETCHING_THREADS = 96, 8
+ASKING_THREADS, FETCHING_THREADS, LOOKING_THREADS = 96, 8, 16
 LONGEST_STOP = 75.0
 """Seconds, as many as the service has to take a request."""
 WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
 LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
 """Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
 lose it."""
+
+ONE_CALL = "program:"
+"""Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
+LEFT_AFTER = 30.0
+"""Seconds for which a look at an id goes on though nobody follows it: a page asks for its list of
+clips more often, and a reload takes less."""
+CALL_SERVED = 3600.0
+"""Seconds in which a program may fetch the clip that it looked for by an id."""
+JUST_TAKEN = 60.0
+"""Seconds in which the service may not know an id yet that it gave."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -83,6 +96,10 @@ class Job:
         """Whether anything will change it here.  Else it is as it stood when it was read: what is
         open may be another server's, or one's that is gone."""
         self._changed = asyncio.Event()
+        self._left = asyncio.Event()
+        """Set while nobody follows it, who did."""
+        self._followers = 0
+        self._wanted = time.monotonic()
 
     @property
     def id(self) -> str:
@@ -111,6 +128,34 @@ class Job:
         return VideoRequest(**self.entry.request) if self.entry.request else None
 
     @property
+    def is_only_looked_for(self) -> bool:
+        """Whether it was not asked for here, and cost nothing here."""
+        return self.entry.request is None and self.entry.submitted is None
+
+    @property
+    def is_for_one_call(self) -> bool:
+        """Whether nobody can ask for it once its call has ended; what was paid for here stays."""
+        return self.is_only_looked_for and self.entry.owner.startswith(ONE_CALL)
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it rests because nobody wanted it, and may go on for who comes back."""
+        rests = self.is_only_looked_for and self.state == "needs_attention"
+        return rests and isinstance(self.error, TookTooLong)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is worth one more look: somebody paid for it here, or waits for it."""
+        if not self.is_only_looked_for or self._followers:
+            return True
+        hung_up = self.is_for_one_call and self._left.is_set()
+        return not hung_up and time.monotonic() - self._wanted < LEFT_AFTER
+
+    def want(self) -> None:
+        """Note that its owner is there."""
+        self._wanted = time.monotonic()
+
+    @property
     def error(self) -> VeoError | None:
         return _error_from(self.entry)
 
@@ -127,13 +172,26 @@ class Job:
 
     async def follow(self) -> AsyncIterator[Job]:
         """The job now, and again after each change, until it is over or if nobody drives it."""
-        while True:
-            # Noted before the yield: the job may end while whoever follows is busy with it.
-            changed, was_over = self._changed, self.is_over or not self.is_driven
-            yield self
-            if was_over:
-                return
-            await changed.wait()
+        with self._followed():
+            while True:
+                # Noted before the yield: the job may end while whoever follows is busy with it.
+                changed, was_over = self._changed, self.is_over or not self.is_driven
+                yield self
+                if was_over:
+                    return
+                await changed.wait()
+
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        self._followers += 1
+        self._left.clear()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            self.want()
+            if not self._followers:
+                self._left.set()
 
     def _tell(self, *, update: Update | None = None, **changes: Any) -> None:
         self.entry = replace(self.entry, **changes)
@@ -162,6 +220,7 @@ class Jobs:
         self.shelf = shelf
         self.exchanges = Recent()
         """What was asked and answered for each job since this process began."""
+        self._turns = Turns()
         self._client_of = client_of
         self._key_kept = key_kept
         self._give_up_after = give_up_after
@@ -173,6 +232,8 @@ class Jobs:
         self._is_stopping = False
         self._asking = ThreadPoolExecutor(ASKING_THREADS, "asking")
         self._fetching = ThreadPoolExecutor(FETCHING_THREADS, "fetching")
+        # Apart, for an id may be made up: that must not hold up what is sent and followed.
+        self._looking = ThreadPoolExecutor(LOOKING_THREADS, "looking")
         self._writing = ThreadPoolExecutor(1, "writing")
 
     async def start(self) -> None:
@@ -182,8 +243,13 @@ class Jobs:
         """
         for deleted in await self._in(self._writing, self.ledger.half_deleted):
             await self._in(self._writing, self._remove_files, deleted)
+        for job in map(Job, await self._in(self._writing, self.ledger.only_looked_for)):
+            if job.is_for_one_call:
+                await self._in(self._writing, self._remove, job.entry)
         for entry in await self._in(self._writing, self.ledger.in_states, *OPEN, "needs_attention"):
             job = Job(entry)
+            if job.is_over and job.is_only_looked_for:
+                continue
             if not job.is_over or _may_pass(job.error) or _is_about_the_account(job.error):
                 self._drive(job, left_over=True)
 
@@ -208,7 +274,7 @@ class Jobs:
             await asyncio.sleep(0.01)
 
     def _close_pools(self) -> None:
-        for pool in (self._asking, self._fetching, self._writing):
+        for pool in (self._asking, self._looking, self._fetching, self._writing):
             pool.shutdown(cancel_futures=True)
 
     async def generate(
@@ -236,40 +302,90 @@ class Jobs:
             limits=limits,
         )
 
-    async def resume(self, generation_id: str, *, owner: str, payer: Payer, expected: float) -> Job:
+    async def look(
+        self, generation_id: str, *, owner: str, payer: Payer, spender: str = ""
+    ) -> Generation:
+        """Look once at an id; raises `Busy` if `spender` has too many looks."""
+        with self._turn_of(spender or owner, generation_id) as turn:
+            return await self._look_once(generation_id, owner, payer, turn)
+
+    async def resume(
+        self, generation_id: str, *, owner: str, payer: Payer, expected: float, spender: str = ""
+    ) -> Job:
         """Follow an earlier request by its id.
 
         A job of the same owner that has the id goes on, unless another server drives it, or who
-        pays for it is another and may not know the id.
+        pays for it is another and may not know the id.  Else the service is asked before anything
+        is written down, and the error of that leaves nothing; `Busy` says that `spender` has too
+        many looks.
         """
         for entry in await self._in(self._writing, self.ledger.with_id, owner, generation_id):
             job = self._live.get(entry.id) or Job(entry)
             has_clip = job.state == "done" and self.shelf.clip(entry.clip)
             if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
                 return await self.look_again(job)
-        return await self._begin(
-            owner=owner,
-            payer=payer,
-            spender=owner,
-            request=None,
-            expected=expected,
-            generation_id=generation_id,
-        )
+        lately = partial(self.ledger.was_taken_since, since=time.time() - JUST_TAKEN)
+        with self._turn_of(spender or owner, generation_id) as turn:
+            # What was sent here a moment ago is known to be there.
+            if not await self._in(self._writing, lately, generation_id, payer):
+                await self._look_once(generation_id, owner, payer, turn)
+            return await self._begin(
+                turn,
+                owner=owner,
+                payer=payer,
+                spender=spender or owner,
+                request=None,
+                expected=expected,
+                generation_id=generation_id,
+            )
+
+    @contextmanager
+    def _turn_of(self, spender: str, generation_id: str | None) -> Iterator[Turn]:
+        """One of the looks at ids that `spender` may have."""
+        try:
+            turn = self._turns.take(spender)
+        except Busy as error:
+            error.generation_id = generation_id
+            raise
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+    async def _look_once(
+        self, generation_id: str, owner: str, payer: Payer, turn: Turn
+    ) -> Generation:
+        """Ask the service; the thread holds `turn`, too, for it may outlast whoever asked."""
+        with self._key_of(owner, payer) as client:
+            if client is None:
+                raise Refused("There is no key to look with.", reason="no_key")
+            asked = self._looking.submit(client.check, generation_id)
+            asked.add_done_callback(turn.share().end)
+            return await asyncio.wrap_future(asked)
 
     async def look_again(self, job: Job) -> Job:
         """Go on with a job that needs a key or attention, or whose clip made room for others.
 
-        Without a key it ends at once as one that needs it, and goes on when that is brought.
+        Without a key it ends at once as one that needs it, and goes on when that is brought.  For
+        what was not asked for here, `Busy` says that there are too many such looks.
         """
 
         async def go_on(job: Job) -> Job:
             state, to = job.state, NEXT_LOOK.get(job.state)
             is_there = state == "done" and self.shelf.clip(job.entry.clip)
-            if to and not is_there and await self._move(job, state, to):
-                return self._drive(job)
+            if not to or is_there:
+                return self._live.get(job.id, job)
+            with self._turn_if_only_looked_for(job) as turn:
+                if await self._move(job, state, to):
+                    return self._drive(job, turn)
             return self._live.get(job.id, job)  # perhaps another tab was faster
 
         return await self._surely(go_on(self._live.get(job.id, job)))
+
+    def _turn_if_only_looked_for(self, job: Job) -> AbstractContextManager[Turn | None]:
+        if not job.is_only_looked_for:
+            return nullcontext()
+        return self._turn_of(job.entry.spender, job.generation_id)
 
     async def get(self, job_id: str, owner: str) -> Job | None:
         """The job, if it is this visitor's."""
@@ -284,7 +400,10 @@ class Jobs:
     async def of(self, owner: str) -> list[Job]:
         """A visitor's jobs, newest first."""
         entries = await self._in(self._writing, self.ledger.of, owner)
-        return [self._live.get(entry.id) or Job(entry) for entry in entries]
+        jobs = [self._live.get(entry.id) or Job(entry) for entry in entries]
+        for job in jobs:
+            job.want()
+        return jobs
 
     async def spent(self, owner: str, since: float) -> Spent:
         """What a visitor's clips cost since `since`, in seconds since 1970."""
@@ -316,6 +435,22 @@ class Jobs:
             with suppress(NotWritten):  # the next start tries again
                 self.ledger.clip_removed(deleted.id)
 
+    def _remove(self, entry: Entry) -> None:
+        """Take away all of a job that was only looked for: first the clip, whose place the row
+        names."""
+        if entry.clip:
+            self.shelf.remove(entry.clip)
+        with suppress(OutOfReach):  # the next start tries again
+            self.ledger.remove(entry.id)
+
+    async def _clear_away(self, job: Job) -> None:
+        """Remove what a program looked for and nobody can ask for again, once it had its clip."""
+        self.drop_key(job.entry.owner)
+        if job.state == "done":
+            await asyncio.sleep(CALL_SERVED)
+        await self._in(self._writing, self._remove, job.entry)
+        self.exchanges.forget(job.id)
+
     async def bring_key(self, owner: str, client: VeoClient) -> None:
         """Take a visitor's key for a while; jobs that waited for it go on."""
         self.drop_key(owner)
@@ -324,7 +459,8 @@ class Jobs:
         self._forgetting[owner] = loop.call_later(self._key_kept, self.drop_key, owner)
         waiting = partial(self.ledger.in_states, "needs_key", owner=owner)
         for entry in await self._in(self._writing, waiting):
-            await self.look_again(Job(entry))
+            with suppress(Busy):  # it still says that it may be looked for again
+                await self.look_again(Job(entry))
 
     def client_for(self, owner: str, payer: Payer) -> VeoClient | None:
         """The client that pays, while its key is known."""
@@ -344,19 +480,23 @@ class Jobs:
 
     # One job, step by step
 
-    async def _begin(self, **row: Any) -> Job:
+    async def _begin(self, turn: Turn | None = None, **row: Any) -> Job:
         """Write a job down and drive it."""
         if self._is_stopping:
             raise NotWritten("the server stops")
         job_id = new_id()
+        held = turn.share() if turn else None  # whoever asked may leave meanwhile
 
         async def begin() -> Job:
             add = partial(self.ledger.add, job_id=job_id, **row)
             try:
-                return self._drive(Job(await self._in(self._writing, add)))
+                return self._drive(Job(await self._in(self._writing, add)), held)
             except NotWritten:
                 self._keep(self._take_back(job_id, was_sent=bool(row.get("generation_id"))))
                 raise
+            finally:
+                if held:
+                    held.end()
 
         return await self._surely(begin())
 
@@ -377,13 +517,14 @@ class Jobs:
         task.add_done_callback(self._promises.discard)
         return await asyncio.shield(task)
 
-    def _drive(self, job: Job, *, left_over: bool = False) -> Job:
+    def _drive(self, job: Job, turn: Turn | None = None, *, left_over: bool = False) -> Job:
         if self._is_stopping:
             return self._live.get(job.id, job)  # the next process goes on with it
         if job.id not in self._live:
             self._live[job.id] = job
             job.is_driven = True
-            self._keep(self._see_through(job, left_over=left_over))
+            job.want()
+            self._keep(self._see_through(job, turn and turn.share(), left_over=left_over))
         return self._live[job.id]
 
     def _keep(self, steps: Coroutine[Any, Any, None]) -> None:
@@ -392,12 +533,14 @@ class Jobs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _see_through(self, job: Job, *, left_over: bool) -> None:
+    async def _see_through(self, job: Job, turn: Turn | None, *, left_over: bool) -> None:
         try:
             if left_over:
                 await self._take_up(job)
             for pause in (*LOOK_AGAIN_AFTER, None):
                 error = await self._go_on(job)
+                if job.is_only_looked_for:
+                    return
                 if job.state != "needs_attention" or pause is None or not _may_pass(error):
                     return
                 with suppress(TimeoutError):
@@ -411,6 +554,10 @@ class Jobs:
             self._live.pop(job.id, None)
             job.is_driven = False
             job._tell()  # whoever follows what was left half-way
+            if turn:
+                turn.end()
+            if job.is_for_one_call and not self._is_stopping:
+                self._keep(self._clear_away(job))
 
     async def _take_up(self, job: Job) -> None:
         """Begin with what an earlier process left.
@@ -427,6 +574,8 @@ class Jobs:
                 await self._move(job, "needs_attention", "running")
             case "running" if job.is_demo:
                 await self._end(job, _demo_restarted())
+            case "running" if job.is_only_looked_for:
+                await self._end(job, _nobody_waits(job))
 
     async def _go_on(self, job: Job) -> VeoError | None:
         """Take `job` as far as it goes; gives the error that it ended in, if it did."""
@@ -480,7 +629,7 @@ class Jobs:
             await self._move(job, "running", "downloading")
             return None
         submitted = job.entry.submitted
-        with self._asking_for(job) as client:
+        with self._key_of(job.entry.owner, job.entry.payer) as client:
             if client is None:
                 raise _key_forgotten()
             updates = self._observed(client, job).follow(
@@ -501,13 +650,24 @@ class Jobs:
                     place = job.entry.clip or self.shelf.new_place()
                     await self._move(job, "running", "downloading", clip=place)
                     return update.video
-                await asyncio.sleep(update.next_poll_in)
+                await self._pause(job, update.next_poll_in)
+                if not job.is_wanted:
+                    raise _nobody_waits(job)
                 if self.client_for(job.entry.owner, job.entry.payer) is not client:
                     return await self._look(job)  # with another key, if there is one
         return None
 
+    async def _pause(self, job: Job, seconds: float) -> None:
+        """Wait for the next look; who hangs up is not waited for."""
+        if not job.is_for_one_call:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await job._left.wait()
+
     async def _receive(self, job: Job, video: Video | None) -> None:
-        with self._asking_for(job) as client:
+        with self._key_of(job.entry.owner, job.entry.payer) as client:
             observed = self._observed(client, job) if client else None
             receive = partial(
                 self.shelf.receive,
@@ -540,16 +700,16 @@ class Jobs:
         return client.observed_by(partial(self.exchanges.note, job.id))
 
     @contextmanager
-    def _asking_for(self, job: Job) -> Iterator[VeoClient | None]:
-        """The client that asks for `job`, if its key is known; a visitor's that is refused is
+    def _key_of(self, owner: str, payer: Payer) -> Iterator[VeoClient | None]:
+        """The client that asks for `owner`, if its key is known; a visitor's that is refused is
         forgotten."""
-        client = self.client_for(job.entry.owner, job.entry.payer)
+        client = self.client_for(owner, payer)
         try:
             yield client
         except Refused as error:
             # Another may have been brought meanwhile.
-            if error.is_about_the_key and self._visitors.get(job.entry.owner) is client:
-                self.drop_key(job.entry.owner)
+            if error.is_about_the_key and self._visitors.get(owner) is client:
+                self.drop_key(owner)
             raise
 
     async def _end(self, job: Job, error: VeoError) -> None:
@@ -655,6 +815,11 @@ def _restarted_while_sending() -> SubmissionUncertain:
 
 def _demo_restarted() -> Failed:
     return Failed("The demo service was restarted and has forgotten this clip.")
+
+
+def _nobody_waits(job: Job) -> TookTooLong:
+    said = "Nobody waited for this clip any more."
+    return TookTooLong(said, generation_id=job.generation_id)
 
 
 def _our_fault(job: Job) -> VeoError:

@@ -102,6 +102,13 @@ _jobs = sa.Table(
     sa.Index("veo_jobs_by_payer", "payer", "created"),
 )
 
+# What a deleted one asked for is forgotten, yet this is kept.  What was only looked for by its id
+# has neither: it cost nothing here.
+_ASKED_HERE = _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET)
+_ONLY_LOOKED_FOR = sa.and_(
+    sa.not_(_ASKED_HERE), _jobs.c.request.is_(sa.null()), _jobs.c.deleted.is_(None)
+)
+
 _version = sa.Table("veo_ledger", _metadata, sa.Column("version", sa.Integer, nullable=False))
 
 
@@ -275,7 +282,8 @@ class Ledger:
     ) -> bool:
         """Change the state if it is `was`; tell whether this call did.
 
-        Who goes on with a job that rested drives it from then on, whoever did so before.
+        Who goes on with a job that rested drives it from then on, whoever did so before.  What is
+        taken by the service gets the time of that, for a limit counts by it.
         """
         before: Collection[State] = (was,) if isinstance(was, str) else was
         forbidden = [state for state in before if to not in ARROWS[state]]
@@ -283,6 +291,8 @@ class Ledger:
             raise ValueError(f"no arrow leads from {forbidden[0]} to {to}")
         if to in OPEN and not {*before} & {*OPEN}:
             changes["runner"] = self._runner
+        if to == "running" and {*before} <= {*NOT_TAKEN_YET}:
+            changes.setdefault("submitted", self._clock())
         statement = (
             _jobs.update()
             .where(_jobs.c.id == job_id, _jobs.c.state.in_(before), _jobs.c.deleted.is_(None))
@@ -308,6 +318,12 @@ class Ledger:
         if deleted:
             self._empty_journal()
         return deleted
+
+    def remove(self, job_id: str) -> None:
+        """Take out the whole row of a job that was only looked for; what was asked here stays."""
+        statement = _jobs.delete().where(_jobs.c.id == job_id, _ONLY_LOOKED_FOR)
+        with self._write() as connection:
+            connection.execute(statement)
 
     def clip_removed(self, job_id: str) -> None:
         """Forget the place of a deleted job's clip, now that nothing is there any more.
@@ -353,6 +369,17 @@ class Ledger:
         mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
         return list(self._read(*mine, same_id, newest_first=True))
 
+    def only_looked_for(self) -> list[Entry]:
+        """This runner's jobs that are known by their id alone, and were not asked for here."""
+        return list(self._read(_jobs.c.runner == self._runner, _ONLY_LOOKED_FOR))
+
+    def was_taken_since(self, generation_id: str, payer: Payer, since: float) -> bool:
+        """Whether the service gave this id to anybody here since then."""
+        same_id = sa.cast(_jobs.c.generation_id, sa.Text) == json.dumps(generation_id)
+        # By `created`, too, for which there is an index.
+        lately = (_jobs.c.created >= since - DAY, _jobs.c.submitted >= since)
+        return any(self._read(_jobs.c.payer == payer, *lately, same_id, limit=1))
+
     def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
         """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""
         return list(
@@ -378,8 +405,7 @@ class Ledger:
             _jobs.c.created >= since,
             _jobs.c.payer != "demo",
             _jobs.c.state.not_in(FREE),
-            # What a deleted one asked for is forgotten: this tells that it was asked here.
-            _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET),
+            _ASKED_HERE,
         )
         dollars, unfinished, unpriced = self._rows(query)[0]
         return Spent(dollars=dollars, may_be_less=unfinished > 0, may_be_more=unpriced > 0)
@@ -418,6 +444,7 @@ class Ledger:
             _jobs.c.payer == "server",
             _jobs.c.created > self._clock() - DAY,
             _jobs.c.state.not_in(FREE),
+            _ASKED_HERE,
         )
         for whose, query, most_clips, most_dollars in (
             (

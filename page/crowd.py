@@ -245,6 +245,19 @@ def held_by(address: str, queue: Queue) -> int:
     return sum(client is not None and client.host == address for client in clients)
 
 
+async def has_gone(request: Any) -> bool:
+    """Whether whoever called has hung up: on the queue's stream of news, or on the call itself."""
+    asked = request.request
+    if asked is None:
+        return False
+    running = [each for each in asked.app.get_blocks()._queue.active_jobs if each]
+    for event in (event for group in running for event in group):
+        if event.request is asked:
+            # Its own connection ended when the queue had taken it.
+            return not event.alive
+    return bool(await asked.is_disconnected())
+
+
 def is_a_place(address: str) -> bool:
     """Whether `address` is on the internet: behind another, as a proxy's, may be everybody."""
     try:

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
 import words
-from jobs import Job
-from page import form, server
+from jobs import ONE_CALL, Job
+from page import crowd, form, server
 from page.visitors import spender_of
-from veo_client import Refused, TookTooLong, VeoClient, VeoError, VideoRequest
+from veo_client import TookTooLong, VeoClient, VeoError, VideoRequest
+
+Answer = TypeVar("Answer")
 
 KEY_HEADER = "x-aimlapi-key"
 """Where a program may put its key; an agent's must be there, out of the model's sight."""
+
+GONE_AFTER = 0.5
+"""Seconds between two looks at whether a caller is there."""
 
 
 async def generate(
@@ -93,11 +98,12 @@ async def status(
         word of its own), and error, null if there is none.
     """
     async with a_program(request, api_key) as owner:
-        client = server.the_jobs().client_for(owner, server.payer_for(owner))
-        if client is None:
-            raise Refused("There is no key to look with.", reason="no_key")
-        looking = server.ask(client.check, server.checked_id(generation_id))
-        seen = await asyncio.wrap_future(looking)
+        seen = await server.the_jobs().look(
+            server.checked_id(generation_id),
+            owner=owner,
+            payer=server.payer_for(owner),
+            spender=spender_of(owner, request),
+        )
         return {
             "generation_id": seen.generation_id,
             "status": seen.status,
@@ -117,7 +123,9 @@ async def resume(
         What generate returns, with request null.
     """
     async with a_program(request, api_key) as owner:
-        return await finished(await server.look_for(generation_id, owner=owner))
+        spender = spender_of(owner, request)
+        job = await server.look_for(generation_id, owner=owner, spender=spender)
+        return await unless_gone(request, finished(job))
 
 
 async def price(
@@ -153,7 +161,7 @@ async def a_program(request: gr.Request, api_key: str | None) -> AsyncIterator[s
 
     While its job goes on, or if the caller hangs up, its key is forgotten as any visitor's is.
     """
-    owner = f"program:{secrets.token_urlsafe(16)}"
+    owner = f"{ONE_CALL}{secrets.token_urlsafe(16)}"
     jobs = server.the_jobs()
     failed: VeoError | None = None
     try:
@@ -184,6 +192,20 @@ async def finished(job: Job) -> tuple[str, dict[str, Any]]:
     if job.error or not clip or not facts:
         raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
     return str(clip), asdict(facts) | _about(job)
+
+
+async def unless_gone(request: gr.Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
+    """What `answer` gives, for as long as its caller is there: Gradio lets a handler run on though
+    nobody waits for it any more."""
+    answering = asyncio.create_task(answer)
+    try:
+        while not answering.done():
+            if await crowd.has_gone(request):
+                raise TookTooLong("Nobody waits for the answer any more.")
+            await asyncio.wait([answering], timeout=GONE_AFTER)
+        return answering.result()
+    finally:
+        answering.cancel()
 
 
 def _about(job: Job) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import asyncio
 import html
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,9 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     running = next((job for job in jobs if not job.is_over), None)
     before = next((job for job in jobs if job.id == kept.get("job")), None)
     job = before if before and not before.is_over else running or before
+    if job and job.was_left:
+        with suppress(VeoError):
+            job = await server.the_jobs().look_again(job)
     if job:
         async for shown in show(job, kept, owner, request, picked=job.id not in kept["takes"]):
             yield shown
@@ -171,8 +174,11 @@ def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
     batch.stop_following(watcher(owner, request))
+    # The service is asked before there is a job.
+    yield (status_card.looking(), *(gr.skip(),) * 6, exchanges.nothing())
     try:
-        job = await server.look_for(generation_id, owner=owner)
+        spender = visitors.spender_of(owner, request)
+        job = await server.look_for(generation_id, owner=owner, spender=spender)
     except VeoError as error:
         yield shown_error(error)
         return
@@ -227,9 +233,10 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
             # Only what the card offers: nothing that somebody else's program makes up.
             if action in status_card.in_words(job, has_clip=bool(clip_of(job))).actions:
                 again = form.changed(job.request, action)
-                if await money.holds(getattr(event, "offer", None), [again], owner):
-                    spender = visitors.spender_of(owner, request)
-                    job = await server.begin(again, owner=owner, spender=spender)
+                offer: Any = getattr(event, "offer", None)
+                if await money.holds(offer, [again], owner):
+                    spender, payer = visitors.spender_of(owner, request), offer["payer"]
+                    job = await server.begin(again, owner=owner, spender=spender, payer=payer)
                     values = form.values_of_change(action)
                     kept = {**kept, "takes": []}
                 else:

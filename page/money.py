@@ -17,6 +17,7 @@ import words
 from ledger import Spent
 from page import server, texts
 from veo_client import VeoClient, VeoError, VideoRequest
+from veo_types import read_number
 
 HALF_A_CENT = 0.005
 BALANCE_KEPT = 20.0
@@ -64,12 +65,12 @@ async def holds(offer: object, requests: Sequence[VideoRequest], owner: str) -> 
     The browser may show an old price for a moment, and a key may be forgotten meanwhile.
     """
     said = offer if isinstance(offer, dict) else {}
-    most = said.get("dollars")
     if said.get("payer") != server.payer_for(owner):
         return False
-    if not isinstance(most, int | float):
-        return True  # it said that the price is not known
-    price = await price_of(requests, owner)
+    most, price = read_number(said.get("dollars")), await price_of(requests, owner)
+    if most is None or most < 0:
+        # It said that the price is not known: nobody pays by that what is known to cost something.
+        return not price
     return price is not None and price <= most + HALF_A_CENT
 
 

@@ -300,13 +300,17 @@ def checked_id(generation_id: object) -> str:
     return sought
 
 
-async def look_for(generation_id: object, *, owner: str) -> Job:
+async def look_for(generation_id: object, *, owner: str, spender: str) -> Job:
     """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
-    sought = checked_id(generation_id)
     payer = payer_for(owner)
-    expected = DEMO_EXPECTED if payer == "demo" else 120.0
     try:
-        return await the_jobs().resume(sought, owner=owner, payer=payer, expected=expected)
+        return await the_jobs().resume(
+            checked_id(generation_id),
+            owner=owner,
+            payer=payer,
+            expected=DEMO_EXPECTED if payer == "demo" else 120.0,
+            spender=spender,
+        )
     except OutOfReach:
         raise TookTooLong("The server cannot write its list of clips now.") from None
 

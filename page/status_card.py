@@ -344,6 +344,12 @@ def idle() -> dict[str, Any]:
     return _card("idle", words.EMPTY)
 
 
+def looking() -> dict[str, Any]:
+    """The card while an id is asked for that may be no job's."""
+    doing = texts.IN_THE_TAB["looking"]
+    return _card("running", words.WAITING["looking"], step=STEP["looking"], doing=doing)
+
+
 def offer_changed() -> dict[str, Any]:
     return _card("failed", words.OFFER_CHANGED)
 
