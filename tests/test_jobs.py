@@ -56,8 +56,9 @@ import jobs as jobs_module
 import patience
 import veo_client
 import words
-from jobs import LOOK_AGAIN_AFTER
+from jobs import LOOK_AGAIN_AFTER, ONE_CALL
 from ledger import ARROWS, DAY, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
+from turns import AT_ONCE
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -271,6 +272,146 @@ async def test_who_follows_learns_that_the_process_ends(house):
             watching = asyncio.create_task(watch(await begin(jobs)))
             await until(lambda: service.count("look"))
         assert (await watching)[-1] == "running"
+
+
+@pytest.mark.parametrize(
+    "reply", [NOT_FOUND, BAD_KEY, DOWN, hang], ids=["404", "401", "503", "none"]
+)
+@in_a_loop
+async def test_an_id_that_the_service_does_not_show_leaves_nothing(house, reply):
+    with Service(look=[reply]) as service:
+        async with house.process(BrieflyPatient(service)) as jobs:
+            with pytest.raises(VeoError) as refused:
+                await jobs.resume("made up", owner=ME, payer="server", expected=2.0)
+            assert refused.value.generation_id == "made up"
+            assert await jobs.of(ME) == []
+            assert (jobs._live, jobs.exchanges._heard, jobs._tasks) == ({}, {}, set())
+        assert service.count("look") == 1
+    assert house.files() == []
+
+
+@in_a_loop
+async def test_an_id_that_was_given_here_a_moment_ago_may_be_unknown_for_a_while(house):
+    house.row("running", owner="browser:another")
+    with Service(look=[NOT_FOUND, QUEUED, completed]) as service:
+        async with house.process(service, start=False) as jobs:
+            job = await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
+            assert (await watch(job))[-1] == "done"
+
+
+async def looked_for(jobs, service, *, owner=ME):
+    """A job that somebody looks for and follows; who follows it."""
+    job = await jobs.resume(ID, owner=owner, payer="server", expected=2.0)
+    watching = asyncio.create_task(watch(job))
+    await until(lambda: service.count("look") > 3)
+    return job, watching
+
+
+@in_a_loop
+async def test_a_look_at_an_id_rests_once_its_visitor_left_and_goes_on_when_they_are_back(
+    house, monkeypatch
+):
+    monkeypatch.setattr(jobs_module, "LEFT_AFTER", 0.05)
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            job, watching = await looked_for(jobs, service)
+            await asyncio.sleep(0.2)
+            assert job.state == "running"  # somebody follows it
+            watching.cancel()
+            await until(lambda: not job.is_driven)
+            assert job.was_left
+            looks = service.count("look")
+            await asyncio.sleep(0.05)
+            assert service.count("look") == looks
+            service.scripts["look"] = [completed]
+            [job] = await jobs.of(ME)
+            assert (await watch(await jobs.look_again(job)))[-1] == "done"
+
+
+@in_a_loop
+async def test_what_was_sent_here_goes_on_though_nobody_follows_it(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LEFT_AFTER", 0.0)
+    with Service(look=[QUEUED] * 9 + [completed]) as service:
+        async with house.process(service) as jobs:
+            for owner in (ME, f"{ONE_CALL}x"):
+                job = await begin(jobs, owner=owner)
+                await until(lambda job=job: job.is_over)
+                assert job.state == "done"
+                assert house.ledger.get(job.id)
+
+
+@in_a_loop
+async def test_nothing_stays_of_what_a_call_looked_for_that_has_ended(house, monkeypatch):
+    monkeypatch.setattr(jobs_module, "CALL_SERVED", 0.2)
+    owner = f"{ONE_CALL}x"
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            await jobs.bring_key(owner, client_of(service))
+            job, watching = await looked_for(jobs, service, owner=owner)
+            watching.cancel()
+            await until(lambda: not jobs._tasks)
+            assert house.ledger.of(owner) == []
+            assert (jobs._live, jobs.exchanges._heard, jobs._visitors) == ({}, {}, {})
+
+            service.scripts["look"] = [completed]
+            job = await jobs.resume(ID, owner=owner, payer="server", expected=2.0)
+            assert (await watch(job))[-1] == "done"
+            assert house.shelf.clip(job.entry.clip)  # its caller may fetch it now
+            await until(lambda: not jobs._tasks)
+            assert house.ledger.of(owner) == []
+    assert house.files() == []
+
+
+@in_a_loop
+async def test_what_an_earlier_process_only_looked_for_is_not_looked_for_by_itself(house):
+    for owner in (f"{ONE_CALL}x", ME):
+        for state in ("running", "needs_attention", "done"):
+            entry = house.ledger.add(
+                owner=owner, payer="server", request=None, expected=2.0, generation_id=state
+            )
+            if state == "done":
+                house.ledger.move(entry.id, "running", "downloading", clip=house.shelf.new_place())
+                house.ledger.move(entry.id, "downloading", "done")
+            elif state != "running":
+                error = {"kind": "Unreachable", "text": "Away."}
+                house.ledger.move(entry.id, "running", state, error=error)
+    with Service() as service:
+        async with house.process(service) as jobs:
+            await until(lambda: not jobs._live)
+            assert {job.state for job in await jobs.of(ME)} == {"needs_attention", "done"}
+            assert house.ledger.of(f"{ONE_CALL}x") == []
+        assert service.requests == []
+
+
+@in_a_loop
+async def test_nobody_has_many_looks_at_ids_at_once_by_whatever_name(house):
+    def known(connection):
+        json_answer(200, {"id": "any", "status": "queued"})(connection)
+
+    with Service(look=[known]) as service:
+        async with house.process(service) as jobs:
+
+            async def look(number, spender):
+                return await jobs.resume(
+                    f"id {number}",
+                    owner=f"browser:{number}",
+                    payer="server",
+                    expected=2.0,
+                    spender=spender,
+                )
+
+            found = [await look(number, "address:a") for number in range(AT_ONCE)]
+            with pytest.raises(Busy):
+                await look(9, "address:a")
+            with pytest.raises(Busy):
+                await jobs.look("x", owner="program:x", payer="server", spender="address:a")
+            assert await look(9, "address:b")
+            assert await begin(jobs)
+            service.scripts["look"] = [NOT_FOUND]
+            await until(lambda: all(job.is_over for job in found))
+            service.scripts["look"] = [known]
+            assert await jobs.look_again(found[0])
+            assert await look(10, "address:a")
 
 
 @pytest.mark.parametrize("state", ["running", "needs_attention", "failed"])

@@ -623,6 +623,42 @@ def test_what_certainly_cost_nothing_does_not_count_and_all_else_does(ledger, st
         ledger.delete(entry.id)  # what it cost stays
 
 
+@pytest.mark.parametrize("state", ["running", "needs_attention", "needs_key", "done"])
+def test_what_was_only_looked_for_counts_against_no_limit(ledger, state):
+    limits = Limits(clips=1, clips_a_visitor=1, dollars=3.2, dollars_a_visitor=3.2)
+    ways = {"done": ("running", "downloading", "done")}
+    for number in range(30):
+        entry = add(ledger, request=None, generation_id=f"id {number}", dollars=3.2)
+        for was, to in itertools.pairwise(ways.get(state, ("running", state))):
+            assert was == to or ledger.move(entry.id, was, to)
+        if number % 2 and state != "running":
+            assert ledger.delete(entry.id)
+    assert add(ledger, dollars=3.2, limits=limits)
+    with pytest.raises(LimitReached):
+        add(ledger, dollars=3.2, limits=limits)
+
+
+def test_only_what_was_looked_for_can_be_taken_out_whole(ledger, url):
+    looked_for = add(ledger, request=None, generation_id="id")
+    sent = [bring(ledger, state) for state in STATES]
+    deleted = bring(ledger, "done")
+    assert ledger.delete(deleted.id)
+    assert ledger.only_looked_for() == [looked_for]
+    for entry in (looked_for, deleted, *sent):
+        ledger.remove(entry.id)
+    assert {row["id"] for row in rows(url)} == {each.id for each in (deleted, *sent)}
+
+
+def test_an_id_that_was_given_here_lately_is_known(ledger, clock):
+    bring(ledger, "running", {"generation_id": "an id"})
+    add(ledger, request=None, generation_id="looked for")
+    assert ledger.was_taken_since("an id", "server", clock.now - 60)
+    assert not ledger.was_taken_since("an id", "visitor", clock.now - 60)
+    assert not ledger.was_taken_since("looked for", "server", clock.now - 60)
+    clock.now += 61
+    assert not ledger.was_taken_since("an id", "server", clock.now - 60)
+
+
 @pytest.mark.parametrize("payer", ["demo", "visitor"])
 def test_only_what_the_servers_key_pays_counts(ledger, payer):
     add(ledger, payer=payer, dollars=3.2)
