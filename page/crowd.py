@@ -20,6 +20,8 @@ from gradio.server_messages import EventMessage
 from gradio.state_holder import SessionState, StateHolder
 from gradio.utils import LRUCache, run_coro_in_background
 
+from page.guard import AGENT_GONE
+
 SESSIONS = 20_000
 """Whose messages are kept at most; long before, their bytes are too many."""
 
@@ -250,6 +252,8 @@ async def has_gone(request: Any) -> bool:
     asked = request.request
     if asked is None:
         return False
+    if asked.scope[AGENT_GONE]():
+        return True
     running = [each for each in asked.app.get_blocks()._queue.active_jobs if each]
     for event in (event for group in running for event in group):
         if event.request is asked:

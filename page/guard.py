@@ -77,6 +77,9 @@ ANOTHER_PAGE = (
 
 SEALED = "x-sealed-visitor"
 
+AGENT_GONE = "veo.agent_gone"
+"""In a request's scope: tells whether it was made for an agent who has hung up since."""
+
 HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 
 
@@ -99,6 +102,8 @@ class Guard:
             **NO_GUESSING,
         }
         self._seal = secrets.token_hex()
+        self._agents = set[str]()
+        """The calls of agents that are being answered."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -129,7 +134,15 @@ class Guard:
         if body is None:
             await PlainTextResponse("Too large.", 413)(scope, receive, send)
         else:
-            await self._app(self._from_visitor(scope), _replayed(body, receive), send)
+            await self._answer(scope, _replayed(body, receive), send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = secrets.token_hex(8) if MCP.fullmatch(scope["path"]) else ""
+        self._agents.add(call)
+        try:
+            await self._app(self._from_visitor(scope, call), receive, send)
+        finally:
+            self._agents.discard(call)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         """The answer to what is not for this server, or not from its page."""
@@ -142,20 +155,23 @@ class Guard:
             return PlainTextResponse(ANOTHER_PAGE, 403)
         return None
 
-    def _from_visitor(self, scope: Scope) -> Scope:
+    def _from_visitor(self, scope: Scope, call: str) -> Scope:
         """The request, with its visitor's place on the network for an address.
 
         For an agent, Gradio calls itself over loopback, with the headers of the agent's request:
-        the address is among them, sealed, for nobody else is believed.
+        the address is among them, sealed, for nobody else is believed.  So is the name of its call,
+        for Gradio does not hang up on itself when the agent does.
         """
         headers = Headers(scope=scope).mutablecopy()
-        seal, _, address = headers.get(SEALED, "").partition(" ")
+        seal, _, sealed = headers.get(SEALED, "").partition(" ")
+        address, _, agents = sealed.partition(" ")
         if not secrets.compare_digest(seal.encode(), self._seal.encode()):
-            address = network_of(scope["client"][0] if scope["client"] else "")
-        headers[SEALED] = f"{self._seal} {address}"
+            address, agents = network_of(scope["client"][0] if scope["client"] else ""), ""
+        headers[SEALED] = f"{self._seal} {address} {call}"
         del headers["x-forwarded-for"]  # uvicorn would believe it in that call
         del headers["x-forwarded-host"]  # Gradio would, and only Host was checked
-        return {**scope, "headers": headers.raw, "client": (address, 0)}
+        agent_gone = {AGENT_GONE: lambda: bool(agents) and agents not in self._agents}
+        return {**scope, **agent_gone, "headers": headers.raw, "client": (address, 0)}
 
 
 class NoCors:

@@ -242,9 +242,11 @@ def program(served: ServedPage, **headers: str) -> Client:
     return Client(served.url, headers=headers, verbose=False, analytics_enabled=False)
 
 
-def call(served: ServedPage, handler: str, data: list, event: dict, cookie: str = ""):
+def call(
+    served: ServedPage, handler: str, data: list, event: dict, cookie: str = "", session: str = ""
+):
     """What a hostile program sends: the event of a button, with whatever jobs it likes."""
-    session = secrets.token_hex(8)
+    session = session or secrets.token_hex(8)
     body = {
         "fn_index": served.numbers[handler],
         "data": data,

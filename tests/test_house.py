@@ -67,7 +67,7 @@ IMPORTS = {
     "page.guard": {"page", "starlette"},
     "page.half_sent": {"h11", "page", "uvicorn"},
     "page.origins": {"starlette"},
-    "page.crowd": {"gradio"},
+    "page.crowd": {"gradio", "page"},
     "page.compressed": {"starlette"},
     "page.player": {"gradio", "page"},
     "page.server": {

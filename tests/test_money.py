@@ -1,14 +1,16 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
+import asyncio
 import contextlib
 import re
+import secrets
 import threading
 
 import pytest
 from conftest import KEY
 from faults import FaultServer, json_answer
 from playwright.sync_api import expect
-from served import FOX, ServedPage, fill_unfolded, open_page, press_generate, wait_for
+from served import FOX, ServedPage, call, fill_unfolded, open_page, press_generate, wait_for
 
 from ledger import Spent
 from page import money
@@ -245,3 +247,66 @@ def test_a_price_that_does_not_come_is_not_the_old_one(tmp_path, tab):
             assert len(posts(service)) == 1
         finally:
             shop.released.set()
+
+
+# Offers that a program makes up
+
+NO_PRICES = [None, float("nan"), float("inf"), float("-inf"), True, -1, "1.6", [], {}, 10**400, "-"]
+
+
+@pytest.mark.parametrize("dollars", NO_PRICES, ids=repr)
+def test_an_offer_without_a_price_holds_only_while_there_is_none(dollars, monkeypatch):
+    told = [1.6]
+
+    async def price_of(*_):
+        return told[0]
+
+    monkeypatch.setattr(money, "price_of", price_of)
+    monkeypatch.setattr(money.server, "payer_for", lambda _: "server")
+    offer = {"payer": "server"} | ({} if dollars == "-" else {"dollars": dollars})
+
+    def holds(**changes):
+        return asyncio.run(money.holds(offer | changes, [SHORT] * 4, "browser:me"))
+
+    assert not holds()
+    told[0] = None
+    assert holds()
+    assert not holds(payer="demo")
+    assert not holds(dollars=1.6)
+    told[0] = 0.0
+    assert holds()
+
+
+@pytest.mark.parametrize("offer", [None, "server", ["payer"], {}, {"dollars": 9}], ids=repr)
+def test_an_offer_that_names_nobody_who_pays_never_holds(offer, monkeypatch):
+    monkeypatch.setattr(money.server, "payer_for", lambda _: "server")
+    assert not asyncio.run(money.holds(offer, [SHORT], "browser:me"))
+
+
+def test_no_made_up_offer_sends_what_costs_something(tmp_path):
+    """In the event of a card's button; the page's own offer is on the server, out of reach."""
+    forged = [{"payer": "server", "dollars": each} for each in (None, True, -1, "9", [9], 10**400)]
+    forged += [{"payer": "server"}, {"payer": "visitor", "dollars": 9}, None, "server"]
+    me = {"visitor": "m" * 43}
+    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "7", True, True]
+    priced = ["google/veo-3.1-t2v", 4, "720p", True, 4, "seed", me]
+    with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
+        for offer in forged:
+            said = call(served, "on_generate", [*form, 4, "seed", me, offer], {})
+            assert "The price is another now" in said
+        assert served.rows() == posts(service) == []
+
+        session = secrets.token_hex(8)
+        call(served, "on_money", priced, {}, session=session)
+        call(served, "on_generate", [*form, 4, "seed", me, None], {}, session=session)
+        (row, *_) = served.rows()
+        sent = len(posts(service))
+        assert sent >= 1
+        for offer in forged:
+            event = {"job": row["id"], "action": "another_seed", "offer": offer}
+            said = call(served, "on_action", [me], event)
+            assert "The price is another now" in said
+        assert len(posts(service)) == sent
+        event["offer"] = {"payer": "server", "dollars": 1.6}
+        call(served, "on_action", [me], event)
+        assert len(posts(service)) == sent + 1
