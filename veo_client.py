@@ -26,7 +26,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -335,7 +335,7 @@ class VeoClient:
             if secret := self._bearer.secret:
                 # Some services repeat the key in an error's text.
                 body = body.replace(secret.encode(), b"[key]")
-            return _Answer(response.status_code, response.headers, body)
+            return _Answer(response.status_code, response.headers, body, secret)
         except requests.RequestException as error:
             # The request in it carries the key, and an error may be logged, kept or pickled.
             error.request = error.response = None
@@ -431,11 +431,16 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    secret: str = field(default="", repr=False)
 
     def json_object(self) -> dict[str, Any] | None:
         """The JSON object in the body, or None for anything else."""
         try:
             found = json.loads(self.body)
+            if self.secret and b"\\" in self.body:
+                # JSON may spell the key in other ways, all of which it writes alike.
+                spelt = json.dumps(self.secret)[1:-1]
+                found = json.loads(json.dumps(found).replace(spelt, "[key]"))
         except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None

@@ -893,6 +893,30 @@ def test_a_download_that_failed_is_told_without_its_address(tmp_path):
     assert KEY not in repr(heard)
 
 
+AWKWARD = 'canary-"\\/<&>+=%?#0123'
+
+
+@pytest.mark.parametrize(
+    ("key", "spelt"),
+    [
+        (KEY, KEY),
+        (KEY, KEY.replace("c", "\\u0063")),
+        (KEY, "".join(f"\\u{ord(character):04X}" for character in KEY)),
+        (AWKWARD, json.dumps(AWKWARD)[1:-1]),
+        (AWKWARD, json.dumps(AWKWARD)[1:-1].replace("/", "\\/").replace("<", "\\u003c")),
+    ],
+)
+def test_no_error_holds_the_key_however_the_service_spells_it(key, spelt):
+    said = f'{{"message": "No such key: {spelt}.", "status": "error", "error": "Not {spelt}."}}'
+    refusal, failure = (answer(code, said.encode()) for code in (401, 200))
+    with FaultServer([refusal, failure]) as server:
+        client = VeoClient(key, base_url=server.url)
+        with pytest.raises(Refused) as caught:
+            client.submit(FOX)
+        assert client.check("a").error == "Not [key]."
+    assert str(caught.value) == "No such key: [key]."
+
+
 def test_no_exchange_holds_the_key_though_the_service_repeats_it():
     escaped = "".join(f"\\u{ord(c):04x}" for c in KEY)
     said = f'{{"message": "No such key: {KEY} {escaped}", "status": "error"}}'.encode()
