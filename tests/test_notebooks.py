@@ -384,6 +384,16 @@ def test_the_map_names_every_notebook():
     assert linked == [path.name for path in NOTEBOOKS]
 
 
+def test_every_notebook_fetches_the_same_version():
+    """One that has a name: whatever is newest may not be what a notebook was run with."""
+    assert len({version(path) for path in NOTEBOOKS}) == 1
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", version())
+
+
+def version(path: Path = NOTEBOOKS[0]) -> str:
+    return re.search(r'"--branch=([^"]+)"', code(path)[0])[1]
+
+
 def test_a_notebook_opened_alone_fetches_the_project(outside, monkeypatch, tmp_path):
     """In an empty folder, on a Python that seems to lack packages (pip then finds them all).
 
@@ -393,6 +403,9 @@ def test_a_notebook_opened_alone_fetches_the_project(outside, monkeypatch, tmp_p
     git(published, "init", "--quiet", "--initial-branch=main")
     git(published, "add", "--all")
     git(published, *AUTHOR, "commit", "--quiet", "--message=The project")
+    git(published, "tag", version())
+    (published / "veo_client.py").write_text("raise AssertionError('newer than the notebook')\n")
+    git(published, *AUTHOR, "commit", "--all", "--quiet", "--message=What came later")
     monkeypatch.setenv("AIMLAPI_KEY", KEY)
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{published.as_uri()}.insteadOf")
