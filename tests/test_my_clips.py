@@ -403,6 +403,9 @@ def by_the_button(served, number):
     """A click in a browser that was never here before, until something comes of it."""
     url, session = f"{served.url}/gradio_api/queue", secrets.token_hex(8)
     new = {"visitor": secrets.token_hex(20)}
+    # The button says what it costs before anybody presses it.
+    priced = [FIELDS[0], *FIELDS[2:5], 1, "seed", new]
+    call(served, "on_money", priced, {}, session=session)
     data = [f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", new, None]
     body = {"data": data, "fn_index": served.numbers["on_generate"], "session_hash": session}
     assert requests.post(f"{url}/join", json=body, timeout=60).status_code == 200
