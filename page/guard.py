@@ -167,7 +167,8 @@ class Guard:
         address, _, agents = sealed.partition(" ")
         if not secrets.compare_digest(seal.encode(), self._seal.encode()):
             address, agents = network_of(scope["client"][0] if scope["client"] else ""), ""
-        headers[SEALED] = f"{self._seal} {address} {call}"
+        # No header ends in a space, and Gradio repeats a request's head in an answer with a range.
+        headers[SEALED] = f"{self._seal} {address} {call}".rstrip()
         del headers["x-forwarded-for"]  # uvicorn would believe it in that call
         del headers["x-forwarded-host"]  # Gradio would, and only Host was checked
         agent_gone = {AGENT_GONE: lambda: bool(agents) and agents not in self._agents}

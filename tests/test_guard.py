@@ -284,6 +284,14 @@ def test_a_call_that_gradio_makes_for_an_agent_comes_from_the_agent():
         assert again[0] == visitor
 
 
+def test_what_is_sealed_is_fit_for_a_header(demo_page):
+    """Gradio repeats the request's head where a part of a file is asked for."""
+    assert all(value == value.strip() for _, value in seen(STRANGER)[1])
+    url = f"{demo_page.url}/gradio_api/file={ROOT / 'page' / 'posters' / 'campfire.webp'}"
+    answer = requests.get(url, headers={"Range": "bytes=0-9"}, timeout=10)
+    assert (answer.status_code, len(answer.content)) == (206, 10)
+
+
 def test_nobody_else_says_who_a_visitor_is():
     _, from_another_server = seen(STRANGER)
     for made_up in (
