@@ -20,7 +20,7 @@ check: .venv/for-testing
 	$(BIN)/mypy
 
 notebooks: .venv/for-testing
-	$(BIN)/pytest tests/test_notebooks.py $(if $(WRITE),--write-notebooks)
+	$(BIN)/pytest tests/tour/test_notebooks.py $(if $(WRITE),--write-notebooks)
 
 lab: .venv/for-testing
 	$(PIP) install jupyterlab==4.6.6

@@ -4,7 +4,7 @@
 
 Gradio Blocks and their events: it puts the parts in `page/` together and serves them.  It knows no
 HTTP, no SQL, and decides nothing about waiting or money; what happens at an event is in
-`page.handlers`, what a state or an error reads like in `words`.
+`page.handlers`, what a state or an error reads like in `veo.explain`.
 """
 
 from __future__ import annotations
@@ -31,39 +31,38 @@ with mock.patch.object(inspect, "getfile", side_effect=OSError):
     import gradio.routes
 from starlette.middleware import Middleware
 
+from backend import pricing, service
+from backend.config import WrongSetting
 from page import (
-    code,
-    compare,
-    crowd,
+    api,
+    clip_list,
+    code_panel,
+    comparison,
     draft,
-    endpoints,
     examples,
-    exchanges,
+    field_error,
     form,
-    half_sent,
     handlers,
-    looks,
-    money,
-    my_clips,
+    http_panel,
     player,
     presets,
     press,
-    server,
-    settings_file,
+    settings_import,
     status_card,
-    takes,
+    takes_grid,
     texts,
+    theme,
     visitors,
-    wrong,
 )
-from page.closings import Closings
-from page.compressed import Compressed
-from page.discreet import DiscreetBlocks
-from page.first_paint import FirstPaint
-from page.guard import PROXIES_OF_A_SPACE, Guard, NoCors
-from page.ranges import Ranges
-from page.unforeseen import HANDLERS, Unforeseen, only_places_of
-from settings import WrongSetting
+from page.gradio_patches import limits
+from page.gradio_patches.closings import Closings
+from page.gradio_patches.discreet import DiscreetBlocks
+from page.web import half_sent
+from page.web.compressed import Compressed
+from page.web.errors import HANDLERS, Unforeseen, only_places_of
+from page.web.first_paint import FirstPaint
+from page.web.guard import PROXIES_OF_A_SPACE, Guard, NoCors
+from page.web.ranges import Ranges
 from veo_client import InvalidRequest, VeoClient
 
 VISITORS_AT_ONCE = 500
@@ -83,7 +82,7 @@ def build_page() -> gr.Blocks:
         )
 
         # What the button last said: nobody pays more than that.
-        offer = gr.State(money.offer_of(None))
+        offer = gr.State(pricing.offer_of(None))
 
         with gr.Row(elem_id="head"):
             gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
@@ -94,8 +93,8 @@ def build_page() -> gr.Blocks:
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="form"):
                 fields = form.build()
-                mistake = wrong.build()
-                asked = takes.controls()
+                mistake = field_error.build()
+                asked = takes_grid.controls()
                 with gr.Row(elem_id="buttons"):
                     generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                     stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
@@ -104,12 +103,12 @@ def build_page() -> gr.Blocks:
                 card = status_card.build()
                 video = player.build()
                 download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
-                grid = takes.build()
+                grid = takes_grid.build()
             with gr.Column(elem_id="more", visible=False) as more:
                 ideas = examples.build()
                 with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
                     own = presets.build()
-                from_file = settings_file.build()
+                from_file = settings_import.build()
                 with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
                     key_box = gr.Textbox(
                         label=texts.KEY_LABEL,
@@ -126,11 +125,11 @@ def build_page() -> gr.Blocks:
                     earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
                     fetch = gr.Button(texts.LOOK, size="sm")
             with gr.Column(elem_id="teach", visible=False) as teach:
-                programs = code.build()
-                under_the_hood = exchanges.build()
+                programs = code_panel.build()
+                under_the_hood = http_panel.build()
         with gr.Column(visible=False) as below:
-            pair = compare.build()
-            mine = my_clips.build()
+            pair = comparison.build()
+            mine = clip_list.build()
 
         result = [card, video, download, stop, kept, mine, grid, under_the_hood]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -179,7 +178,7 @@ def build_page() -> gr.Blocks:
         ideas.select(examples.on_select, None, fields, **quick)
         own.submit(presets.on_submit, fields, own, **quick)
         own.select(presets.on_select, None, [*fields, own], **quick)
-        from_file.upload(settings_file.on_upload, None, [*fields, from_file], **quick)
+        from_file.upload(settings_import.on_upload, None, [*fields, from_file], **quick)
         given = gr.on(
             [use_key.click, key_box.submit],
             handlers.on_key,
@@ -204,11 +203,11 @@ def build_page() -> gr.Blocks:
         gr.on([*(field.change for field in [*priced, *asked]), mine.change], **asks)
         for event in (restored, given, forgotten, generated):
             event.then(**asks)
-        code.connect(programs, fields, **quick)
-        endpoints.add(fields, mcp=server.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
+        code_panel.connect(programs, fields, **quick)
+        api.add(fields, mcp=service.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
-    crowd.bound(page._queue)
+    limits.bound(page._queue)
     return page
 
 
@@ -225,12 +224,12 @@ def main() -> None:
     os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
     try:
         VeoClient()
-        with server.data_folder_held():
-            server.the_jobs()  # now, where a person reads what is wrong with the ledger
+        with service.data_folder_held():
+            service.the_jobs()  # now, where a person reads what is wrong with the ledger
             serve(build_page())
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, server.InUse, server.NoLedger) as error:
+    except (WrongSetting, service.InUse, service.NoLedger) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
@@ -238,7 +237,7 @@ def main() -> None:
 
 def middleware(page: gr.Blocks) -> list[Middleware]:
     """What stands before Gradio's `page`."""
-    known = server.the_settings()
+    known = service.the_settings()
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts)
     first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
     closings = Middleware(Closings, queue=page._queue)
@@ -253,27 +252,27 @@ def middleware(page: gr.Blocks) -> list[Middleware]:
 
 
 def serve(page: gr.Blocks) -> None:
-    if server.the_settings().mcp:
+    if service.the_settings().mcp:
         if not (package := importlib.util.find_spec("mcp")):
             sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
         only_places_of(package.submodule_search_locations or [])
     # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
-    proxies = PROXIES_OF_A_SPACE if server.the_settings().on_space else ""
+    proxies = PROXIES_OF_A_SPACE if service.the_settings().on_space else ""
     os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
     half_sent.bound()
     # Gradio has no switch for it.
     gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([server.the_shelf().folder, examples.POSTERS])
+    gr.set_static_paths([service.the_shelf().folder, examples.POSTERS])
     page.launch(
-        css=looks.CSS,
-        theme=looks.THEME,
+        css=theme.CSS,
+        theme=theme.THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
         # own threads and everybody would wait.
         max_threads=4 * VISITORS_AT_ONCE,
-        state_session_capacity=crowd.STATES,
+        state_session_capacity=limits.STATES,
         # Gradio's history keeps every input in the browser, passwords in clear.
         run_history=False,
         show_error=False,
@@ -282,10 +281,10 @@ def serve(page: gr.Blocks) -> None:
         # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
         # a crowd at the door would keep the page from starting.
         _frontend=False,
-        mcp_server=server.the_settings().mcp,
+        mcp_server=service.the_settings().mcp,
         footer_links=["api"],
         app_kwargs={
-            "lifespan": server.lifespan,
+            "lifespan": service.lifespan,
             "middleware": middleware(page),
             "exception_handlers": HANDLERS,
         },
@@ -296,7 +295,7 @@ def serve(page: gr.Blocks) -> None:
     except KeyboardInterrupt:
         print("Stopping: a request that is being sent is waited for.")
     finally:
-        server.stop_jobs()
+        service.stop_jobs()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 A program written for the real service works here with nothing changed but base URL and key; any key
 will do. A word from `FAULTS` in the prompt asks for a fault; without one the server behaves.
 
-This module starts and stops. It does not know what is answered (`demo_api`), how clips come about
-(`demo_studio`) nor what faults look like (`demo_faults`).
+This module starts and stops. It does not know what is answered (`demo.api`), how clips come about
+(`demo.render_queue`) nor what faults look like (`demo.faults`).
 """
 
 import argparse
@@ -25,10 +25,10 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-import demo_scene
-from demo_api import build_app
-from demo_faults import FAULTS
-from demo_studio import Render, Studio
+from demo import film
+from demo.api import build_app
+from demo.faults import FAULTS
+from demo.render_queue import Render, Studio
 
 __all__ = ["FAULTS", "DemoServer"]
 
@@ -42,9 +42,7 @@ class DemoServer:
     base_url: str
     """Where it listens, without a path; known once it was started."""
 
-    def __init__(
-        self, *, port: int = 0, seconds: float = 0, render: Render = demo_scene.render
-    ) -> None:
+    def __init__(self, *, port: int = 0, seconds: float = 0, render: Render = film.render) -> None:
         """`port` 0 takes a free one. A generation takes `seconds` at least, once its turn came."""
         self._port = port
         self._seconds = seconds

@@ -25,10 +25,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import clips
-import words
-from parts import publish
-from progress import DONE, EXIT_CODES, Progress, write
+from veo import explain, media
+from veo.files import publish
+from veo.terminal import DONE, EXIT_CODES, Progress, write
 from veo_client import (
     MODELS,
     DownloadFailed,
@@ -108,7 +107,7 @@ def _client(stack: ExitStack, progress: Progress) -> VeoClient:
 def _print_price(client: VeoClient, request: VideoRequest, progress: Progress) -> None:
     dollars = client.price(request.model).estimate(request)
     progress.say("price", "", dollars=dollars)
-    write(sys.stdout, f"{words.dollars(dollars)}\n".encode())
+    write(sys.stdout, f"{explain.dollars(dollars)}\n".encode())
 
 
 def _check_id(generation_id: str) -> None:
@@ -141,17 +140,17 @@ def _check_place(place: Path) -> None:
 
 def _receive(
     client: VeoClient, video: Video, place: Path, request: VideoRequest | None
-) -> tuple[Path, clips.Facts]:
+) -> tuple[Path, media.Facts]:
     """Fetch the clip, see that it is whole, give it its name."""
     # Named after its id: two runs in one folder never meet, and one that resumes finds its part.
     tag = hashlib.sha256(ascii(video.generation_id).encode()).hexdigest()[:12]
     body = request.body() if request else None
     try:
         unnamed = (place if place.is_dir() else place.parent) / f"clip-{tag}.mp4"
-        facts = clips.receive(partial(client.download, video), unnamed, body)
+        facts = media.receive(partial(client.download, video), unnamed, body)
         path = _claim(place)
         publish(unnamed, path)
-    except clips.BrokenClip as error:
+    except media.BrokenClip as error:
         raise DownloadFailed(str(error), generation_id=video.generation_id) from error
     except OSError as error:
         raise DownloadFailed(

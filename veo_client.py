@@ -9,8 +9,8 @@ driver waits.  A script lets it sleep, a test passes a recorder, a web page awai
         print(f"{update.elapsed:4.0f} s  {update.status}")
     client.download(update.video, "fox.mp4")
 
-What is asked and answered, and every error, stands in `veo_types`; when to look again in
-`patience`.  This module knows HTTP and money.  It knows no user interface and no asyncio.
+What is asked and answered, and every error, stands in `veo.types`; when to look again in
+`veo.polling`.  This module knows HTTP and money.  It knows no user interface and no asyncio.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-import downloads
-from exchanges import Exchange, fit_to_show
-from patience import LONGEST_RETRY_AFTER, Watch
-from transport import CONNECT_TIMEOUT, Line, open_session, read_answer
-from veo_types import (
+from veo import download as veo_download
+from veo.http import CONNECT_TIMEOUT, Line, open_session, read_answer
+from veo.polling import LONGEST_RETRY_AFTER, Watch
+from veo.trace import Exchange, fit_to_show
+from veo.types import (
     MODELS,
     Busy,
     DownloadFailed,
@@ -232,10 +232,10 @@ class VeoClient:
         for addresses_left in reversed(range(FRESH_ADDRESSES + 1)):
             try:
                 return self._fetch(video.url, Path(path))
-            except downloads.AddressExpired as error:
+            except veo_download.AddressExpired as error:
                 if not addresses_left:
                     raise DownloadFailed(str(error), generation_id=video.generation_id) from error
-            except downloads.DownloadError as error:
+            except veo_download.DownloadError as error:
                 raise DownloadFailed(str(error), generation_id=video.generation_id) from error
             video = self.check(video.generation_id).video or video
         raise AssertionError("the last try returns or raises")
@@ -299,8 +299,8 @@ class VeoClient:
     def _fetch(self, url: str, path: Path) -> Path:
         began = self._clock()
         try:
-            saved = downloads.fetch(url, path, trusted=self._loopback())
-        except downloads.DownloadError as error:
+            saved = veo_download.fetch(url, path, trusted=self._loopback())
+        except veo_download.DownloadError as error:
             self._tell("GET", _host(url), began, trouble=type(error).__name__)
             raise
         self._tell("GET", _host(url), began, saved=saved)

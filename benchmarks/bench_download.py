@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import downloads
 from benchmarks.measure import peak_mib
 from benchmarks.table import Row
+from veo import download as veo_download
 
 ROUNDS = 10
 SIZE = 512 << 20
@@ -72,7 +72,7 @@ def measure_speed(url: str, folder: Path) -> tuple[float, float]:
     target = folder / "clip.mp4"
 
     def ours() -> None:
-        downloads.fetch(f"{url}/film.mp4", target, trusted=url, max_bytes=SIZE)
+        veo_download.fetch(f"{url}/film.mp4", target, trusted=url, max_bytes=SIZE)
 
     def curl() -> None:
         subprocess.run(["curl", "-sS", "-o", target, f"{url}/film.mp4"], check=True)
@@ -104,7 +104,7 @@ def measure_memory(url: str, folder: Path) -> tuple[float, float]:
 
 def print_memory(url: str, path: str) -> None:
     print(peak_mib())
-    downloads.fetch(f"{url}/film.mp4", Path(path), trusted=url, max_bytes=SIZE)
+    veo_download.fetch(f"{url}/film.mp4", Path(path), trusted=url, max_bytes=SIZE)
     print(peak_mib())
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.table import Row
-from patience import next_wait
+from veo.polling import next_wait
 
 EXPECTED = 120.0
 VIDEOS = 20_000

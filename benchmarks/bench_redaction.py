@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from benchmarks.table import Row
-from exchanges import fit_to_show
+from veo.trace import fit_to_show
 
 SIZE = 64 << 10
 ROUNDS = 9

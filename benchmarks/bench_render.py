@@ -1,7 +1,7 @@
 """The demo clip against the encoder alone, and against its own length.
 
 The peer holds all frames in memory and only encodes them, through PyAV with the settings of
-`demo_scene.py`: what remains is the cost of drawing, captions and sound.
+`film.py`: what remains is the cost of drawing, captions and sound.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import av
 
-import demo_scene
 from benchmarks.table import Row
+from demo import film
 
 ROUNDS = 6
 DURATION = 8
-WIDTH, HEIGHT = demo_scene.SIZES["1080p", "16:9"]
+WIDTH, HEIGHT = film.SIZES["1080p", "16:9"]
 PROMPTS = {
     "hills": "A quiet valley at sunrise, mist between the ridges",
     "aurora": "Northern lights over a frozen lake",
@@ -57,12 +57,12 @@ def rows() -> list[Row]:
 def measure(prompt: str) -> tuple[float, float]:
     """Return the least seconds of a whole render and of encoding its finished frames."""
     request = {"prompt": prompt, "seed": 7, "width": WIDTH, "height": HEIGHT, "duration": DURATION}
-    frames = list(demo_scene.Film(**request))
+    frames = list(film.Film(**request))
     ours, peer = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         for _ in range(ROUNDS):
-            ours.append(seconds_of(lambda: demo_scene.render(path, **request, sound=True)))
+            ours.append(seconds_of(lambda: film.render(path, **request, sound=True)))
             peer.append(seconds_of(lambda: encode_only(path, frames)))
     return min(ours), min(peer)
 
@@ -77,13 +77,11 @@ def seconds_of(work: Callable[[], object]) -> float:
 def encode_only(path: Path, frames: list[av.VideoFrame]) -> None:
     """Write finished frames the plain way, without sound."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=demo_scene.FPS, options=demo_scene.X264_OPTIONS
-        )
+        stream = container.add_stream("libx264", rate=film.FPS, options=film.X264_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.time_base = Fraction(1, demo_scene.FPS)
+        stream.time_base = Fraction(1, film.FPS)
         stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 3
-        stream.codec_context.gop_size = 2 * demo_scene.FPS
+        stream.codec_context.gop_size = 2 * film.FPS
         for frame in frames:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

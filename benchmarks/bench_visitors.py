@@ -26,14 +26,14 @@ from typing import Any
 import httpx
 import numpy as np
 
-import demo_scene
-import words
+from backend.ledger import open_ledger
 from benchmarks import service
 from benchmarks.bench_start import serves
 from benchmarks.measure import peak_mib
 from benchmarks.table import Row
-from ledger import open_ledger
+from demo import film as demo_film
 from page import form
+from veo import explain
 from veo_client import VideoRequest
 
 VISITORS = 300
@@ -82,7 +82,7 @@ class Press:
 GENERATE = Press(
     handler="on_generate",
     values=lambda prompt: [*form.values_from(VideoRequest(prompt)), 1, "seed", {}, None],
-    shown=(*map(words.STATUSES.__getitem__, STATUSES), "Your clip is ready"),
+    shown=(*map(explain.STATUSES.__getitem__, STATUSES), "Your clip is ready"),
 )
 FILM = Press(handler="film", values=lambda prompt: [prompt], shown=STATUSES)
 
@@ -113,7 +113,7 @@ class Measured:
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
-        demo_scene.render(film, prompt="", seed=1, width=64, height=36, duration=4, sound=False)
+        demo_film.render(film, prompt="", seed=1, width=64, height=36, duration=4, sound=False)
         ours = measure([sys.executable, "app.py"], GENERATE, film)
         peer = measure([sys.executable, "-c", PLAIN_PAGE], FILM, film, seconds=PEER_SECONDS)
     assert not ours.unanswered

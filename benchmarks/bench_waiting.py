@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from backend.jobs import Jobs
+from backend.ledger import open_ledger
+from backend.storage import Shelf
 from benchmarks import service
 from benchmarks.measure import peak_mib
 from benchmarks.table import Row
-from clips import Facts
-from jobs import Jobs
-from ledger import open_ledger
-from shelf import Shelf
+from veo.media import Facts
 from veo_client import Generation, Update, VeoClient, VideoRequest
 
 JOBS = 1000

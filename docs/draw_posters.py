@@ -11,21 +11,21 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import demo_scene  # its folder is on the path only now
+from demo import film as demo_film  # its folder is on the path only now
 from page.examples import EXAMPLES, Example
 
 SEED = 7
-MOMENT = 2 * demo_scene.FPS
+MOMENT = 2 * demo_film.FPS
 LONG, SHORT = 320, 180
 """Pixels.  A poster is shown at half of that."""
 
 
 def draw(example: Example) -> Image.Image:
     """One frame of the example's demo clip, at the poster's size."""
-    width, height = demo_scene.SIZES["720p", example.aspect_ratio]
-    film = demo_scene.Film(prompt=example.prompt, seed=SEED, width=width, height=height, duration=4)
+    width, height = demo_film.SIZES["720p", example.aspect_ratio]
+    film = demo_film.Film(prompt=example.prompt, seed=SEED, width=width, height=height, duration=4)
     # Words too small to read: the label beside the posters says what they are.
-    del film.layers[-1 - len(demo_scene.draw_caption(example.prompt, width, height)) :]
+    del film.layers[-1 - len(demo_film.draw_caption(example.prompt, width, height)) :]
     frame = next(itertools.islice(film, MOMENT, None))
     size = (LONG, SHORT) if width > height else (round(SHORT * width / height), SHORT)
     return frame.to_image().resize(size, Image.Resampling.LANCZOS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from page import draft, prompt_help, texts
+from page import draft, prompt_helper, texts
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -100,7 +100,7 @@ def build() -> list[gr.components.Component]:
     )
     draft.build(prompt)
     with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
-        prompt_help.build(prompt)
+        prompt_helper.build(prompt)
     with gr.Row():
         names = [(each.label, name) for name, each in MODELS.items()]
         widgets["model"] = gr.Radio(names, value=defaults.model, label=texts.MODEL_LABEL)
@@ -121,7 +121,7 @@ def build() -> list[gr.components.Component]:
             elem_id="negative-prompt",
             info=texts.NEGATIVE_PROMPT_INFO,
         )
-        prompt_help.offer_nouns(negative_prompt)
+        prompt_helper.offer_nouns(negative_prompt)
         # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
         widgets["seed"] = gr.Textbox(
             value="",

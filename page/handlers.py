@@ -18,22 +18,21 @@ from typing import Any
 
 import gradio as gr
 
-import batch
-import words
-from jobs import Job
+from backend import pricing, service, takes
+from backend.jobs import Job
 from page import (
-    compare,
-    exchanges,
+    clip_list,
+    comparison,
+    field_error,
     form,
-    money,
-    my_clips,
-    server,
+    http_panel,
+    price_label,
     status_card,
-    takes,
+    takes_grid,
     texts,
     visitors,
-    wrong,
 )
+from veo import explain
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Kept = dict[str, Any]
@@ -42,7 +41,7 @@ Shown = tuple[Any, ...]
 
 def mode(owner: str | None, balance: float | None = None) -> str:
     """Which service the page talks to and who pays, as HTML."""
-    payer = server.payer_for(owner) if owner else server.payer_without_key()
+    payer = service.payer_for(owner) if owner else service.payer_without_key()
     left = "" if balance is None else texts.LEFT.format(balance=balance)
     if payer == "visitor":
         return texts.VISITOR_MODE.format(left=left)
@@ -55,13 +54,13 @@ async def on_load(kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     """After a reload, in a second tab, after a restart: the visitor's clips, and the job on the
     card where it is now."""
     kept, owner = entered(kept, request)
-    jobs = await server.the_jobs().of(owner)
+    jobs = await service.the_jobs().of(owner)
     running = next((job for job in jobs if not job.is_over), None)
     before = next((job for job in jobs if job.id == kept.get("job")), None)
     job = before if before and not before.is_over else running or before
     if job and job.was_left:
         with suppress(VeoError):
-            job = await server.the_jobs().look_again(job)
+            job = await service.the_jobs().look_again(job)
     if job:
         async for shown in show(job, kept, owner, request, picked=job.id not in kept["takes"]):
             yield shown
@@ -82,7 +81,7 @@ def restore_form(kept: Kept, request: gr.Request) -> Shown:
     if kept.get("draft"):
         values = [gr.skip(), *values[1:]]
     asked = kept.get("asked")
-    if asked not in [[count, differs] for count in takes.COUNTS for differs in batch.DIFFERS]:
+    if asked not in [[count, differs] for count in takes_grid.COUNTS for differs in takes.DIFFERS]:
         asked = [gr.skip()] * 2
     return (*values, *asked, kept.get("generation_id", ""))
 
@@ -93,22 +92,22 @@ async def on_money(request: gr.Request, *inputs: Any) -> Shown:
     kept, owner = entered(kept, request)
     try:
         wanted = VideoRequest("price", **dict(zip(form.PRICED, values, strict=True)))
-        asked = batch.takes_of(wanted, count, differs)
+        asked = takes.takes_of(wanted, count, differs)
     except InvalidRequest:  # the form says what is wrong with it
         return texts.GENERATE, "", gr.skip(), gr.skip()
     began = kept.get("visit_began")
     since = began if isinstance(began, int | float) else time.time()
     price, balance, visit = await asyncio.gather(
-        money.price_of(asked, owner),
-        money.balance_of(owner),
-        server.the_jobs().spent(owner, since),
+        pricing.price_of(asked, owner),
+        pricing.balance_of(owner),
+        service.the_jobs().spent(owner, since),
     )
-    is_demo = server.payer_for(owner) == "demo"
+    is_demo = service.payer_for(owner) == "demo"
     return (
-        money.button(asked, price, is_demo=is_demo),
-        money.note(price, visit, is_demo=is_demo),
+        price_label.button(asked, price, is_demo=is_demo),
+        price_label.note(price, visit, is_demo=is_demo),
         mode(owner, balance),
-        money.offer_of(owner, price),
+        pricing.offer_of(owner, price),
     )
 
 
@@ -121,7 +120,7 @@ async def on_generate(request: gr.Request, *inputs: Any) -> AsyncIterator[Shown]
     try:
         wanted = form.request_from(*values)
     except InvalidRequest as error:
-        yield (*(gr.skip(),) * 8, wrong.at_field(error))
+        yield (*(gr.skip(),) * 8, field_error.at_field(error))
         return
     nothing: Any = None
     async for shown in begin_takes(request, wanted, *inputs):
@@ -135,21 +134,21 @@ async def begin_takes(
     """The first take of `wanted` goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
-    batch.stop_following(watcher(owner, request))
+    takes.stop_following(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
-        asked = batch.takes_of(wanted, count, differs)
-        if not await money.holds(offer, asked, owner):
-            yield (status_card.offer_changed(), *(gr.skip(),) * 6, exchanges.nothing())
+        asked = takes.takes_of(wanted, count, differs)
+        if not await pricing.holds(offer, asked, owner):
+            yield (status_card.offer_changed(), *(gr.skip(),) * 6, http_panel.nothing())
             return
-        job = await server.begin(asked[0], owner=owner, spender=spender, payer=offer["payer"])
+        job = await service.begin(asked[0], owner=owner, spender=spender, payer=offer["payer"])
     except VeoError as error:
         yield shown_error(error)
         return
     kept = {**kept, "form": values, "asked": [count, differs], "job": job.id, "takes": []}
     note = ""
     if len(asked) > 1:
-        rest = server.begin_rest(job, asked[1:], owner=owner, spender=spender)
+        rest = service.begin_rest(job, asked[1:], owner=owner, spender=spender)
         kept = {**kept, "takes": [job.id]}
         card = status_card.of_job(job, has_clip=False)
         yield (card, "", no_download(), gr.skip(), kept, *await listed(kept, owner), gr.skip())
@@ -165,7 +164,7 @@ async def begin_takes(
 def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
     """Gradio's validator: a wrong id is told at its field, and what is on the card stays."""
     try:
-        server.checked_id(generation_id)
+        service.checked_id(generation_id)
     except InvalidRequest as error:
         return [gr.validate(False, str(error)), gr.validate(True, "")]
     return [gr.validate(True, "")] * 2
@@ -173,12 +172,12 @@ def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
-    batch.stop_following(watcher(owner, request))
+    takes.stop_following(watcher(owner, request))
     # The service is asked before there is a job.
-    yield (status_card.looking(), *(gr.skip(),) * 6, exchanges.nothing())
+    yield (status_card.looking(), *(gr.skip(),) * 6, http_panel.nothing())
     try:
         spender = visitors.spender_of(owner, request)
-        job = await server.look_for(generation_id, owner=owner, spender=spender)
+        job = await service.look_for(generation_id, owner=owner, spender=spender)
     except VeoError as error:
         yield shown_error(error)
         return
@@ -189,7 +188,7 @@ async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> Async
 async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Put a clip of the list on the card."""
     kept, owner = entered(kept, request)
-    batch.stop_following(watcher(owner, request))
+    takes.stop_following(watcher(owner, request))
     if job := await chosen(event, owner):
         async for shown in show(job, kept, owner, request):
             yield shown
@@ -200,14 +199,14 @@ async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
 async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Look again for a clip of the list; send again what may not have been taken."""
     kept, owner = entered(kept, request)
-    batch.stop_following(watcher(owner, request))
+    takes.stop_following(watcher(owner, request))
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
             spender, payer = visitors.spender_of(owner, request), job.entry.payer
-            job = await server.begin(job.request, owner=owner, spender=spender, payer=payer)
+            job = await service.begin(job.request, owner=owner, spender=spender, payer=payer)
         elif job:
-            job = await server.the_jobs().look_again(job)
+            job = await service.the_jobs().look_again(job)
     except VeoError as error:
         yield shown_error(error)
         return
@@ -224,25 +223,25 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     Gives the form's values, too, after those for `result`.
     """
     kept, owner = entered(kept, request)
-    batch.stop_following(watcher(owner, request))
+    takes.stop_following(watcher(owner, request))
     job, action = await chosen(event, owner), str(getattr(event, "action", ""))
     values = as_it_is = [gr.skip()] * len(form.FIELDS)
     note = ""
     try:
-        if job and job.request and action in words.SENDING:
+        if job and job.request and action in explain.SENDING:
             # Only what the card offers: nothing that somebody else's program makes up.
             if action in status_card.in_words(job, has_clip=bool(clip_of(job))).actions:
                 again = form.changed(job.request, action)
                 offer: Any = getattr(event, "offer", None)
-                if await money.holds(offer, [again], owner):
+                if await pricing.holds(offer, [again], owner):
                     spender, payer = visitors.spender_of(owner, request), offer["payer"]
-                    job = await server.begin(again, owner=owner, spender=spender, payer=payer)
+                    job = await service.begin(again, owner=owner, spender=spender, payer=payer)
                     values = form.values_of_change(action)
                     kept = {**kept, "takes": []}
                 else:
-                    note = f"{words.OFFER_CHANGED.title}. {words.OFFER_CHANGED.cost}"
+                    note = f"{explain.OFFER_CHANGED.title}. {explain.OFFER_CHANGED.cost}"
         elif job:
-            job = await server.the_jobs().look_again(job)
+            job = await service.the_jobs().look_again(job)
     except VeoError as error:
         yield (*shown_error(error), *as_it_is)
         return
@@ -269,16 +268,16 @@ async def on_use_seed(kept: Kept, event: gr.EventData, request: gr.Request) -> A
 async def on_compare(kept: Kept, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
     """Two clips side by side, if both are this visitor's."""
     jobs = await owned(getattr(event, "jobs", None), entered(kept, request)[1])
-    return compare.side_by_side(jobs, server.the_shelf())
+    return comparison.side_by_side(jobs, service.the_shelf())
 
 
 async def on_delete(kept: Kept, event: gr.EventData, request: gr.Request) -> Shown:
     """Delete a clip of the list, its files and what it was; an empty player if it was there."""
     kept, owner = entered(kept, request)
     job = await chosen(event, owner)
-    on_card = job and await server.the_jobs().delete(job) and kept.get("job") == job.id
+    on_card = job and await service.the_jobs().delete(job) and kept.get("job") == job.id
     emptied = (status_card.idle(), "", no_download()) if on_card else (gr.skip(),) * 3
-    hood = exchanges.nothing() if on_card else gr.skip()
+    hood = http_panel.nothing() if on_card else gr.skip()
     return (*emptied, *await listed(kept, owner), hood)
 
 
@@ -293,8 +292,8 @@ async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     Gradio would cancel the following after this, and what it still told would stand on the card.
     """
     kept, owner = entered(kept, request)
-    await batch.followed_no_more(watcher(owner, request))
-    job = await server.the_jobs().get(str(kept.get("job", "")), owner)
+    await takes.followed_no_more(watcher(owner, request))
+    job = await service.the_jobs().get(str(kept.get("job", "")), owner)
     clip = clip_of(job) if job else None
     card = status_card.stopped(job, has_clip=bool(clip))
     return (card, *(playable(clip) if clip else (gr.skip(),) * 2), gr.Button(interactive=False))
@@ -312,25 +311,25 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
     balance, note = None, texts.KEY_TAKEN
     try:
         client = VeoClient(key)
-        balance = await server.briefly(server.ask(client.balance))
+        balance = await service.briefly(service.ask(client.balance))
     except (InvalidRequest, Refused) as error:
-        return "", html.escape(str(words.of_error(error))), mode(owner), kept
+        return "", html.escape(str(explain.of_error(error))), mode(owner), kept
     except VeoError:
         note = texts.KEY_UNCHECKED
-    await server.the_jobs().bring_key(owner, client)
+    await service.the_jobs().bring_key(owner, client)
     return "", note, mode(owner, balance), kept
 
 
 def on_forget_key(kept: Kept, request: gr.Request) -> Shown:
     """Forget a visitor's key at once: a note, and the line that says whose key is used."""
     _, owner = entered(kept, request)
-    server.the_jobs().drop_key(owner)
+    service.the_jobs().drop_key(owner)
     return texts.KEY_DROPPED, mode(owner)
 
 
 def clip_of(job: Job) -> Path | None:
     """The file of a finished job, unless it made room for others."""
-    return server.the_shelf().clip(job.entry.clip) if job.state == "done" else None
+    return service.the_shelf().clip(job.entry.clip) if job.state == "done" else None
 
 
 async def show(
@@ -346,9 +345,9 @@ async def show(
     states = list[str]()
     playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
     shown_heard = may_stop = None
-    async with aclosing(batch.follow_all(followed, watcher=watcher(owner, request))) as changes:
+    async with aclosing(takes.follow_all(followed, watcher=watcher(owner, request))) as changes:
         async for end in changes:
-            told = job if picked else batch.most_telling(followed)
+            told = job if picked else takes.most_telling(followed)
             done = next((each for each in followed if each.state == "done"), told)
             played = told if picked else done
             clip = clip_of(played)
@@ -361,14 +360,14 @@ async def show(
                 return
             if states == was:
                 rows = gr.skip()
-            heard = server.the_jobs().exchanges.of(told.id)
-            hood = gr.skip() if (told.id, heard) == shown_heard else exchanges.of_job(told, heard)
+            heard = service.the_jobs().exchanges.of(told.id)
+            hood = gr.skip() if (told.id, heard) == shown_heard else http_panel.of_job(told, heard)
             shown_heard = told.id, heard
             stoppable = any(each.generation_id and not each.is_over for each in followed)
             card = status_card.of_job(told, has_clip=bool(clip_of(told)))
             card["actions"] = await priced(card["actions"], told, owner)
             yield (
-                takes.on_card(card, told, several, note),
+                takes_grid.on_card(card, told, several, note),
                 *(playable(clip) if clip != playing else (gr.skip(),) * 2),
                 gr.Button(interactive=stoppable) if stoppable != may_stop else gr.skip(),
                 {**kept, "job": told.id, "generation_id": told.generation_id or ""},
@@ -383,10 +382,10 @@ async def priced(actions: list[list[Any]], job: Job, owner: str) -> list[list[An
     """The buttons of a card; those that send say what that costs now, and are held to it."""
     with_prices = list[list[Any]]()
     for action, label in actions:
-        if action in words.SENDING and job.request:
-            price = await money.price_of([form.changed(job.request, action)], owner)
-            said = f"{label} ({words.dollars(price)})"
-            with_prices.append([action, said, money.offer_of(owner, price)])
+        if action in explain.SENDING and job.request:
+            price = await pricing.price_of([form.changed(job.request, action)], owner)
+            said = f"{label} ({explain.dollars(price)})"
+            with_prices.append([action, said, pricing.offer_of(owner, price)])
         else:
             with_prices.append([action, label])
     return with_prices
@@ -396,28 +395,28 @@ def playable(clip: Path | None) -> Shown:
     """Player and download button."""
     if clip is None:
         return "", no_download()
-    return my_clips.address(clip), gr.DownloadButton(value=str(clip), interactive=True)
+    return clip_list.address(clip), gr.DownloadButton(value=str(clip), interactive=True)
 
 
 async def listed(kept: Kept, owner: str, on_card: Job | None = None) -> Shown:
     """The list of clips and the grid."""
-    jobs, shelf = await server.the_jobs().of(owner), server.the_shelf()
+    jobs, shelf = await service.the_jobs().of(owner), service.the_shelf()
     by_id = {job.id: job for job in jobs}
     several = [by_id[each] for each in kept["takes"] if each in by_id]
-    return my_clips.rows(jobs, shelf), takes.rows(several, shelf, on_card=on_card)
+    return clip_list.rows(jobs, shelf), takes_grid.rows(several, shelf, on_card=on_card)
 
 
 async def owned(ids: object, owner: str) -> list[Job]:
     """The jobs of `ids` that are this visitor's, of as many as one click begins."""
-    sought = [str(each) for each in ids[: batch.MOST]] if isinstance(ids, list) else []
-    found = [await server.the_jobs().get(each, owner) for each in sought]
+    sought = [str(each) for each in ids[: takes.MOST]] if isinstance(ids, list) else []
+    found = [await service.the_jobs().get(each, owner) for each in sought]
     return [job for job in found if job]
 
 
 def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
     """A note when not every take was sent."""
     if error:
-        reason = words.of_error(error).what_happened
+        reason = explain.of_error(error).what_happened
         return texts.SOME_SENT.format(sent=sent, count=asked, reason=reason)
     return texts.NOT_SENT if sent < asked else ""
 
@@ -430,8 +429,8 @@ def entered(kept: Kept, request: gr.Request) -> tuple[Kept, str]:
     return kept, visitors.owner_of(kept["visitor"], request)
 
 
-KEPT_TEXTS = {"visitor": 64, "job": 64, "generation_id": server.LONGEST_ID}
-KEPT_LISTS = {"takes": (batch.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
+KEPT_TEXTS = {"visitor": 64, "job": 64, "generation_id": service.LONGEST_ID}
+KEPT_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
 """How many values, of how many characters in all; two of the form's are prompts of 4,000."""
 
 
@@ -468,19 +467,19 @@ def watcher(owner: str, request: gr.Request) -> tuple[str, str | None]:
 
 async def chosen(event: gr.EventData, owner: str) -> Job | None:
     """The job whose button was pressed, if it is this visitor's."""
-    return await server.the_jobs().get(str(getattr(event, "job", "")), owner)
+    return await service.the_jobs().get(str(getattr(event, "job", "")), owner)
 
 
 def shown_error(error: VeoError) -> Shown:
-    return (status_card.of_error(error), *(gr.skip(),) * 6, exchanges.nothing())
+    return (status_card.of_error(error), *(gr.skip(),) * 6, http_panel.nothing())
 
 
 def shown_gone() -> Shown:
-    return (status_card.gone(), *(gr.skip(),) * 6, exchanges.nothing())
+    return (status_card.gone(), *(gr.skip(),) * 6, http_panel.nothing())
 
 
 def key_kept() -> str:
-    minutes = round(server.the_settings().key_seconds / 60)
+    minutes = round(service.the_settings().key_seconds / 60)
     how_long = "an hour" if minutes == 60 else f"{minutes} minutes"
     return texts.KEY_INFO.format(how_long=how_long)
 

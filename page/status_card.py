@@ -13,13 +13,14 @@ from typing import Any
 
 import gradio as gr
 
-import words
-from jobs import Job
-from page import copying, server, texts
+from backend import service
+from backend.jobs import Job
+from page import copying, texts
+from veo import explain
+from veo.explain import Words
 from veo_client import VeoError
-from words import Words
 
-STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in words.STEPS.items())
+STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in explain.STEPS.items())
 
 TEMPLATE = f"""
 <div class="card" data-state="idle" tabindex="-1">
@@ -304,14 +305,14 @@ IN_THE_BROWSER = {
     "seconds": texts.SECONDS_LEFT,
     "minutes": texts.MINUTES_LEFT,
     "soon": texts.SOON,
-    "ready": words.STEPS["ready"],
-    "sending": sorted(words.SENDING),
-    "send_again": words.SEND_AGAIN,
+    "ready": explain.STEPS["ready"],
+    "sending": sorted(explain.SENDING),
+    "send_again": explain.SEND_AGAIN,
     "other_prompt": texts.OTHER_PROMPT,
     "slow": {
         "left": texts.SLOW,
-        "title": words.WAITING["slow"].title,
-        "happened": words.WAITING["slow"].what_happened,
+        "title": explain.WAITING["slow"].title,
+        "happened": explain.WAITING["slow"].what_happened,
     },
 }
 
@@ -341,36 +342,36 @@ def build() -> gr.HTML:
 
 
 def idle() -> dict[str, Any]:
-    return _card("idle", words.EMPTY)
+    return _card("idle", explain.EMPTY)
 
 
 def looking() -> dict[str, Any]:
     """The card while an id is asked for that may be no job's."""
     doing = texts.IN_THE_TAB["looking"]
-    return _card("running", words.WAITING["looking"], step=STEP["looking"], doing=doing)
+    return _card("running", explain.WAITING["looking"], step=STEP["looking"], doing=doing)
 
 
 def offer_changed() -> dict[str, Any]:
-    return _card("failed", words.OFFER_CHANGED)
+    return _card("failed", explain.OFFER_CHANGED)
 
 
 def gone() -> dict[str, Any]:
-    return _card("idle", words.GONE)
+    return _card("idle", explain.GONE)
 
 
 def of_error(error: VeoError) -> dict[str, Any]:
     """The card for an error before there was a job."""
-    return _card("failed", words.of_error(error), generation_id=error.generation_id)
+    return _card("failed", explain.of_error(error), generation_id=error.generation_id)
 
 
 def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
     """The card of somebody who no longer waits; a job that is over shows as it is."""
     if job is None:
-        return _card("stopped", words.STOPPED)
+        return _card("stopped", explain.STOPPED)
     if job.is_over:
         # Its other takes may go on: this is no end that somebody is told of.
         return of_job(job, has_clip=has_clip) | {"click": ""}
-    said = words.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    said = explain.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
     return _of(job, "stopped", said)
 
 
@@ -403,20 +404,20 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
 def in_words(job: Job, *, has_clip: bool) -> Words:
     """What a job's card says and offers."""
     if job.error:
-        return words.of_error(
+        return explain.of_error(
             job.error,
             request=job.request,
             is_demo=job.is_demo,
             # At home the server's account is the person's own.
-            is_guest=job.entry.payer == "server" and server.the_settings().on_space,
+            is_guest=job.entry.payer == "server" and service.the_settings().on_space,
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:
-        return words.REMOVED.for_a_demo() if job.is_demo else words.REMOVED
+        return explain.REMOVED.for_a_demo() if job.is_demo else explain.REMOVED
     if job.state == "done" and job.facts:
         facts = f"{job.facts.in_words()}."
-        return words.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return words.of_waiting(
+        return explain.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
+    return explain.of_waiting(
         _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
     )
 
@@ -470,9 +471,9 @@ def _card(
         "cost": said.cost,
         "next": said.next_step,
         "actions": [
-            [action, words.ACTIONS[action]]
+            [action, explain.ACTIONS[action]]
             for action in said.actions
-            if job or action in words.WITHOUT_A_JOB
+            if job or action in explain.WITHOUT_A_JOB
         ],
         "job": job,
         # For whoever wants to be told: what began together, and whether all of that is over.

@@ -1,7 +1,7 @@
 """Every text of the page that is no state and no error: labels, hints, headings, buttons.
 
-One place to read them over and to translate them.  States and errors are in `words`, which the
-command shares; this module knows no widgets.
+One place to read them over and to translate them.  States and errors are in `veo.explain`, which
+the command shares; this module knows no widgets.
 """
 
 # The page

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 from served import FOX, ServedPage, visiting
 
-import demo_scene
+from demo import film as demo_film
 from demo_server import DemoServer
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -44,7 +44,7 @@ def demo(tmp_path_factory) -> Iterator[DemoServer]:
     @functools.cache
     def film(**shape) -> Path:
         path = folder / f"{'-'.join(map(str, shape.values()))}.mp4"
-        return demo_scene.render(path, prompt=FOX, seed=1, **shape)
+        return demo_film.render(path, prompt=FOX, seed=1, **shape)
 
     def render(path: Path, *, prompt: str, seed: int, **shape) -> Path:
         return Path(shutil.copyfile(film(**shape), path))

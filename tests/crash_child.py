@@ -31,17 +31,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sqlalchemy as sa
 
-import clips
-import downloads
-import ledger as ledger_module
-import parts
-import patience
-import shelf as shelf_module
-import transport
-from jobs import Job, Jobs
-from ledger import Ledger
-from page import server
-from shelf import Shelf
+from backend import ledger as ledger_module
+from backend import service
+from backend import storage as shelf_module
+from backend.jobs import Job, Jobs
+from backend.ledger import Ledger
+from backend.storage import Shelf
+from veo import download as veo_download
+from veo import files, http, media, polling
 from veo_client import SubmissionUncertain, VeoClient, VideoRequest
 
 OWNER = "owner"
@@ -51,7 +48,7 @@ PIECE = 4096
 """Of a download, so that a small clip comes in several."""
 
 STEPS = (
-    (server, "open_ledger"),
+    (service, "open_ledger"),
     (Ledger, "add"),
     (Ledger, "move"),
     (Ledger, "delete"),
@@ -59,13 +56,13 @@ STEPS = (
     (VeoClient, "submit"),
     (VeoClient, "check"),
     (VeoClient, "download"),
-    (transport._WatchedSocket, "sendall"),
-    (transport._WatchedStream, "readinto"),
-    (downloads, "_next_piece"),
-    (parts.Part, "open"),
-    (clips, "inspect"),
-    (clips, "write_request"),
-    (clips, "poster"),
+    (http._WatchedSocket, "sendall"),
+    (http._WatchedStream, "readinto"),
+    (veo_download, "_next_piece"),
+    (files.Part, "open"),
+    (media, "inspect"),
+    (media, "write_request"),
+    (media, "poster"),
     (shelf_module, "_write_note"),
     (Shelf, "make_room"),
     (Shelf, "remove"),
@@ -148,8 +145,8 @@ def live(life: dict, gate: mmap.mmap) -> None:
         for stream in (1, 2):
             os.dup2(os.open(life["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
         os.environ.update(life["environment"])
-        downloads.PIECE = PIECE
-        patience.next_wait = lambda *_: 0.01
+        veo_download.PIECE = PIECE
+        polling.next_wait = lambda *_: 0.01
         told = Told(life["told"])
         if life["variant"]:
             VARIANTS[life["variant"]]()
@@ -166,11 +163,11 @@ def live(life: dict, gate: mmap.mmap) -> None:
 
 
 async def _work(life: dict, told: "Told") -> None:
-    with server.data_folder_held():
-        jobs = await _jobs_in_one_thread() if life["call"] else server.the_jobs()
+    with service.data_folder_held():
+        jobs = await _jobs_in_one_thread() if life["call"] else service.the_jobs()
         with jobs.ledger._engine.connect() as connection:
             connection.connection.driver_connection.executescript(HISTORY)
-        async with server.lifespan(None):
+        async with service.lifespan(None):
             if life["visitors_key"]:
                 await jobs.bring_key(OWNER, VeoClient(life["visitors_key"]))
             known = {job.entry.request["prompt"] for job in await jobs.of(OWNER) if job.request}
@@ -193,7 +190,7 @@ def _is_driven(job: Job) -> bool:
 
 
 async def _ask(prompt: str, told: "Told") -> None:
-    await server.begin(VideoRequest(prompt, seed=7), owner=OWNER, spender=OWNER)
+    await service.begin(VideoRequest(prompt, seed=7), owner=OWNER, spender=OWNER)
     told.write(asked=prompt)
 
 
@@ -201,7 +198,7 @@ async def _jobs_in_one_thread() -> Jobs:
     """strace counts calls by thread: with all work in one, each of them is a point of its own."""
     loop, one = asyncio.get_running_loop(), ThreadPoolExecutor(1)
     loop.set_default_executor(one)
-    jobs = await loop.run_in_executor(one, server.the_jobs)
+    jobs = await loop.run_in_executor(one, service.the_jobs)
     jobs._asking = jobs._fetching = jobs._writing = one
     return jobs
 
@@ -347,12 +344,12 @@ def downloads_straight_to_the_name() -> None:
 
     def receive(download, path, request):
         download(path)
-        facts = clips.inspect(path)
-        clips.write_request(path, request)
+        facts = media.inspect(path)
+        media.write_request(path, request)
         return replace(facts, size=path.stat().st_size)
 
-    parts.Part.file = property(lambda self: self.path)
-    clips.receive = receive
+    files.Part.file = property(lambda self: self.path)
+    media.receive = receive
 
 
 def done_before_it_is_there() -> None:
@@ -377,7 +374,7 @@ def done_before_it_is_there() -> None:
 
 def done_before_poster_and_note() -> None:
     """The row says done before the clip's poster and note are there."""
-    poster, make_room, missing = clips.poster, Shelf.make_room, []
+    poster, make_room, missing = media.poster, Shelf.make_room, []
 
     def later(*arguments):
         missing.append(arguments)
@@ -387,7 +384,7 @@ def done_before_poster_and_note() -> None:
             poster(*missing.pop())
         return make_room(self, in_use)
 
-    clips.poster, Shelf.make_room = later, catch_up
+    media.poster, Shelf.make_room = later, catch_up
 
 
 def sends_again_when_the_answer_is_lost() -> None:
@@ -422,7 +419,7 @@ def two_drivers() -> None:
 
     def twice(self, job):
         if job.state == "prepared":
-            drivers.append(Jobs(self.ledger, self.shelf, client_of=server.client_of))
+            drivers.append(Jobs(self.ledger, self.shelf, client_of=service.client_of))
             drive(drivers[-1], Job(job.entry))
         return drive(self, job)
 

@@ -40,8 +40,8 @@ import av
 import numpy as np
 from PIL import Image
 
-import clips
-from ledger import OPEN
+from backend.ledger import OPEN
+from veo import media
 
 KEY = "canary-of-the-crash-tests-0123456789"
 """Not a key; where it turns up in a file or in what the server prints, an invariant is broken."""
@@ -512,9 +512,9 @@ class Site:
             yield "done without clip", f"poster or note is missing of {row.prompt!r}"
         elif row.generation_id.encode() not in found[0].read_bytes():
             yield "wrong clip", f"another film as {row.prompt!r}"
-        elif (clips.read_request(found[0]) or {}).get("prompt") != row.prompt:
+        elif (media.read_request(found[0]) or {}).get("prompt") != row.prompt:
             yield "wrong clip", f"the request is missing in {row.prompt!r}"
-        elif row.facts | {"took": 0} != asdict(clips.inspect(found[0])) | {"took": 0}:
+        elif row.facts | {"took": 0} != asdict(media.inspect(found[0])) | {"took": 0}:
             yield "wrong clip", f"the ledger has other facts of {row.prompt!r}"
 
 
@@ -556,12 +556,12 @@ def _is_whole(path: Path) -> bool:
     """Whether this is what its name says; what has another name than a finished file may be not."""
     try:
         if path.suffix == ".mp4":
-            clips.inspect(path)
+            media.inspect(path)
         elif path.name == "poster.jpg":
             Image.open(path).load()
         elif path.name == "clip.json":
             json.loads(path.read_text())
-    except (clips.BrokenClip, OSError, ValueError):
+    except (media.BrokenClip, OSError, ValueError):
         return False
     return True
 
@@ -577,15 +577,15 @@ CROWD = [*THREE[:2], *LOST]
 ROOM_FOR_TWO = 85e3 / 1e9  # gigabytes; a clip with poster and note takes about 35 KB
 
 FIRST_OF_TWO = (
-    "after page.server.open_ledger",
+    "after backend.service.open_ledger",
     "after Ledger.add",
     "before VeoClient.submit",
     "after VeoClient.submit",
     "after Ledger.move to running",
     "after Ledger.move to downloading",
-    "after downloads._next_piece",
-    "after clips.write_request veo-clip.mp4.unchecked",
-    "after clips.poster veo-clip.mp4",
+    "after veo.download._next_piece",
+    "after veo.media.write_request veo-clip.mp4.unchecked",
+    "after veo.media.poster veo-clip.mp4",
 )
 """Where the first of two kills comes, one for each stage of a job."""
 

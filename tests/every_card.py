@@ -3,10 +3,10 @@
 from typing import Any
 
 import gradio as gr
-from test_words import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
+from test_explain import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
 
-import words
-from page import looks, status_card
+from page import status_card, theme
+from veo import explain
 
 
 def every_card() -> list[dict[str, Any]]:
@@ -18,19 +18,19 @@ def every_card() -> list[dict[str, Any]]:
     }
     cards = [status_card.idle(), status_card.gone(), status_card.stopped(None, has_clip=False)]
     cards.append(status_card.offer_changed())
-    cards += [made("idle", words.REMOVED, **an_id), made("stopped", words.STOPPED, **an_id)]
-    for waits in words.WAITING:
+    cards += [made("idle", explain.REMOVED, **an_id), made("stopped", explain.STOPPED, **an_id)]
+    for waits in explain.WAITING:
         step = status_card.STEP.get(waits, "generating")
         slow = waits == "slow"
-        said = words.of_waiting("generating" if slow else waits)
+        said = explain.of_waiting("generating" if slow else waits)
         times = {"elapsed": 300.0 if slow else 30.0, "expected": 120.0, "may_be_slow": slow}
         cards.append(made("running", said, step=step, left_known=True, **an_id, **times))
     for dollars, is_demo in ((None, False), (0.0, False), (3.2, False), (0.0, True)):
-        said = words.of_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
+        said = explain.of_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
         cards.append(made("done", said, step="ready", elapsed=90.0, **an_id))
     for error in (*BEFORE_AN_ID, *WITH_AN_ID):
         for is_demo in (False, True):
-            said = words.of_error(error, request=FOX, is_demo=is_demo)
+            said = explain.of_error(error, request=FOX, is_demo=is_demo)
             cards.append(made("failed", said, **an_id))
     cards += [made("failed", said, **an_id) for said in EVERY_STATE.values() if said.actions]
     return cards
@@ -42,8 +42,8 @@ def main() -> None:
         for card in every_card():
             status_card.build().value = card
     page.launch(
-        css=looks.CSS,
-        theme=looks.THEME,
+        css=theme.CSS,
+        theme=theme.THEME,
         run_history=False,
         ssr_mode=False,
         footer_links=["api"],

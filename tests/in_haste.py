@@ -1,7 +1,7 @@
 """The page, with less patience for half-sent requests than the real one has."""
 
 import app
-from page.half_sent import WholeInTime
+from page.web.half_sent import WholeInTime
 
 WholeInTime.head_seconds, WholeInTime.body_seconds = 1.5, 2.5
 

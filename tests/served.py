@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import requests
-from faults import json_answer
+from fault_server import json_answer
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect
 

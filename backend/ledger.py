@@ -1,0 +1,640 @@
+"""The table of jobs: what was asked, by whom, at whose cost, how far it is, where its clip lies.
+
+A row is written before the request that costs money leaves, and every change of its state is a
+compare-and-set in one transaction: what a crash leaves is a state that says what to do next.
+
+    prepared ──► submitting ──► running ──► downloading ◄─► done
+        │         │      │       ▲ │ │          │
+        ▼         ▼      ▼       │ │ └► failed  │
+       rejected ◄─┘  uncertain ──┤ ▼            ▼
+                                 └─ needs_key, needs_attention
+
+SQLite by default, any SQLAlchemy URL otherwise.  This module knows no HTTP, no files of clips and
+no event loop, and it never holds a key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from veo.files import keep_private, publish
+
+State = Literal[
+    "prepared",
+    "submitting",
+    "running",
+    "downloading",
+    "done",
+    "rejected",
+    "uncertain",
+    "failed",
+    "needs_key",
+    "needs_attention",
+]
+Payer = Literal["demo", "server", "visitor"]
+
+ARROWS: Mapping[State, frozenset[State]] = {
+    "prepared": frozenset({"submitting", "rejected"}),
+    "submitting": frozenset({"running", "rejected", "uncertain"}),
+    # An answer that came late, or an id that a person found in the account.
+    "uncertain": frozenset({"running"}),
+    "running": frozenset({"downloading", "failed", "needs_key", "needs_attention"}),
+    "downloading": frozenset({"done", "needs_key", "needs_attention"}),
+    "needs_key": frozenset({"running"}),
+    "needs_attention": frozenset({"running"}),
+    "done": frozenset({"downloading"}),  # its clip was removed to make room
+    "rejected": frozenset(),
+    "failed": frozenset(),
+}
+
+OPEN: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
+"""What somebody has to drive on."""
+
+FREE: tuple[State, ...] = ("rejected", "failed")
+"""What certainly cost nothing; an uncertain one counts as spent."""
+
+NOT_TAKEN_YET: tuple[State, ...] = ("prepared", "submitting", "uncertain")
+"""What has not been given an id."""
+
+VERSION = 1
+"""Of the table below.  A ledger with another one is not touched."""
+
+DAY = 86400.0
+BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
+
+_metadata = sa.MetaData()
+
+_jobs = sa.Table(
+    "veo_jobs",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("payer", sa.String(16), nullable=False),
+    sa.Column("spender", sa.String(128), nullable=False),
+    sa.Column("runner", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("request", sa.JSON(none_as_null=True)),
+    sa.Column("expected", sa.Double, nullable=False),
+    sa.Column("dollars", sa.Double),
+    # As JSON, so that no id is lost for its characters: Postgres has no text with a NUL in it.
+    sa.Column("generation_id", sa.JSON(none_as_null=True)),
+    sa.Column("error", sa.JSON(none_as_null=True)),
+    sa.Column("clip", sa.Text),
+    sa.Column("facts", sa.JSON(none_as_null=True)),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("submitted", sa.Double),
+    sa.Column("updated", sa.Double, nullable=False),
+    sa.Column("deleted", sa.Double),
+    sa.Index("veo_jobs_by_state", "runner", "state"),
+    sa.Index("veo_jobs_by_owner", "owner", "created"),
+    sa.Index("veo_jobs_by_payer", "payer", "created"),
+)
+
+# What a deleted one asked for is forgotten, yet this is kept.  What was only looked for by its id
+# has neither: it cost nothing here.
+_ASKED_HERE = _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET)
+_ONLY_LOOKED_FOR = sa.and_(
+    sa.not_(_ASKED_HERE), _jobs.c.request.is_(sa.null()), _jobs.c.deleted.is_(None)
+)
+
+_version = sa.Table("veo_ledger", _metadata, sa.Column("version", sa.Integer, nullable=False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row: a job as it stood when it was read.  Times are seconds since 1970."""
+
+    id: str
+    """Unguessable."""
+    owner: str
+    """The visitor whose job it is; nobody else may see it."""
+    payer: Payer
+    spender: str
+    """Whose spending of the server's key this counts towards."""
+    runner: str
+    """The process, by its data folder, that drives it."""
+    state: State
+    request: dict[str, Any] | None
+    """As it was sent; None for a clip that was fetched by its id alone."""
+    expected: float
+    """Seconds a generation like this takes, as a guess."""
+    dollars: float | None
+    """What it costs if it completes, by the service's price list; None when that did not tell."""
+    generation_id: str | None
+    error: dict[str, Any] | None
+    clip: str | None
+    """The clip's place in the data folder."""
+    facts: dict[str, Any] | None
+    created: float
+    submitted: float | None
+    updated: float
+    deleted: float | None
+    """When its owner had it deleted: what it cost stays, what it was does not."""
+
+
+_NAMES = tuple(each.name for each in fields(Entry))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of the server's key may be spent in 24 hours; infinite is no limit."""
+
+    clips_a_visitor: float = math.inf
+    dollars_a_visitor: float = math.inf
+    clips: float = math.inf
+    dollars: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a visitor's clips cost, as far as it is known."""
+
+    dollars: float
+    """All prices that were told, together."""
+    may_be_less: bool
+    """A clip is not done, and may come to nothing."""
+    may_be_more: bool
+    """A price was not told."""
+
+
+class LimitReached(Exception):
+    """One more clip would be above a limit; the text says which."""
+
+
+class PriceNotTold(LimitReached):
+    """Where dollars are bounded, what it costs must be known."""
+
+
+class OutOfReach(Exception):
+    """The database does not answer: locked, damaged or gone."""
+
+
+class NotWritten(OutOfReach):
+    """The database could not be written: full, locked, damaged or gone.
+
+    Nothing was changed, but for two cases: a server that was lost in the very commit may have done
+    it, and where a copy is kept it is the copy that may not be written.
+    """
+
+
+class UnusableLedger(Exception):
+    """The database is not a ledger that this version can use."""
+
+
+def new_id() -> str:
+    """An id for a job."""
+    return secrets.token_urlsafe(16)
+
+
+class Ledger:
+    """The rows of one database.  Threads may share it; every method is one transaction."""
+
+    def __init__(
+        self,
+        url: str | sa.URL,
+        *,
+        runner: str = "",
+        copy: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open the database at `url` or make it; raises `UnusableLedger` or `NotWritten`.
+
+        `runner` names this process in the rows it makes.  With `copy`, nothing counts as written
+        before the whole SQLite file stands there, too.
+        """
+        try:
+            # Parameters are prompts: they belong in no log.
+            self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        except (sa.exc.ArgumentError, ImportError) as error:
+            raise UnusableLedger(str(error)) from error
+        self._writing = self._engine.execution_options(writing=True)
+        self._runner = runner
+        self._copy = copy
+        self._clock = clock
+        if self._engine.dialect.name == "sqlite":
+            _make_sqlite_safe(self._engine)
+        elif self._engine.dialect.name == "postgresql":
+            _make_postgres_safe(self._engine)
+        try:
+            with self._writing.begin() as connection:
+                _require_ours(connection)
+        except (sa.exc.DBAPIError, UnicodeError, UnusableLedger) as error:
+            self.close()  # before the file is moved aside
+            kind = NotWritten if _may_pass(error) else UnusableLedger
+            raise kind(f"{self._engine.url!r}: {getattr(error, 'orig', error)}") from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def add(
+        self,
+        *,
+        owner: str,
+        payer: Payer,
+        request: Mapping[str, object] | None,
+        expected: float,
+        spender: str = "",
+        dollars: float | None = None,
+        generation_id: str | None = None,
+        limits: Limits | None = None,
+        job_id: str | None = None,
+    ) -> Entry:
+        """Write down what is about to be asked; raises `LimitReached` and writes nothing.
+
+        A job whose `generation_id` is known was submitted before and begins as `running`.  Who
+        gives a `new_id` can look whether the row is there though `NotWritten` was raised.
+        """
+        now = self._clock()
+        row = {
+            "id": job_id or new_id(),
+            "owner": owner,
+            "payer": payer,
+            "spender": spender or owner,
+            "runner": self._runner,
+            "state": "running" if generation_id else "prepared",
+            "request": dict(request) if request else None,
+            "expected": expected,
+            "dollars": dollars,
+            "generation_id": generation_id,
+            "created": now,
+            "updated": now,
+        }
+        with self._write() as connection:
+            if limits:
+                self._require_room(connection, spender or owner, dollars, limits)
+            connection.execute(_jobs.insert().values(row))
+        return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
+
+    def move(
+        self, job_id: str, was: State | Collection[State], to: State, **changes: object
+    ) -> bool:
+        """Change the state if it is `was`; tell whether this call did.
+
+        Who goes on with a job that rested drives it from then on, whoever did so before.  What is
+        taken by the service gets the time of that, for a limit counts by it.
+        """
+        before: Collection[State] = (was,) if isinstance(was, str) else was
+        forbidden = [state for state in before if to not in ARROWS[state]]
+        if forbidden:
+            raise ValueError(f"no arrow leads from {forbidden[0]} to {to}")
+        if to in OPEN and not {*before} & {*OPEN}:
+            changes["runner"] = self._runner
+        if to == "running" and {*before} <= {*NOT_TAKEN_YET}:
+            changes.setdefault("submitted", self._clock())
+        statement = (
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.state.in_(before), _jobs.c.deleted.is_(None))
+            .values(state=to, updated=self._clock(), **changes)
+        )
+        with self._write() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def delete(self, job_id: str) -> bool:
+        """Forget what a job was, once nobody drives it any more; what it cost is kept.
+
+        So is the clip's place, until `clip_removed`: a crash must not leave files that no row
+        names.  SQLite overwrites the rest in its files; Postgres does so in its own time.
+        """
+        forgotten = {"request": None, "error": None, "facts": None}
+        statement = (
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.state.not_in(OPEN), _jobs.c.deleted.is_(None))
+            .values(deleted=self._clock(), generation_id=None, **forgotten)
+        )
+        with self._write() as connection:
+            deleted = connection.execute(statement).rowcount == 1
+        if deleted:
+            self._empty_journal()
+        return deleted
+
+    def remove(self, job_id: str) -> None:
+        """Take out the whole row of a job that was only looked for; what was asked here stays."""
+        statement = _jobs.delete().where(_jobs.c.id == job_id, _ONLY_LOOKED_FOR)
+        with self._write() as connection:
+            connection.execute(statement)
+
+    def clip_removed(self, job_id: str) -> None:
+        """Forget the place of a deleted job's clip, now that nothing is there any more.
+
+        Another runner's stays until that has removed it: the clip lies in its folder, not here.
+        """
+        statement = (
+            _jobs.update()
+            .where(
+                _jobs.c.id == job_id,
+                _jobs.c.runner == self._runner,
+                _jobs.c.deleted.is_not(None),
+            )
+            .values(clip=None)
+        )
+        with self._write() as connection:
+            connection.execute(statement)
+        self._empty_journal()
+
+    def half_deleted(self) -> list[Entry]:
+        """This runner's deleted jobs whose clip may still be there."""
+        return list(
+            self._read(
+                _jobs.c.runner == self._runner,
+                _jobs.c.deleted.is_not(None),
+                _jobs.c.clip.is_not(None),
+            )
+        )
+
+    def get(self, job_id: str) -> Entry | None:
+        """The job, unless there is none or it was deleted."""
+        return next(self._read(_jobs.c.id == job_id, _jobs.c.deleted.is_(None)), None)
+
+    def of(self, owner: str, limit: int = 100) -> list[Entry]:
+        """A visitor's jobs, newest first."""
+        mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
+        return list(self._read(*mine, newest_first=True, limit=limit))
+
+    def with_id(self, owner: str, generation_id: str) -> list[Entry]:
+        """A visitor's jobs that have this id, newest first, whoever drives them."""
+        # As text, for Postgres cannot compare JSON; both kinds keep it as it was written.
+        same_id = sa.cast(_jobs.c.generation_id, sa.Text) == json.dumps(generation_id)
+        mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
+        return list(self._read(*mine, same_id, newest_first=True))
+
+    def only_looked_for(self) -> list[Entry]:
+        """This runner's jobs that are known by their id alone, and were not asked for here."""
+        return list(self._read(_jobs.c.runner == self._runner, _ONLY_LOOKED_FOR))
+
+    def was_taken_since(self, generation_id: str, payer: Payer, since: float) -> bool:
+        """Whether the service gave this id to anybody here since then."""
+        same_id = sa.cast(_jobs.c.generation_id, sa.Text) == json.dumps(generation_id)
+        # By `created`, too, for which there is an index.
+        lately = (_jobs.c.created >= since - DAY, _jobs.c.submitted >= since)
+        return any(self._read(_jobs.c.payer == payer, *lately, same_id, limit=1))
+
+    def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
+        """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""
+        return list(
+            self._read(
+                _jobs.c.runner == self._runner,
+                _jobs.c.state.in_(states),
+                _jobs.c.deleted.is_(None),
+                *([_jobs.c.owner == owner] if owner else []),
+            )
+        )
+
+    def spent(self, owner: str, since: float) -> Spent:
+        """What the clips that `owner` asked for since then cost, the deleted ones too.
+
+        Neither demo clips count nor those that were only fetched, by an id from elsewhere.
+        """
+        query = sa.select(
+            sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0),
+            sa.func.count().filter(_jobs.c.state != "done"),
+            sa.func.count() - sa.func.count(_jobs.c.dollars),
+        ).where(
+            _jobs.c.owner == owner,
+            _jobs.c.created >= since,
+            _jobs.c.payer != "demo",
+            _jobs.c.state.not_in(FREE),
+            _ASKED_HERE,
+        )
+        dollars, unfinished, unpriced = self._rows(query)[0]
+        return Spent(dollars=dollars, may_be_less=unfinished > 0, may_be_more=unpriced > 0)
+
+    def typical_seconds(self, request: Mapping[str, object]) -> float | None:
+        """Median seconds of the latest finished jobs with the same model, size and length."""
+        alike = ("model", "resolution", "duration")
+        took = sorted(
+            entry.facts["took"]
+            for entry in self._read(
+                _jobs.c.state == "done",
+                _jobs.c.payer != "demo",
+                _jobs.c.facts.is_not(None),
+                newest_first=True,
+                limit=200,
+            )
+            if entry.facts
+            and "took" in entry.facts
+            and entry.request
+            and all(entry.request.get(name) == request.get(name) for name in alike)
+        )
+        return float(took[len(took) // 2]) if len(took) >= 3 else None
+
+    def _require_room(
+        self, connection: sa.Connection, spender: str, dollars: float | None, limits: Limits
+    ) -> None:
+        """Raise `LimitReached` if one more clip of the server's is above a limit."""
+        if self._engine.dialect.name == "postgresql":
+            # Two visitors who read the same sum would both be below the limit.
+            connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
+        if dollars is None and min(limits.dollars, limits.dollars_a_visitor) < math.inf:
+            raise PriceNotTold("The service does not tell what this clip costs.")
+        spent = sa.select(
+            sa.func.count(), sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0)
+        ).where(
+            _jobs.c.payer == "server",
+            _jobs.c.created > self._clock() - DAY,
+            _jobs.c.state.not_in(FREE),
+            _ASKED_HERE,
+        )
+        for whose, query, most_clips, most_dollars in (
+            (
+                "You have",
+                spent.where(_jobs.c.spender == spender),
+                limits.clips_a_visitor,
+                limits.dollars_a_visitor,
+            ),
+            ("Visitors together have", spent, limits.clips, limits.dollars),
+        ):
+            clips, cost = connection.execute(query).one()
+            if clips + 1 > most_clips:
+                made = "1 clip" if clips == 1 else f"{clips} clips"
+                raise LimitReached(
+                    f"{whose} made {made} in 24 hours, and the limit is {most_clips:g}."
+                )
+            # Rounded, for three clips at $0.40 are $1.2000000000000002; and so that NaN is refused.
+            if not round(cost + (dollars or 0.0), 6) <= most_dollars:
+                raise LimitReached(
+                    f"{whose} spent ${cost:,.2f} in 24 hours, this clip costs "
+                    f"${dollars or 0:,.2f}, and the limit is ${most_dollars:,.2f}."
+                )
+
+    def _empty_journal(self) -> None:
+        """Write what SQLite has beside its file into it, where it overwrites what was deleted."""
+        if self._engine.dialect.name == "sqlite":
+            with closing(self._engine.raw_connection()) as raw, suppress(sqlite3.Error):
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        """One transaction; whatever stands in its way is `NotWritten`."""
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise NotWritten(str(error.orig)) from error
+        except sa.exc.TimeoutError as error:
+            raise NotWritten("too many write at once") from error
+        if self._copy:
+            self._write_copy(self._copy)
+
+    def _write_copy(self, copy: Path) -> None:
+        unnamed = copy.with_name(f"{copy.name}.part")
+        try:
+            _make_private(unnamed)
+            with closing(self._engine.raw_connection()) as raw:
+                sqlite: Any = raw.driver_connection
+                unnamed.write_bytes(sqlite.serialize())
+            publish(unnamed, copy)
+        except (OSError, sqlite3.Error) as error:
+            raise NotWritten(f"its copy {copy}: {error}") from error
+
+    def _read(
+        self, *where: sa.ColumnElement[bool], newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Entry]:
+        order = _jobs.c.created.desc() if newest_first else _jobs.c.created
+        query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
+        return (Entry(**row._mapping) for row in self._rows(query))
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise OutOfReach(str(getattr(error, "orig", error))) from error
+
+
+def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:
+    """Open the ledger; an SQLite file that cannot be used is moved aside, never overwritten.
+
+    It is then named in the log.  A database of another kind that cannot be used stays, and
+    `UnusableLedger` says why.  A file that is not there any more begins as its `copy`.
+    """
+    path = _file_of(url)
+    if path and copy:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path and copy and copy.exists() and not path.exists():
+        unnamed = Path(f"{path}.part")
+        _make_private(unnamed)
+        unnamed.write_bytes(copy.read_bytes())
+        publish(unnamed, path)
+    if path:
+        _make_private(path)
+    if copy:
+        keep_private(copy)
+    try:
+        return Ledger(url, runner=runner, copy=copy)
+    except UnusableLedger as error:
+        # Not for `NotWritten`, a locked file or a full disk: the ledger may be as good as ever.
+        if not path:
+            raise
+        aside = _moved_aside(path)
+        if copy:
+            _moved_aside(copy)
+        said = "The ledger could not be used and is kept as %s; a new one was begun. %s"
+        logging.getLogger(__name__).warning(said, aside, error)
+    _make_private(path)
+    return Ledger(url, runner=runner, copy=copy)
+
+
+def _file_of(url: str | sa.URL) -> Path | None:
+    """The file of an SQLite database."""
+    with suppress(sa.exc.ArgumentError):  # which `Ledger` tells
+        known = sa.make_url(url)
+        name = known.database or ":memory:"
+        if known.get_backend_name() == "sqlite" and not name.startswith((":memory:", "file:")):
+            return Path(name)
+    return None
+
+
+def _make_private(path: Path) -> None:
+    """Make `path`, if need be, as a file that nobody else may read: it will hold prompts.
+
+    What SQLite makes beside its file has the same rights.
+    """
+    with suppress(OSError):  # which writing will tell
+        if not path.exists():
+            path.touch(mode=0o600)
+    for ending in ("", "-wal", "-shm"):
+        beside = Path(f"{path}{ending}")
+        if beside.is_file():
+            keep_private(beside)
+
+
+def _moved_aside(path: Path) -> Path:
+    """Rename the file, with what SQLite keeps beside it, to a name that was free."""
+    aside = path.with_name(f"{path.name}.{time.strftime('%Y-%m-%d-%H%M%S')}.{secrets.token_hex(2)}")
+    for ending in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{ending}").rename(f"{aside}{ending}")
+    return aside
+
+
+def _require_ours(connection: sa.Connection) -> None:
+    """Make what is missing; raise `UnusableLedger` if this is no ledger of this version."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        if found != "ok":
+            raise UnusableLedger(f"it is damaged ({found})")
+    elif connection.dialect.name == "postgresql":
+        # Two servers that begin at once would make the same tables.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('veo_ledger'))")
+    _metadata.create_all(connection)
+    version = connection.scalar(sa.select(_version.c.version))
+    if version is None:
+        connection.execute(_version.insert().values(version=VERSION))
+    elif version != VERSION:
+        raise UnusableLedger(f"it was written by another version ({version}, not {VERSION})")
+    connection.execute(sa.select(_jobs).limit(0))  # fails if the columns are others
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it may go better later: locked, full or out of reach, not damaged or another's."""
+    if not isinstance(error, sa.exc.OperationalError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # So SQLite names a missing column; Python gives no name to text that it cannot read.
+        return getattr(error.orig, "sqlite_errorname", "SQLITE_ERROR") != "SQLITE_ERROR"
+    return True
+
+
+def _make_sqlite_safe(engine: sa.Engine) -> None:
+    """Commits that survive a power cut, readers that never wait, writers one after the other."""
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # else sqlite3 begins transactions by its own rules
+        try:
+            for pragma in (
+                f"busy_timeout={BUSY_TIMEOUT}",
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "secure_delete=ON",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+        except (sqlite3.Error, UnicodeError):
+            connection.close()
+            raise
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A reader that comes to write finds the database changed and fails: a writer says so first.
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _make_postgres_safe(engine: sa.Engine) -> None:
+    """No wait for another writer is endless."""
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT}")

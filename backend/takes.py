@@ -1,0 +1,172 @@
+"""Several takes of one request: what differs, how they are sent, how they are followed together.
+
+It decides which requests there are and when the rest may follow the first; it knows neither the
+page nor the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterator,
+    Sequence,
+)
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import Any
+
+from backend.jobs import Job
+from veo_client import MODELS, InvalidRequest, VeoError, VideoRequest
+
+MOST = 4
+"""Takes of one click."""
+
+DIFFERS = (
+    "seed",
+    "model",
+    "aspect_ratio",
+    "duration",
+    "resolution",
+    "generate_audio",
+    "enhance_prompt",
+)
+"""What takes may differ in: one field of the request."""
+
+
+def takes_of(request: VideoRequest, count: int, differs: str = "seed") -> list[VideoRequest]:
+    """At most `count` requests that differ in one field; the first is `request` as it is.
+
+    Seeds count up from the given one, so that the first seed brings them all back.  Another field
+    goes through its values and leaves the seed alone; it gives as many takes as it has values.
+    Raises `InvalidRequest` for another number than 1 to `MOST`, or a field not in `DIFFERS`.
+    """
+    if type(count) is not int or not 1 <= count <= MOST:
+        raise InvalidRequest(f"Ask for 1 to {MOST} takes.", field="takes")
+    if differs not in DIFFERS:
+        raise InvalidRequest(f"Takes may differ in {', '.join(DIFFERS)}.", field="differs")
+    return [request, *_others(request, differs)][:count]
+
+
+def _others(request: VideoRequest, differs: str) -> Iterator[VideoRequest]:
+    for value in _values(request, differs):
+        # What one model takes another may not.
+        with suppress(InvalidRequest):
+            if value != getattr(request, differs):
+                yield replace(request, **{differs: value})
+
+
+def _values(request: VideoRequest, name: str) -> Sequence[Any]:
+    model = MODELS[request.model]
+    table: dict[str, Sequence[Any]] = {
+        "seed": [(request.seed + step) % 2**32 for step in range(MOST)],
+        "model": tuple(MODELS),
+        "aspect_ratio": model.aspect_ratios,
+        "duration": model.durations,
+        "resolution": model.resolutions,
+    }
+    return table.get(name, (True, False))
+
+
+def differing(requests: Sequence[VideoRequest]) -> list[str]:
+    """The names of the fields in which `requests` are not all alike."""
+    names = (each.name for each in fields(VideoRequest))
+    return [name for name in names if len({getattr(each, name) for each in requests}) > 1]
+
+
+async def begin_after(
+    first: Job,
+    requests: Sequence[VideoRequest],
+    begin: Callable[[VideoRequest], Awaitable[Job]],
+) -> tuple[list[Job], VeoError | None]:
+    """Begin `requests` once the service has taken `first`; if it does not, none of them.
+
+    A key without credits, a refused prompt or a service out of reach is met once, not `MOST`
+    times.  Gives the jobs that were begun, and the error of `begin` that ended it, if one did.
+    """
+    async for job in first.follow():
+        if job.generation_id:
+            break
+    else:
+        return [], None
+    begun = list[Job]()
+    for request in requests:
+        try:
+            begun.append(await begin(request))
+        except VeoError as error:
+            return begun, error
+    return begun, None
+
+
+_follows: dict[Hashable, tuple[asyncio.Future[None], asyncio.Future[None]]] = {}
+"""For each watcher, what is done when it shall end, and what is done when it has ended."""
+
+LAST_WORD = 5.0
+"""Seconds to wait for the last that a follower tells; nobody may be there to hear it."""
+
+
+def stop_following(watcher: Hashable) -> asyncio.Future[None] | None:
+    """End what `watcher` follows: whoever asks for something else looks no longer at that.
+
+    Gives what is done when all of it has been told.
+    """
+    end, ended = _follows.pop(watcher, (None, None))
+    if end:
+        end.set_result(None)
+    return ended
+
+
+async def followed_no_more(watcher: Hashable) -> None:
+    """End what `watcher` follows, and come back when nothing of it is told any more."""
+    if ended := stop_following(watcher):
+        await asyncio.wait([ended], timeout=LAST_WORD)
+
+
+async def follow_all(
+    jobs: Sequence[Job], *, watcher: Hashable
+) -> AsyncGenerator[asyncio.Future[None]]:
+    """Yield for `jobs` as they are now, and again after each change, until all are over.
+
+    It ends, too, when `watcher` follows others; what it yields is a future that is done then.
+    """
+    stop_following(watcher)
+    loop = asyncio.get_running_loop()
+    end, ended = _follows[watcher] = loop.create_future(), loop.create_future()
+    streams = [job.follow() for job in jobs]
+    for stream in streams:
+        await anext(stream)
+    changing: dict[asyncio.Future[Any], AsyncIterator[Job]]
+    changing = {asyncio.ensure_future(anext(stream, None)): stream for stream in streams}
+    try:
+        yield end
+        while changing:
+            changed, _ = await asyncio.wait([*changing, end], return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return
+            over = 0
+            for each in changed:
+                stream = changing.pop(each)
+                if each.result() is None:
+                    over += 1
+                else:
+                    changing[asyncio.ensure_future(anext(stream, None))] = stream
+            if over < len(changed):
+                yield end
+    finally:
+        for each in changing:
+            each.cancel()
+        if _follows.get(watcher) == (end, ended):
+            del _follows[watcher]
+        ended.set_result(None)
+
+
+def most_telling(jobs: Sequence[Job]) -> Job:
+    """The job to tell about: the first that is on its way, else the first that is done."""
+    return next(
+        (job for job in jobs if not job.is_over),
+        next((job for job in jobs if job.state == "done"), jobs[0]),
+    )

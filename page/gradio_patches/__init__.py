@@ -1,0 +1,1 @@
+"""Everything that leans on Gradio's inside.  It knows nothing of what the events do."""

@@ -1,0 +1,252 @@
+"""What stands before Gradio: only hosts of ours and routes that this page uses, what acts only from
+our own page, bounded bodies, strict headers, and one address for each visitor.
+
+An ASGI middleware. It knows requests and answers, and nothing of what the page does.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Collection
+from contextlib import suppress
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from page.web import origins
+
+LARGEST_BODY = 256 * 1024
+"""Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
+
+# Gradio also takes uploads, proxies Spaces, tells who is online and edits itself; not here.
+USED = re.compile(
+    r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) /?
+    | /(assets|static|svelte|pwa_icon) (/.*)?
+    | /(login|logout) (/.*)?                      # Hugging Face's, where a Space turns it on
+    | /gradio_api/ (info|openapi\.json|app_id|startup-events|theme\.css) /?
+    | /gradio_api/ (user|login_check|reset|cancel) /?
+    | /gradio_api/ (queue/join|queue/data)
+    | /gradio_api/ (heartbeat|call|run|api) / .+
+    | /gradio_api/file= (?!\w+://) .+            # an address Gradio would fetch
+    """,
+    re.VERBOSE,
+)
+
+# What a browser loads for the page stands under the page's own policy; sixty times, the policy
+# would be a twelfth of all bytes.
+OF_THE_PAGE = re.compile(r"/(assets|static|svelte|pwa_icon)/.*|/theme\.css")
+
+NO_GUESSING = {"X-Content-Type-Options": "nosniff"}
+
+POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio's, and gr.HTML's own
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+}
+
+MCP = re.compile(r"/gradio_api/mcp(/.*)?")
+
+PROXIES_OF_A_SPACE = "10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+"""Where a Space's visitors come from, as uvicorn's `FORWARDED_ALLOW_IPS`: it takes for the visitor
+the last address in `X-Forwarded-For` that is none of these, and so none that a visitor made up."""
+
+# A link to /logout would act, too.
+ONLY_READS = ("GET", "HEAD")
+LOGOUT = re.compile(r"/logout(/.*)?")
+
+NOT_OUR_HOST = (
+    "This server is not known by this name: open it by its address, or add the name to "
+    "VEO_ALLOWED_HOSTS."
+)
+ANOTHER_PAGE = (
+    "The page of another address sent this, so nothing was done: open this server's own page and "
+    "press there. A proxy before it must pass the Host header on as it is."
+)
+
+SEALED = "x-sealed-visitor"
+
+AGENT_GONE = "veo.agent_gone"
+"""In a request's scope: tells whether it was made for an agent who has hung up since."""
+
+HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
+
+
+class Guard:
+    """Lets through what the page needs.
+
+    `on_space` lets the Hub show the page in a frame, `mcp` lets agents in; `hosts` are the names
+    that lead here.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, on_space: bool, mcp: bool, hosts: Collection[str] = ()
+    ) -> None:
+        self._app, self._hosts = app, hosts
+        self._used = (USED, MCP) if mcp else (USED,)
+        policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
+        self._headers = {
+            "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in policy.items()),
+            "Referrer-Policy": "no-referrer",
+            **NO_GUESSING,
+        }
+        self._seal = secrets.token_hex()
+        self._agents = set[str]()
+        """The calls of agents that are being answered."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        headers = NO_GUESSING if OF_THE_PAGE.fullmatch(scope["path"]) else self._headers
+
+        async def send_strictly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered = MutableHeaders(scope=message)
+                answered.update(headers)
+                del answered[SEALED]  # should anything repeat the request's headers
+            await send(message)
+
+        if refusal := self._refusal(scope):
+            await refusal(scope, receive, send_strictly)
+        elif not any(used.fullmatch(scope["path"]) for used in self._used):
+            await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
+        else:
+            await self._pass_on(scope, receive, send_strictly)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _whole_body(scope, receive)
+        except ClientDisconnect:
+            return
+        if body is None:
+            await PlainTextResponse("Too large.", 413)(scope, receive, send)
+        else:
+            await self._answer(scope, _replayed(body, receive), send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = secrets.token_hex(8) if MCP.fullmatch(scope["path"]) else ""
+        self._agents.add(call)
+        try:
+            await self._app(self._from_visitor(scope, call), receive, send)
+        finally:
+            self._agents.discard(call)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        """The answer to what is not for this server, or not from its page."""
+        asked = Headers(scope=scope)
+        host = origins.asked_host(asked, self._hosts)
+        if not host:
+            return PlainTextResponse(NOT_OUR_HOST, 400)
+        acts = scope["method"] not in ONLY_READS or LOGOUT.fullmatch(scope["path"])
+        if acts and origins.from_another_page(asked, host):
+            return PlainTextResponse(ANOTHER_PAGE, 403)
+        return None
+
+    def _from_visitor(self, scope: Scope, call: str) -> Scope:
+        """The request, with its visitor's place on the network for an address.
+
+        For an agent, Gradio calls itself over loopback, with the headers of the agent's request:
+        the address is among them, sealed, for nobody else is believed.  So is the name of its call,
+        for Gradio does not hang up on itself when the agent does.
+        """
+        headers = Headers(scope=scope).mutablecopy()
+        seal, _, sealed = headers.get(SEALED, "").partition(" ")
+        address, _, agents = sealed.partition(" ")
+        if not secrets.compare_digest(seal.encode(), self._seal.encode()):
+            address, agents = network_of(scope["client"][0] if scope["client"] else ""), ""
+        # No header ends in a space, and Gradio repeats a request's head in an answer with a range.
+        headers[SEALED] = f"{self._seal} {address} {call}".rstrip()
+        del headers["x-forwarded-for"]  # uvicorn would believe it in that call
+        del headers["x-forwarded-host"]  # Gradio would, and only Host was checked
+        agent_gone = {AGENT_GONE: lambda: bool(agents) and agents not in self._agents}
+        return {**scope, **agent_gone, "headers": headers.raw, "client": (address, 0)}
+
+
+class NoCors:
+    """In place of Gradio's own CORS middleware, which would let other sites read the answers.
+
+    That stands before all of ours, and answers a browser's question for other sites by itself.
+    """
+
+    def __init__(self, app: ASGIApp, **_: object) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def network_of(address: str) -> str:
+    """What one visitor has of the network: an IPv4 address, but of IPv6 a whole /64.
+
+    Proxies spell one address in many ways; whatever is none is nobody in particular, else each
+    that somebody makes up would be one more visitor.
+    """
+    with suppress(ValueError):
+        known = ipaddress.ip_address(_bare(address))
+        if isinstance(known, ipaddress.IPv4Address):
+            return str(known)
+        in_nat64 = ipaddress.IPv4Address(int(known) % 2**32) if known in NAT64 else None
+        block = ipaddress.ip_network((int(known), 64), strict=False)
+        return str(known.ipv4_mapped or known.sixtofour or in_nat64 or block)
+    return ""
+
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _bare(address: str) -> str:
+    """`address` without quotes, brackets, port, zone, and zeros before its numbers."""
+    text = address.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return re.sub(r"\b0+(?=[0-9a-f])", "", text.partition("%")[0], flags=re.ASCII | re.IGNORECASE)
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The request's body, or None when it is larger than any that the page sends.
+
+    Raises `ClientDisconnect` when it ends before it is whole: that may be JSON all the same.
+    """
+    announced = Headers(scope=scope).get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > LARGEST_BODY:
+        return None
+    body = bytearray()
+    if scope["method"] in ONLY_READS:
+        return b""
+    while len(body) <= LARGEST_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return bytes(body) if len(body) <= LARGEST_BODY else None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives `body` once, and then whatever comes: that the visitor has gone."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,131 @@
+"""Ends requests that do not arrive whole: each after a time, and the oldest when one address has
+too many.
+
+uvicorn bounds only how long a connection is idle between two requests, so a head that stops in
+its middle, a body that was announced, or a byte a second would hold one for ever.  This knows
+connections, and nothing of what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import Any
+
+import h11
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from page.web.guard import network_of
+
+TOO_SLOW = b"The request did not arrive in time: send it again."
+
+
+class WholeInTime(H11Protocol):
+    """uvicorn's connection, which a request that is not whole holds for a bounded time."""
+
+    head_seconds = 10.0
+    body_seconds = 30.0
+    """For at most `guard.LARGEST_BODY`: a phone on a bad line sends a form in five."""
+    at_once = 50
+    """Half-sent requests of one address on the network; a browser opens six connections."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _awaited: Any = None
+    """What h11 awaits from the visitor: `IDLE` for a head, `SEND_BODY` for a body."""
+    _since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+        host = self.client[0] if self.client else ""
+        self._network = network_of(host)
+        # A proxy's connections are those of many visitors.
+        if not _is_a_proxy(host, self.config.forwarded_allow_ips):
+            self._bound_its_network()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _should_upgrade(self) -> bool:
+        """Never: nothing here speaks WebSocket, and uvicorn's would have no bounds."""
+        return False
+
+    def _watch(self) -> None:
+        """Start the clock when a head or a body is awaited; what comes of it does not reset it."""
+        if self.conn.their_state is self._awaited:
+            return
+        self._stop_watching()
+        self._awaited = self.conn.their_state
+        limits = {h11.IDLE: self.head_seconds, h11.SEND_BODY: self.body_seconds}
+        if self._awaited in limits and not self.transport.is_closing():
+            self._since = self.loop.time()
+            self._timer = self.loop.call_later(limits[self._awaited], self._give_up)
+
+    def _stop_watching(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+
+    def _bound_its_network(self) -> None:
+        # The oldest goes, not the newest: an honest request is whole in a moment.
+        half_sent = [
+            each
+            for each in self.connections
+            if isinstance(each, WholeInTime) and each._timer and each._network == self._network
+        ]
+        if len(half_sent) > self.at_once:
+            min(half_sent, key=lambda each: each._since)._give_up()
+
+    def _give_up(self) -> None:
+        self._stop_watching()
+        begun = self._awaited is h11.SEND_BODY or self.conn.trailing_data[0]
+        if begun and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._answer_too_slow()
+            self.transport.close()
+        else:
+            # Nothing was asked yet, as by a browser that connects ahead, or it is answered already.
+            self.transport.abort()
+
+    def _answer_too_slow(self) -> None:
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(TOO_SLOW))),
+            ("Connection", "close"),
+        ]
+        for event in (
+            h11.Response(status_code=408, headers=headers, reason="Request Timeout"),
+            h11.Data(data=TOO_SLOW),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+
+
+def _is_a_proxy(host: str, proxies: str | list[str]) -> bool:
+    """Whether uvicorn believes `host` when it says for whom it asks."""
+    return host in _trusted(proxies if isinstance(proxies, str) else ",".join(proxies))
+
+
+@functools.cache
+def _trusted(proxies: str) -> Any:
+    async def nothing(*_: Any) -> None: ...
+
+    return ProxyHeadersMiddleware(nothing, proxies).trusted_hosts
+
+
+def bound() -> None:
+    """Let uvicorn serve with `WholeInTime`.
+
+    Gradio makes uvicorn's `Config` itself and passes no protocol, so what its "auto" means is set.
+    """
+    HTTP_PROTOCOLS["auto"] = f"{__name__}:{WholeInTime.__name__}"

@@ -1,0 +1,155 @@
+"""What the environment says of the server, and what it cannot mean."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from backend import config, service
+from backend.config import WrongSetting, read
+from backend.ledger import Ledger, Limits
+
+SPACE = {"SPACE_ID": "somebody/film-a-sentence"}
+NUMBERS = [
+    "VEO_KEEP_GB",
+    "VEO_KEY_MINUTES",
+    "VEO_CLIPS_A_VISITOR",
+    "VEO_DOLLARS_A_VISITOR",
+    "VEO_CLIPS_A_DAY",
+    "VEO_DOLLARS_A_DAY",
+]
+
+
+@pytest.fixture(autouse=True)
+def nobodys_folders(monkeypatch):
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+def test_at_home_the_data_is_the_persons_own_and_nothing_is_limited(tmp_path):
+    found = read({})
+    assert tmp_path in found.data.parents
+    assert found.data.name == "film-a-sentence"
+    assert sa.make_url(found.database_url).database == str(found.data / "ledger.sqlite")
+    assert (found.keep_bytes, found.key_seconds) == (5e9, 3600)
+    assert (found.limits, found.may_share_key, found.on_space) == (Limits(), True, False)
+    assert not found.data.exists()
+
+
+def test_on_a_space_visitors_are_limited_and_the_key_is_the_owners():
+    found = read(SPACE)
+    assert found.on_space
+    assert not found.may_share_key
+    assert found.limits == Limits(clips_a_visitor=3, dollars_a_visitor=10, clips=30, dollars=100)
+
+
+@pytest.mark.parametrize("said", ["", "0", "no", "1"])
+def test_the_servers_key_is_shared_on_a_space_only_when_told(said):
+    assert read({**SPACE, "VEO_SHARE_SERVER_KEY": said}).may_share_key is (said == "1")
+
+
+def test_on_a_space_the_data_is_on_its_disk_if_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "SPACE_DISK", tmp_path / "disk")
+    assert read(SPACE).data.name == "film-a-sentence"
+    (tmp_path / "disk").mkdir()
+    assert read(SPACE).data == tmp_path / "disk"
+    assert read({}).data.name == "film-a-sentence"
+
+
+def test_every_variable_is_obeyed(tmp_path):
+    found = read(
+        {
+            "VEO_DATA_DIR": str(tmp_path / "data"),
+            "VEO_DATABASE_URL": "postgresql+psycopg://me:secret@db/veo",
+            "VEO_KEEP_GB": " 0.5 ",
+            "VEO_KEY_MINUTES": "1.5",
+            "VEO_CLIPS_A_VISITOR": "1",
+            "VEO_DOLLARS_A_VISITOR": "2.5",
+            "VEO_CLIPS_A_DAY": "0",
+            "VEO_DOLLARS_A_DAY": "1e3",
+        }
+    )
+    assert found.data == tmp_path / "data"
+    assert found.database_url == "postgresql+psycopg://me:secret@db/veo"
+    assert (found.keep_bytes, found.key_seconds) == (5e8, 90)
+    assert found.limits == Limits(clips_a_visitor=1, dollars_a_visitor=2.5, clips=0, dollars=1000)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_variable_is_none(empty):
+    names = [*NUMBERS, "VEO_DATA_DIR", "VEO_DATABASE_URL", "VEO_SHARE_SERVER_KEY"]
+    assert read(dict.fromkeys(names, empty)) == read({})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "text", ["five", "-1", "nan", "1,5", "5 GB", "0x1", "inf", "-inf", "1e999"]
+)
+def test_a_number_that_is_none_is_named(name, text):
+    with pytest.raises(WrongSetting, match=f"^{name} must be a number, 0 or more; it is '{text}'"):
+        read({name: text})
+
+
+def test_a_relative_folder_is_the_same_wherever_the_server_goes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read({"VEO_DATA_DIR": "clips"}).data == tmp_path / "clips"
+
+
+@pytest.mark.parametrize("name", ["a b", "100%41", "why?", "#1", "ü", "a&b=c", "50%"])
+def test_the_ledger_is_in_the_data_folder_whatever_that_is_called(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    Ledger(read({"VEO_DATA_DIR": str(folder)}).database_url).close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (folder / "ledger.sqlite").is_file()
+
+
+def test_the_databases_password_is_not_shown():
+    found = read({"VEO_DATABASE_URL": "postgresql+psycopg://me:secret@db/veo"})
+    assert "secret" not in repr(found)
+
+
+def test_the_real_environment_is_read_when_asked(monkeypatch):
+    monkeypatch.setenv("VEO_KEEP_GB", "7")
+    assert read().keep_bytes == 7e9
+
+
+def test_the_documentation_names_every_variable_and_no_other():
+    """At the top of the module, each with its default."""
+    asked = set()
+
+    class Asked(dict):
+        def get(self, name, default=None):
+            asked.add(name)
+            return super().get(name, default)
+
+    read(Asked(SPACE))
+    told = set(re.findall(r"^    ([A-Z_]+) ", config.__doc__, re.M))
+    assert told == {name for name in asked if name.startswith("VEO_")}
+    assert told > set(NUMBERS)
+
+
+def test_the_ledger_of_a_space_lies_on_its_own_disk_with_a_copy_on_the_kept_one(
+    tmp_path, monkeypatch
+):
+    """The kept one is a network file system."""
+    monkeypatch.setattr(config, "SPACE_DISK", tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    found = read(SPACE)
+    assert found.ledger_copy == tmp_path / "disk" / "ledger.sqlite"
+    assert sa.make_url(found.database_url).database.startswith(str(tmp_path / ".local"))
+    elsewhere = {"VEO_DATABASE_URL": "sqlite:////elsewhere"}
+    assert read({**SPACE, **elsewhere}).ledger_copy is None
+    assert read({**SPACE, "VEO_DATA_DIR": str(tmp_path)}).ledger_copy is None
+    assert read({"VEO_DATA_DIR": str(tmp_path / "disk")}).ledger_copy is None
+
+
+def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path, monkeypatch):
+    ours, there_before = tmp_path / "new" / "data", tmp_path / "there"
+    there_before.mkdir(mode=0o755)
+    for folder in (ours, there_before):
+        found = read({"VEO_DATA_DIR": str(folder)})
+        monkeypatch.setattr(service, "the_settings", lambda found=found: found)
+        for _ in range(2):
+            with service.data_folder_held():
+                assert folder.stat().st_mode & 0o777 == 0o700
+                assert (folder / "clips").stat().st_mode & 0o777 == 0o700

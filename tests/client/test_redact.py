@@ -1,0 +1,220 @@
+"""Foreign text costs time in proportion to its length, whatever stands in it: nothing here may hold
+the interpreter, and with it every other visitor."""
+
+import ast
+import importlib
+import json
+import random
+import re
+import time
+from functools import partial
+from itertools import pairwise
+
+import pytest
+from conftest import KEY
+from fault_server import FaultServer, json_answer
+from test_house import FILES
+
+from page import prompt_parts
+from veo.explain import of_error
+from veo.trace import LARGEST_READ, fit_to_show, visible
+from veo.types import tidy, unsigned
+from veo_client import VeoClient, VideoRequest
+
+SHORT, LONG = 16 << 10, 64 << 10
+
+
+def seconds(work, *arguments):
+    """Of the processor, for a busy machine takes longer by the clock."""
+    began = time.process_time()
+    work(*arguments)
+    return time.process_time() - began
+
+
+def takes_at_most(limit, work, *arguments):
+    """Whether it does once: whatever else runs here only adds."""
+    for pause in (*[0] * 10, *[0.2] * 20):
+        took = seconds(work, *arguments)
+        if took <= limit or took > 1:
+            break
+        time.sleep(pause)
+    return took <= limit
+
+
+def grows_with_its_length(work, nasty):
+    """Whether four times the text takes about four times as long, not sixteen."""
+    long = nasty(LONG)
+    if seconds(work, long) < 0.01:
+        return True
+    short = min(seconds(work, nasty(SHORT)) for _ in range(2))
+    return takes_at_most(8 * short, work, long)
+
+
+def again(text):
+    return lambda size: (text * (size // len(text) + 1))[:size]
+
+
+REPEATED = [
+    *("/", "//", "https://", "\\/", "\\/\\/", "a/", "/ ", "// ", "//? ", '//?"', "//a?", "?", "#"),
+    *('"', "'", " ", "\t", "\n", "\r\n", ":", "a:", ",", "a b ", "1", "1,", "\0", "a\0", "\u202e"),
+    *("a\u202e", "\u2028/", "é", "狐", "\\", "\\u0061", "%2F", "a", "no ", "[", "{", "`", "<", KEY),
+]
+RANDOM = random.Random(1)
+NASTY = {repr(text): again(text) for text in REPEATED} | {
+    "any character": lambda size: "".join(chr(RANDOM.randrange(0xD800)) for _ in range(size)),
+    "private characters": lambda size: "".join(chr(0xF0000 + n % 60_000) for n in range(size)),
+    "a signed address": lambda size: f"https://host/?{'a' * size}",
+    "half an address": lambda size: f"https://host/{'a' * size}?",
+    "a character at the end": lambda size: "a" * size + "\0",
+}
+JSON = {
+    "one long word": lambda size: json.dumps("a" * size),
+    "one long address": lambda size: json.dumps(f"https://host/?{'a' * size}"),
+    "escaped slashes": lambda size: '["' + "\\/" * (size // 2 - 4) + '"]',
+    "escaped letters": lambda size: '["' + "\\u0061" * (size // 6 - 4) + '"]',
+    "nothing to see": lambda size: json.dumps("\u202e" * (size // 6 - 4)),
+    "many lists": lambda size: f"[{'[],' * (size // 3 - 4)}[]]",
+    "many objects": lambda size: f"[{'{},' * (size // 3 - 4)}{{}}]",
+    "many keys": lambda size: json.dumps({str(number): 1 for number in range(size // 12)}),
+    "many words": lambda size: json.dumps(["//?"] * (size // 8)),
+    "many numbers": lambda size: f"[{'1,' * (size // 2 - 4)}1]",
+    "large numbers": lambda size: f"[{'1e300,' * (size // 6 - 4)}1]",
+    "one number": lambda size: "1" * size,
+    "deep lists": lambda size: f"{'[' * 500}{'1,' * (size // 2 - 600)}1{']' * 500}",
+    "lists that do not end": lambda size: "[" * size,
+}
+
+
+@pytest.mark.parametrize("name", [*NASTY, *JSON])
+def test_64_kib_of_anything_are_redacted_in_5_ms(name):
+    """So is as much as is read, for JSON that is longer is not read as such."""
+    for size in (LONG, LARGEST_READ):
+        said = (NASTY | JSON)[name](size).encode()[:size]
+        for secret in ("", KEY, "a" * 250 + "b" + "a" * 249):
+            assert takes_at_most(0.005, partial(fit_to_show, said, secret=secret)), len(secret)
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize(
+    "work", [unsigned, tidy, prompt_parts.nouns], ids=lambda work: work.__name__
+)
+def test_what_reads_foreign_words_takes_linear_time(work, name):
+    assert grows_with_its_length(work, NASTY[name])
+
+
+def test_a_megabyte_is_no_worse():
+    for text in ("/" * (1 << 20), "https://" * (1 << 17), '"//?' * (1 << 18)):
+        assert takes_at_most(0.2, unsigned, text)
+        assert takes_at_most(0.01, fit_to_show, text)
+        assert takes_at_most(0.01, fit_to_show, text.encode())
+
+
+# Every pattern of ours
+
+
+def patterns():
+    """Each that a module of ours gives to `re`, and what is done with it there."""
+    for name, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+                known = vars(importlib.import_module(name))
+                given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+                flags = [ast.unparse(each) for each in given if ast.unparse(each).startswith("re.")]
+                source = eval(ast.unparse(node.args[0]), known)  # noqa: S307  # our own code
+                pattern = re.compile(source, eval("|".join(flags) or "0"))  # noqa: S307
+                yield f"{name}:{node.lineno}", (pattern, node.func.attr)
+
+
+VERBS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
+CALLS = {f"re.{verb}" for verb in VERBS}
+PATTERNS = dict(patterns())
+
+
+def test_all_patterns_are_found():
+    used = sum(path.read_text().count(call + "(") for path in FILES.values() for call in CALLS)
+    assert len(PATTERNS) == used > 15
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_pattern_takes_linear_time(name):
+    """On what is nasty by itself, and on its own words again and again."""
+    pattern, verb = PATTERNS[name]
+    is_bytes = isinstance(pattern.pattern, bytes)
+    source = pattern.pattern.decode("latin-1") if is_bytes else pattern.pattern
+    own = re.findall("[A-Za-z]{2,}", source)
+    nasty = NASTY | {word: again(word) for each in own for word in (each, f"{each} ", f"{each}: ")}
+    nasty |= {f"{a} {b}": again(f"{a} {b} ") for a, b in pairwise(own)}
+    nasty["all"] = again(" ".join(own) + " ")
+
+    def run(text):
+        given = text.encode() if is_bytes else text
+        pattern.fullmatch(given)
+        if verb != "fullmatch":
+            pattern.findall(given)
+
+    assert [name for name, text in nasty.items() if not grows_with_its_length(run, text)] == []
+
+
+# What is left out is what it always was
+
+
+WORDS = [
+    *("/", "/", "\\", "?", "#", '"', " ", "a", "https:", "//", "\\/", "\n", "\t", "\xa0", "\u2028"),
+    *("é", "\u202e", "\0", "\ud800", "\U000f0000", "[", "]", "{", "}", ",", ":", "1", "key-12345"),
+]
+QUERY = re.compile(r'((?:https?:)?(?:\\?/){2}[^\s"?#]*)[?#][^\s"]*', re.IGNORECASE)
+
+
+def plainly_visible(text):
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def plainly_shown(said, secret):
+    """As it was before it had to be quick."""
+    try:
+        text = json.dumps(json.loads(said.decode()), ensure_ascii=False, indent=2)
+    except ValueError:
+        text = said.decode()
+    return QUERY.sub(r"\1?…", plainly_visible(text).replace(secret, "[key]"))
+
+
+def test_quick_redaction_leaves_out_the_same():
+    dice = random.Random(12)
+
+    def text():
+        return "".join(dice.choices(WORDS, k=dice.randrange(14)))
+
+    for _ in range(5000):
+        said, other = text(), text()
+        assert unsigned(said) == QUERY.sub(r"\1?…", said)
+        assert visible(said) == plainly_visible(said)
+        for each in (said, json.dumps({other: [said, {"a": other, "b": []}, 1.50, None, {}]})):
+            sent = each.encode(errors="replace")
+            assert fit_to_show(sent, secret="key-12345") == plainly_shown(sent, "key-12345")
+
+
+# Where it happens
+
+
+@pytest.mark.parametrize("said", ["/" * 4000, "\\/" * 2000, "https://" * 500, "//? " * 1000])
+def test_a_nasty_prompt_holds_nobody_up(said):
+    """It is shown as it was sent, and the service repeats it in a long answer."""
+    heard = []
+    answer = json_answer(200, {"id": "a", "message": said * 16, "error": said * 16})
+    with FaultServer(answer) as server:
+        client = VeoClient(KEY, base_url=server.url).observed_by(heard.append)
+
+        def ask():
+            client.submit(VideoRequest(said))
+            client.check("a")
+
+        assert takes_at_most(0.1, ask)
+    assert all(exchange.answer and KEY not in exchange.answer for exchange in heard)
+
+
+def test_a_nasty_refusal_is_explained_at_once():
+    for said in ("expected ", "invalid value ", "Expected received ", "sensitive"):
+        answer = json_answer(400, {"message": said * 5000})
+        with FaultServer(answer) as server, pytest.raises(Exception, match=said.strip()) as refused:
+            VeoClient(KEY, base_url=server.url).submit(VideoRequest("a fox"))
+        assert takes_at_most(0.005, of_error, refused.value)

@@ -1,0 +1,475 @@
+"""A visitor's clips outlive tab, process and crash, and belong to them alone."""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from conftest import KEY
+from fault_server import FaultServer, file_answer, json_answer
+from itsdangerous import TimestampSigner
+from playwright.sync_api import Page, expect
+from served import (
+    FOX,
+    ROOT,
+    ServedPage,
+    call,
+    fill_unfolded,
+    open_page,
+    press_generate,
+    service_that_never_finishes,
+    shown_id,
+    wait_for,
+)
+
+from demo import film as demo_film
+from veo import media
+
+
+def first(tab: Page):
+    """The newest entry of the list."""
+    return tab.locator("#my-clips li").first
+
+
+def clip_of(tab: Page, prompt: str):
+    return tab.locator("#my-clips li", has_text=prompt)
+
+
+def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, tmp_path):
+    open_page(tab, keyed_page)
+    expect(tab.locator("#my-clips .none")).to_be_visible()
+    press_generate(tab, FOX)
+    expect(first(tab).locator(".state")).to_have_text(re.compile("Being"))
+    wait_for(tab, "Your clip is ready")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    expect(first(tab).locator(".facts")).to_contain_text("free")
+    tab.wait_for_function("document.querySelector('#my-clips img').naturalWidth > 0")
+    generation_id = shown_id(tab)
+
+    press_generate(tab, "A boat #no-credits", seconds=6, resolution="1080p")
+    wait_for(tab, "No credits left")
+    expect(first(tab).locator(".state")).to_have_text("Refused")
+    expect(first(tab).locator(".facts")).to_contain_text("nothing charged")
+
+    fox = clip_of(tab, FOX)
+    fox.get_by_role("button", name="Play").click()
+    wait_for(tab, "Your clip is ready")
+    assert shown_id(tab) == generation_id
+    expect(tab.locator("#video video")).to_be_visible()
+
+    fox.get_by_role("button", name="Use settings").click()
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
+    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+
+    with tab.expect_download() as download:
+        fox.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "fox.mp4")
+    assert media.read_request(tmp_path / "fox.mp4")["prompt"] == FOX
+
+    with tab.expect_download() as download:
+        fox.get_by_role("link", name="JSON").click()
+    assert download.value.suggested_filename.endswith(".json")
+    note = json.loads(download.value.path().read_text())
+    assert note["request"]["prompt"] == FOX
+    assert note["facts"]["frames"] == 96
+    fox.get_by_role("button", name="Copy prompt").click()
+    expect(fox.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == FOX
+
+    addresses = [
+        each.evaluate("shown => shown.src")
+        for each in (tab.locator("#video video"), fox.locator("img"))
+    ]
+    tab.once("dialog", lambda dialog: dialog.dismiss())
+    fox.get_by_role("button", name="Delete").click()
+    expect(fox).to_have_count(1)
+    tab.once("dialog", lambda dialog: dialog.accept())
+    fox.get_by_role("button", name="Delete").click()
+    expect(fox).to_have_count(0)
+    wait_for(tab, "Ready when you are")
+    assert all(requests.get(each, timeout=10).status_code in (403, 404) for each in addresses)
+
+
+def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
+    """In a clip that did not change, in one that did, and beside one that was deleted."""
+    open_page(tab, keyed_page)
+    for prompt in ("A heron", "An owl"):
+        press_generate(tab, prompt)
+        wait_for(tab, "Your clip is ready")
+        expect(first(tab).locator(".state")).to_have_text("Ready")
+    heron, owl = clip_of(tab, "A heron"), clip_of(tab, "An owl")
+    focused = heron.get_by_role("button", name="Use settings")
+    focused.focus()
+    focused.evaluate("button => { window.focused = button; }")
+    second = tab.context.new_page()
+    second.goto(keyed_page.url)
+    wait_for(second, "Your clip is ready")
+    press_generate(second, "A wolf")
+    wait_for(second, "Waiting in line at the service")
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # back to this tab
+    wolf = clip_of(tab, "A wolf")
+    expect(wolf).to_be_visible()
+    assert tab.evaluate("document.activeElement === focused")
+
+    wolf.get_by_role("button", name="Use settings").focus()
+    expect(wolf.locator(".state")).to_have_text("Ready")
+    expect(wolf.get_by_role("button", name="Use settings")).to_be_focused()
+
+    owl.get_by_role("button", name="Delete").focus()
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.keyboard.press("Enter")
+    expect(owl).to_have_count(0)
+    expect(heron.get_by_role("button", name="Delete")).to_be_focused()
+
+
+def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
+    """As one over plain http from another machine; what cannot be copied is not called so."""
+    tab.add_init_script("delete Navigator.prototype.clipboard")
+    open_page(tab, keyed_page)
+    press_generate(tab, "A robin")
+    wait_for(tab, "Your clip is ready")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    tab.get_by_role("button", name="See the code").click()
+    expect(tab.locator("#programs code")).to_contain_text("A robin")
+    pasted = tab.get_by_label("Prompt", exact=True)
+    for button, text in [
+        (tab.locator("#programs .copy"), tab.locator("#programs code").text_content()),
+        (tab.locator("#status .copy"), shown_id(tab)),
+        (first(tab).get_by_role("button", name="Copy prompt"), "A robin"),
+    ]:
+        handle = button.element_handle()
+        tab.evaluate("() => { document.execCommand = () => false; }")
+        handle.click()
+        assert handle.inner_text().startswith("Copy")
+        tab.evaluate("() => { delete document.execCommand; }")
+        handle.press("Enter")
+        tab.wait_for_function("button => button.textContent === 'Copied'", arg=handle)
+        assert handle.evaluate("button => button === document.activeElement")
+        pasted.fill("")
+        pasted.press("Control+v")
+        assert pasted.input_value() == text
+
+
+def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    second = tab.context.new_page()
+    second.goto(demo_page.url)
+    wait_for(second, re.compile("Making the video|Your demo clip is ready"))
+    assert shown_id(second) == shown_id(tab)
+    wait_for(second, "Your demo clip is ready")
+    wait_for(tab, "Your demo clip is ready")
+    expect(first(second).locator(".state")).to_have_text("Ready")
+
+
+def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
+    """What is told of the job before Gradio has cancelled its event is not put over that."""
+    tab.route("**/gradio_api/cancel", lambda _: None)
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    expect(first(tab).locator(".state")).to_have_text("Ready")
+    wait_for(tab, "Stopped looking")
+    tab.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(demo_page, tab):
+    """The clock is put forward in the browser."""
+    tab.clock.install()
+    tab.add_init_script(
+        "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) })"
+    )
+    open_page(tab, demo_page)
+    asked = []
+    tab.on(
+        "request",
+        lambda request: (
+            "queue/join" in request.url
+            and request.post_data_json["fn_index"] == demo_page.numbers["on_focus"]
+            and asked.append(request)
+        ),
+    )
+
+    def asks_in(seconds: int) -> int:
+        before = len(asked)
+        for _ in range(seconds // 10):
+            tab.clock.fast_forward(10_000)
+            tab.wait_for_timeout(300)
+        return len(asked) - before
+
+    assert asks_in(30) == 0
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    for _ in range(3):
+        with tab.expect_request(lambda request: "queue/join" in request.url):
+            tab.clock.fast_forward(10_000)
+        tab.wait_for_timeout(1000)  # Gradio drops what is asked before it was answered
+    assert len(asked) == 3
+    tab.evaluate("away = true")
+    assert asks_in(30) == 0
+
+
+def test_a_killed_server_loses_no_clip_and_sends_nothing_twice(tab, tmp_path):
+    """The service takes the request and finishes it; the server is killed in between."""
+    finish, posts = threading.Event(), []
+
+    def service(connection):
+        if connection.request.method == "POST":
+            posts.append(connection.request.json())
+            json_answer(200, {"id": "job", "status": "queued"})(connection)
+        elif connection.request.path == "/film.mp4":
+            file_answer(film)(connection)
+        elif "/generations" not in connection.request.path:
+            json_answer(200, {"current_balance": 1.0, "data": []})(connection)
+        elif not finish.is_set():
+            json_answer(200, {"id": "job", "status": "generating"})(connection)
+        else:
+            video = {"url": f"{server.url}/film.mp4"}
+            done = {"id": "job", "status": "completed", "video": video}
+            json_answer(200, done)(connection)
+
+    demo_film.render(
+        tmp_path / "film", prompt=FOX, seed=1, width=1280, height=720, duration=4, sound=True
+    )
+    film = (tmp_path / "film").read_bytes()
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            wait_for(tab, "Making the video")
+            port = served.port
+        tab.goto("about:blank")  # Gradio's own page would reload itself in the middle of ours
+        finish.set()
+        with ServedPage(tmp_path, port=port, **environment) as served:
+            tab.goto(served.url)
+            wait_for(tab, "Your clip is ready")
+            expect(first(tab).locator(".state")).to_have_text("Ready")
+            assert KEY.encode() not in b"".join(
+                file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+            )
+    assert len(posts) == 1
+
+
+def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
+    environment = {"AIMLAPI_BASE_URL": demo.base_url}
+
+    def give_key():
+        tab.get_by_role("button", name="Your own API key").click()
+        note = tab.locator("#key-note")
+        while "accepts" not in note.inner_text():  # a field just unfolded may be emptied once more
+            fill_unfolded(tab, "AI/ML API key", KEY)
+            tab.get_by_role("button", name="Use this key").click()
+            expect(note).not_to_be_empty()
+        expect(tab.locator("#mode")).to_contain_text("Your key")
+
+    with ServedPage(tmp_path, **environment) as served:
+        open_page(tab, served)
+        give_key()
+        press_generate(tab, f"{FOX} #stuck")
+        wait_for(tab, "Making the video")
+        port = served.port
+    tab.goto("about:blank")
+    with ServedPage(tmp_path, port=port, **environment) as served:
+        tab.goto(served.url)
+        expect(first(tab).locator(".state")).to_have_text("Waits for your key")
+        expect(tab.locator("#mode")).to_contain_text("Demo")
+        give_key()
+        expect(first(tab).locator(".state")).to_have_text("Being made")
+
+
+def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_path):
+    def lose_the_answer(connection):
+        if connection.request.method == "POST":
+            return
+        json_answer(200, {"data": []})(connection)
+
+    with FaultServer(lose_the_answer) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            wait_for(tab, "Not known whether it was taken")
+            again = first(tab).get_by_role("button", name="Send again anyway")
+            asked = []
+            tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+            again.click()
+            expect(tab.locator("#my-clips li")).to_have_count(1)
+            assert "charges a second clip" in asked[0]
+            assert posted(service) == 1
+            tab.once("dialog", lambda dialog: dialog.accept())
+            again.click()
+            expect(tab.locator("#my-clips li")).to_have_count(2)
+            expect(tab.locator("#my-clips .state")).to_have_text(
+                ["Not known whether it was taken"] * 2
+            )
+        assert posted(service) == 2
+
+
+def posted(service: FaultServer) -> int:
+    return sum(request.method == "POST" for request in service.requests)
+
+
+def test_a_second_server_on_the_same_folder_refuses_to_start(tmp_path):
+    with ServedPage(tmp_path):
+        ended = subprocess.run(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**ServedPage.environment(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 1
+    assert "Another server works in" in ended.stderr
+    assert "VEO_DATA_DIR" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/ledger", "postgresql+nothing://"])
+def test_a_ledger_that_cannot_be_used_is_told_at_the_start(tmp_path, url):
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**ServedPage.environment(tmp_path), "VEO_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "check VEO_DATABASE_URL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
+    """On a Space with `hf_oauth` the owner is who the signed cookie says, not what is kept."""
+    environment = {
+        "SYSTEM": "spaces",
+        "SPACE_ID": "a/b",
+        "OAUTH_CLIENT_ID": "client",
+        "OAUTH_CLIENT_SECRET": "secret",
+        "OAUTH_SCOPES": "openid profile",
+        "OPENID_PROVIDER_URL": "https://huggingface.co",
+    }
+    info = base64.b64encode(b'{"oauth_info": {"userinfo": {"sub": "somebody"}}}')
+    right = hashlib.sha256(b"secret-v4").hexdigest()  # as gradio.oauth makes it
+    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
+    with ServedPage(tmp_path, **environment) as served:
+        served.forgives_gradio = True  # it looks for a package that only a Space has
+        for secret in (right, "wrong"):
+            cookie = TimestampSigner(secret).sign(info).decode()
+            call(
+                served,
+                "on_generate",
+                [*form, 1, "seed", {"visitor": "login:somebody"}, None],
+                {},
+                cookie,
+            )
+        owners = [row["owner"] for row in served.rows()]
+    assert owners[0] == "login:somebody"
+    assert re.fullmatch(r"browser:[\w-]{43}", owners[1])
+
+
+# What the server's key may be spent on
+
+
+RATES = {"kind": "fixed", "currency": "USD", "units": [{"price": 0.4, "unit": "second", "per": 1}]}
+
+
+def shop_that_never_finishes(connection):
+    if "/v1/models" not in connection.request.path:
+        service_that_never_finishes(connection)
+        return
+    listed = [{"id": "google/veo-3.1-t2v", "pricing": RATES}]
+    json_answer(200, {"data": listed})(connection)
+
+
+FIELDS = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, ""]
+
+
+def by_the_button(served, number):
+    """A click in a browser that was never here before, until something comes of it."""
+    url, session = f"{served.url}/gradio_api/queue", secrets.token_hex(8)
+    new = {"visitor": secrets.token_hex(20)}
+    # The button says what it costs before anybody presses it.
+    priced = [FIELDS[0], *FIELDS[2:5], 1, "seed", new]
+    call(served, "on_money", priced, {}, session=session)
+    data = [f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", new, None]
+    body = {"data": data, "fn_index": served.numbers["on_generate"], "session_hash": session}
+    assert requests.post(f"{url}/join", json=body, timeout=60).status_code == 200
+    with requests.get(
+        f"{url}/data", params={"session_hash": session}, stream=True, timeout=60
+    ) as stream:
+        for line in stream.iter_lines(decode_unicode=True):
+            if "process_generating" in line or "process_completed" in line:
+                return line
+    return ""
+
+
+def by_call(served, number):
+    url = f"{served.url}/gradio_api/call/generate"
+    data = {"data": [f"{FOX} {number}", *FIELDS, None, True, True, False, None]}
+    event = requests.post(url, json=data, timeout=60).json()["event_id"]
+    return requests.get(f"{url}/{event}", timeout=60).text
+
+
+def by_run(served, number):
+    url = f"{served.url}/gradio_api/run/generate"
+    data = {"data": [f"{FOX} {number}", *FIELDS, None, True, True, False, None]}
+    return requests.post(url, json=data, timeout=60).text
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused"),
+    [
+        ({"VEO_CLIPS_A_DAY": "7"}, "made 7 clips in 24 hours, and the limit is 7."),
+        ({"VEO_CLIPS_A_VISITOR": "7"}, "made 7 clips in 24 hours, and the limit is 7."),
+        ({"VEO_DOLLARS_A_DAY": "11.3"}, "spent $11.20 in 24 hours, this clip costs $1.60"),
+        ({"VEO_DOLLARS_A_VISITOR": "11.2"}, "spent $11.20 in 24 hours, this clip costs $1.60"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_a_hundred_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
+    """By three ways, each from a new browser at one address; the rest are told why."""
+    with (
+        FaultServer(shop_that_never_finishes) as service,
+        ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url, **limit) as served,
+        ThreadPoolExecutor(102) as pool,
+    ):
+        ways = [by_the_button, by_call, by_run] * 34
+        answers = list(pool.map(lambda way, number: way(served, number), ways, range(102)))
+        told = [
+            (way.__name__, answer)
+            for way, answer in zip(ways, answers, strict=True)
+            if refused not in answer
+        ]
+        assert len(told) == 7, told
+        assert all("event: error" not in answer and '"error"' not in answer for _, answer in told)
+        rows = served.rows()
+    assert posted(service) == len(rows) == 7
+    assert {row["spender"] for row in rows} == {"address:127.0.0.1"}
+
+
+def test_a_new_visitor_is_somebody_before_the_server_answers(demo_page, tab):
+    """Else two first requests would get two ids, and a key count for the one that is lost."""
+    asked = []
+    tab.route("**/queue/join**", lambda route: asked.append(route.request.post_data_json["data"]))
+    tab.goto(demo_page.url)
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+    tab.wait_for_timeout(1000)
+    visitors = [value["visitor"] for data in asked for value in data if isinstance(value, dict)]
+    assert len(visitors) == 2
+    assert len(set(visitors)) == 1
+    tab.unroute_all(behavior="ignoreErrors")

@@ -1,0 +1,117 @@
+"""Under the hood: what the card's job asked and was answered, as text, without the key."""
+
+import json
+from types import SimpleNamespace
+
+from conftest import KEY
+from fault_server import FaultServer, json_answer
+from playwright.sync_api import expect
+from served import FOX, ServedPage, open_page, press_generate, wait_for
+
+from page import http_panel, texts
+from veo.trace import Exchange, Heard
+
+EVIL = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>boo</b>"
+
+
+def job(state="running"):
+    return SimpleNamespace(id="job", state=state)
+
+
+def heard(**what):
+    exchange = Exchange(method="GET", **({"address": "/v2", "seconds": 0.0123} | what))
+    return Heard(number=1, exchange=exchange)
+
+
+def row(one):
+    (shown,) = http_panel.of_job(job(), [one])["rows"]
+    return shown
+
+
+def test_an_exchange_says_what_came_of_it():
+    answered = row(heard(status=200, sent='{"a": 1}', answer="{}"))
+    assert (answered["what"], answered["outcome"]) == ("GET /v2", "200")
+    assert answered["timing"] == "in 12 ms"
+    header = ["Header", "Authorization: Bearer [key]"]
+    assert answered["texts"] == [header, ["Request", '{"a": 1}'], ["Answer", "{}"]]
+    lost = row(heard(trouble="ReadTimeout", seconds=75.0))
+    assert (lost["outcome"], lost["timing"]) == ("no answer: ReadTimeout", "in 75.0 s")
+    assert lost["texts"] == [header]
+    file = row(heard(size=1234567, address="cdn.example"))
+    assert (file["what"], file["outcome"]) == ("GET cdn.example", "1,234,567 bytes")
+    assert file["texts"] == [["Answer", texts.EXCHANGES_NO_TEXT]]
+    assert row(heard(trouble="ReadTimeout", address="cdn.example"))["texts"] == []
+    many = row(Heard(number=2, times=6, exchange=heard(status=200).exchange))
+    assert many["timing"] == "6 times the same, the last in 12 ms"
+
+
+def test_why_there_is_nothing_is_said():
+    assert http_panel.nothing() == {"note": texts.EXCHANGES_NO_JOB, "rows": []}
+    assert http_panel.of_job(job("prepared"), [])["note"] == texts.EXCHANGES_NOT_YET
+    assert http_panel.of_job(job("done"), [])["note"] == texts.EXCHANGES_GONE
+    assert http_panel.of_job(job("done"), [heard(status=200)])["note"] == ""
+
+
+def unfold(tab):
+    tab.get_by_role("button", name="Under the hood").click()
+
+
+def items(tab):
+    return tab.locator("#exchanges li")
+
+
+def test_a_job_shows_what_it_asked_and_keeps_it_over_a_reload(demo_page, tab):
+    open_page(tab, demo_page)
+    unfold(tab)
+    expect(tab.locator("#exchanges .note")).to_have_text(texts.EXCHANGES_NO_JOB)
+    press_generate(tab, FOX)
+    create = items(tab).first
+    create.locator("summary").click()
+    expect(create.locator("pre").first).to_have_text("Authorization: Bearer [key]")
+    expect(create.locator("pre").nth(1)).to_contain_text(f'"prompt": "{FOX}"')
+    wait_for(tab, "Your demo clip is ready")
+    expect(items(tab).last.locator(".outcome")).to_contain_text("bytes")
+    expect(create.locator("pre").last).to_be_visible()  # what was unfolded stays so
+    assert items(tab).count() < 10
+    tab.reload()
+    wait_for(tab, "Your demo clip is ready")
+    unfold(tab)
+    expect(items(tab).first.locator(".what")).to_have_text("POST /v2/video/generations")
+    tab.locator("#my-clips li").first.get_by_role("button", name="Delete").wait_for()
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.locator("#my-clips li").first.get_by_role("button", name="Delete").click()
+    expect(items(tab)).to_have_count(0)
+
+
+def test_answers_are_text_hold_no_key_and_are_gone_after_a_restart(tab, tmp_path):
+    """At 390 pixels, too."""
+
+    def refuse(connection):
+        said = {"message": f"{EVIL} {KEY}", "see": "https://files.example/a?signature=s3cret"}
+        json_answer(400, said | {"long": "x" * 500})(connection)
+
+    tab.set_viewport_size({"width": 390, "height": 844})
+    with FaultServer(refuse) as service:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": service.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            unfold(tab)
+            press_generate(tab, EVIL)
+            expect(items(tab)).to_have_count(1)
+            items(tab).first.locator("summary").click()
+            expect(items(tab).first.locator(".outcome")).to_have_text("400")
+            header, sent, answered = items(tab).first.locator("pre").all_inner_texts()
+            assert header == "Authorization: Bearer [key]"
+            assert json.loads(sent)["prompt"] == EVIL
+            assert json.loads(answered)["message"] == f"{EVIL} [key]"
+            assert json.loads(answered)["see"] == "https://files.example/a?…"
+            assert tab.locator("#evil, #exchanges img").count() == 0
+            assert KEY not in tab.content()
+            assert tab.evaluate("document.documentElement.scrollWidth") == 390
+            port = served.port
+        tab.goto("about:blank")
+        with ServedPage(tmp_path, port=port, **environment) as served:
+            tab.goto(served.url)
+            unfold(tab)
+            expect(tab.locator("#exchanges .note")).to_have_text(texts.EXCHANGES_GONE)
+    assert [request.method for request in service.requests].count("POST") == 1

@@ -1,0 +1,619 @@
+"""The page in a real browser and through its API: form, states, keys, phones, programs."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import KEY
+from fault_server import FaultServer, json_answer, refused_url
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Page, expect
+from served import (
+    FOX,
+    ROOT,
+    ServedPage,
+    fill_unfolded,
+    in_a_fresh_python,
+    open_page,
+    press_generate,
+    program,
+    service_that_never_finishes,
+    shown_id,
+    wait_for,
+)
+
+from veo import explain, media
+from veo.types import Refused, VideoRequest
+
+
+@pytest.fixture(autouse=True)
+def clients_leave_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+REST_OF_THE_FIELDS = [each.name for each in fields(VideoRequest) if each.name != "prompt"]
+
+
+# The way of a clip
+
+
+def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
+    """States go by, the asked-for film plays to its end, the download is the same file."""
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Waiting in line at the service")
+    expect(tab.locator("#status .clock")).to_contain_text("usually about 0:08")
+    wait_for(tab, "Making the video")
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#status .detail")).to_contain_text("1280 × 720, 4 s, 24 fps, with sound")
+
+    video = tab.locator("#video video")
+    tab.wait_for_function("document.querySelector('#video video')?.ended")
+    assert video.evaluate("v => [v.duration, v.videoWidth, v.videoHeight]") == [4, 1280, 720]
+    assert video.evaluate("v => v.webkitAudioDecodedByteCount") > 0
+
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    saved = tmp_path / "saved.mp4"
+    download.value.save_as(saved)
+    assert saved.read_bytes() == requests.get(video.get_attribute("src"), timeout=10).content
+    assert media.inspect(saved).frames == 96
+    assert media.read_request(saved)["prompt"] == FOX
+    assert download.value.suggested_filename == "demo-clip.mp4"
+
+
+def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Making the video")
+    generation_id = shown_id(tab)
+
+    tab.reload()
+    wait_for(tab, re.compile("Making the video|Your demo clip is ready"))
+    assert shown_id(tab) == generation_id
+    expect(tab.locator("#prompt textarea")).to_have_value(FOX)
+    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+    wait_for(tab, "Your demo clip is ready")
+
+    tab.reload()
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#video video")).to_be_visible()
+
+
+def test_a_closed_tab_does_not_stop_the_job(keyed_page, tab, browser):
+    open_page(tab, keyed_page)
+    press_generate(tab, FOX)
+    expect(tab.locator("#status code")).not_to_be_empty()
+    generation_id = shown_id(tab)
+    storage = tab.context.storage_state()
+    tab.close()
+
+    again = browser.new_context(storage_state=storage).new_page()
+    again.goto(keyed_page.url)
+    wait_for(again, "Your clip is ready")
+    assert shown_id(again) == generation_id
+    again.context.close()
+
+
+def test_stop_waiting_stops_looking_and_the_id_fetches_the_clip(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    stop = tab.get_by_role("button", name="Stop waiting")
+    expect(stop).to_be_enabled()
+    stop.click()
+    wait_for(tab, "Stopped looking")
+    expect(stop).to_be_disabled()
+    assert "charged only if it completes" in tab.locator("#status .detail").inner_text()
+
+
+def test_an_earlier_clip_is_fetched_by_its_id(keyed_page, tab):
+    _, facts = program(keyed_page).predict(FOX, duration=4, resolution="720p", api_name="/generate")
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Fetch an earlier clip").click()
+    fill_unfolded(tab, "Id of the request", f" {facts['generation_id']} ")
+    tab.get_by_role("button", name="Look for it").click()
+    wait_for(tab, "Your clip is ready")
+    assert shown_id(tab) == facts["generation_id"]
+
+
+def test_the_id_is_copied_with_one_click(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    expect(tab.locator("#status code")).not_to_be_empty()
+    card = tab.locator("#status")
+    card.get_by_role("button", name="Copy").click()
+    expect(card.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == shown_id(tab)
+
+
+# The form
+
+
+def test_every_control_reaches_the_request(tab, tmp_path):
+    with FaultServer(service_that_never_finishes) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            tab.get_by_label("Prompt", exact=True).fill(FOX)
+            for choice in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
+                tab.get_by_role("radio", name=choice).check()
+            tab.get_by_role("checkbox", name="Sound").uncheck()
+            tab.get_by_role("button", name="Advanced").click()
+            fill_unfolded(tab, "Negative prompt", "people, text")
+            fill_unfolded(tab, "Seed", "4294967295")
+            tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
+            tab.get_by_role("checkbox", name="Auto-fix").uncheck()
+            tab.get_by_role("button", name="Generate").dblclick()  # one press
+            wait_for(tab, "Making the video")
+            (sent,) = [request for request in service.requests if request.method == "POST"]
+    assert sent.json() == {
+        "prompt": FOX,
+        "model": "google/veo-3.1-t2v-fast",
+        "aspect_ratio": "9:16",
+        "duration": 6,
+        "resolution": "720p",
+        "negative_prompt": "people, text",
+        "enhance_prompt": False,
+        "generate_audio": False,
+        "seed": 4294967295,
+        "auto_fix": False,
+    }
+
+
+def test_a_second_idea_is_sent_while_the_first_is_made(keyed_page, tab):
+    open_page(tab, keyed_page)
+    for prompt in ("A first idea #stuck", "A second idea #stuck"):
+        press_generate(tab, prompt)
+        expect(tab.locator("#my-clips li").first).to_contain_text(prompt)
+        wait_for(tab, "Making the video")
+    sent = [row["request"] or "" for row in keyed_page.rows()]
+    assert [sum(idea in request for request in sent) for idea in ("first", "second")] == [1, 1]
+
+
+def test_a_key_held_down_is_one_press(keyed_page, tab):
+    prompt = "A key held down #stuck"
+    open_page(tab, keyed_page)
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.locator("#generate").focus()
+    for _ in range(30):
+        tab.keyboard.down("Enter")
+        tab.wait_for_timeout(50)
+    wait_for(tab, "Making the video")
+    assert sum(prompt in (row["request"] or "") for row in keyed_page.rows()) == 1
+
+
+@pytest.mark.parametrize("prompt", ["", "   "])
+def test_an_empty_prompt_is_told_at_the_field(prompt, keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    expect(tab.locator("#prompt")).to_contain_text("Describe the video: the prompt is empty.")
+    expect(tab.locator("#status .title")).to_have_text("Ready when you are")
+
+
+def test_too_long_a_prompt_is_told_at_the_field_and_not_cut(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, "x" * 4001)
+    expect(tab.locator("#prompt")).to_contain_text("4,001 characters; shorten it to 4,000")
+    expect(tab.locator("#prompt textarea")).to_have_value("x" * 4001)
+
+
+def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Advanced").click()
+    fill_unfolded(tab, "Seed", "-1")
+    press_generate(tab, FOX)
+    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+
+
+def test_a_wrong_field_that_is_folded_away_is_unfolded_and_has_the_focus(keyed_page, tab):
+    open_page(tab, keyed_page)
+    advanced = tab.get_by_role("button", name="Advanced")
+    advanced.click()
+    fill_unfolded(tab, "Seed", "abc")
+    advanced.click()
+    seed = tab.get_by_role("textbox", name="Seed")
+    expect(seed).to_be_hidden()
+    press_generate(tab, FOX)
+    expect(seed).to_be_focused()
+    expect(seed).to_have_attribute("aria-invalid", "true")
+    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+    # Other events read the field, and their answers do not take the message away.
+    tab.get_by_role("button", name="See the code").click()
+    tab.get_by_role("radio", name="9:16").check()
+    expect(tab.locator("#programs")).to_contain_text("seed must be")
+    expect(tab.locator("#advanced .wrong")).to_be_visible()
+    seed.fill("7")
+    expect(tab.locator("#form .wrong")).to_have_count(0)
+    expect(seed).not_to_have_attribute("aria-invalid", "true")
+    tab.get_by_role("button", name="Generate").click()
+    wait_for(tab, "Your clip is ready")
+
+
+def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
+    """Also after the folded part was opened, which makes an empty gr.Number a 0."""
+    with FaultServer(service_that_never_finishes) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            tab.get_by_role("button", name="Advanced").click()
+            expect(tab.get_by_label("Seed")).to_have_value("")
+            for _ in range(2):
+                press_generate(tab, FOX)
+                wait_for(tab, "Making the video")
+                tab.get_by_role("button", name="Stop waiting").click()
+                wait_for(tab, "Stopped looking")
+            seeds = [each.json()["seed"] for each in service.requests if each.method == "POST"]
+    assert len(set(seeds)) == 2
+
+
+# Keys and modes
+
+
+def test_the_mode_is_always_visible(demo_page, keyed_page, visitors_page, tab):
+    for served, said in [
+        (demo_page, "Demo"),
+        (keyed_page, "This server's key"),
+        (visitors_page, "Demo"),
+    ]:
+        open_page(tab, served)
+        expect(tab.locator("#mode")).to_contain_text(said)
+
+
+def give_key(tab: Page, key: str) -> None:
+    tab.get_by_role("button", name="Your own API key").click()
+    fill_unfolded(tab, "AI/ML API key", key)
+    tab.get_by_role("button", name="Use this key").click()
+
+
+def test_a_visitors_key_is_used_and_leaves_memory_nowhere(visitors_page, tab):
+    open_page(tab, visitors_page)
+    give_key(tab, KEY)
+    expect(tab.locator("#mode")).to_contain_text("Your key")
+    expect(tab.locator("#mode")).to_contain_text("left")
+    expect(tab.get_by_label("AI/ML API key")).to_have_value("")
+    press_generate(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+
+    clip = requests.get(tab.locator("#video video").get_attribute("src"), timeout=10).content
+    config = requests.get(f"{visitors_page.url}/config", timeout=10).text
+    storage = tab.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    for place in (tab.content(), storage, config, visitors_page.log, clip.decode("latin-1")):
+        assert KEY not in place
+
+
+def test_a_refused_key_is_told_and_not_kept(visitors_page, tab):
+    open_page(tab, visitors_page)
+    give_key(tab, "two words")
+    expect(tab.locator("#key-note")).to_contain_text("copy it again")
+    expect(tab.locator("#mode")).to_contain_text("Demo")
+
+
+def test_a_key_that_the_service_refuses_says_what_to_do(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #bad-key")
+    wait_for(tab, "The key is not accepted")
+    explained = explain.of_error(Refused("Invalid API key.", reason="key"))
+    expect(tab.locator("#status .detail")).to_have_text(str(explained))
+
+
+def test_a_lost_answer_is_told_as_such_and_not_sent_again(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #lost-answer")
+    wait_for(tab, "Not known whether it was taken")
+    expect(tab.locator("#status .detail")).to_contain_text("may cost")
+
+
+def test_a_refusal_of_a_key_is_shown_as_text(tab, tmp_path):
+    """Neither markup nor a picture from outside comes in with the service's words."""
+    evil = "<b id=evil>no</b> ![x](http://elsewhere.example/x.png) <img src=//elsewhere.example>"
+
+    def refuse(connection):
+        json_answer(401, {"message": evil})(connection)
+
+    with FaultServer(refuse) as service:
+        with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            give_key(tab, KEY)
+            expect(tab.locator("#key-note")).to_contain_text(evil)
+            assert tab.locator("#evil, #key-note img").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("AIMLAPI_KEY", "two words"), ("AIMLAPI_BASE_URL", "http://far.example")]
+)
+def test_a_wrong_environment_is_told_at_the_start(name, value):
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "Check AIMLAPI_KEY and AIMLAPI_BASE_URL" in ended.stderr
+    assert value not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, tab):
+    """The old one is always at it and would come back with each of its updates."""
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    stuck = shown_id(tab)
+    tab.reload()
+    wait_for(tab, "Making the video")
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    assert shown_id(tab) != stuck
+    tab.wait_for_timeout(6000)  # more than there is between two looks
+    expect(tab.locator("#status .title")).to_have_text("No credits left", timeout=1)
+
+
+def test_one_running_job_after_another_can_be_picked(keyed_page, tab):
+    """Gradio would drop a pick while the job picked before is followed."""
+    open_page(tab, keyed_page)
+    ids = []
+    for prompt in ("One #stuck", "Two #stuck"):
+        press_generate(tab, prompt)
+        wait_for(tab, "Making the video")
+        ids.append(shown_id(tab))
+        tab.get_by_role("button", name="Stop waiting").click()
+        wait_for(tab, "Stopped looking")
+    newest_first = tab.locator("#my-clips li")
+    for place, expected in ((1, ids[0]), (0, ids[1]), (1, ids[0])):
+        newest_first.nth(place).get_by_role("button", name="Show").click()
+        expect(tab.locator("#status code")).to_have_text(expected)
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+
+
+def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):
+    with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=refused_url()) as served:
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "No answer from the service")
+        expect(tab.locator("#status .detail")).to_contain_text("Nothing was charged.")
+        assert served.faults() == []
+
+
+def test_the_page_listens_on_this_machine_only(demo_page):
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", demo_page.port), timeout=5)
+
+
+def test_words_of_the_service_are_shown_as_text(tab, tmp_path):
+    """Whatever the service says, nothing of it runs and nothing is fetched."""
+    evil = (
+        "<img src=x onerror=alert(1)> ${alert(1)} {{ value }} ![x](http://elsewhere.example/x.png)"
+    )
+
+    def refuse(connection):
+        json_answer(400, {"message": evil})(connection)
+
+    with FaultServer(refuse) as service:
+        with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
+            open_page(tab, served)
+            press_generate(tab, FOX)
+            expect(tab.locator("#status .detail")).to_contain_text(evil)
+            assert tab.locator("#status img").count() == 0
+
+
+# On a phone
+
+
+def test_the_page_does_not_jump_while_it_loads(demo_page, tab):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(demo_page.url, wait_until="commit")
+    tops = "document.querySelector('#status .title')?.getBoundingClientRect().top"
+    tab.wait_for_function(tops)
+    first = tab.evaluate(tops)
+    tab.wait_for_load_state()
+    tab.wait_for_timeout(500)
+    assert abs(tab.evaluate(tops) - first) < 2
+
+
+def test_what_happens_is_on_the_phones_screen(keyed_page, browser):
+    page = browser.new_context(viewport={"width": 390, "height": 700}).new_page()
+    open_page(page, keyed_page)
+    press_generate(page, f"{FOX} #stuck")
+    wait_for(page, re.compile("Waiting in line|Making the video"))
+    expect(page.locator("#status .title")).to_be_in_viewport()
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    open_page(page, demo_page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    boxes = (
+        "['#generate', '#cost', '#status']"
+        ".map(each => document.querySelector(each).getBoundingClientRect())"
+    )
+    button, cost, card = page.evaluate(boxes)
+    assert 0 < cost["top"] - button["bottom"] < 40
+    assert 0 < card["top"] - cost["bottom"] < 40
+    context.close()
+
+
+# For programs
+
+
+def test_only_four_endpoints_are_public(demo_page):
+    info = requests.get(f"{demo_page.url}/gradio_api/info", timeout=10).json()
+    assert sorted(info["named_endpoints"]) == ["/generate", "/price", "/resume", "/status"]
+    assert info["unnamed_endpoints"] == {}
+    for endpoint in info["named_endpoints"].values():
+        assert len(endpoint["description"]) > 40
+    optional = {
+        each["parameter_name"]: each["parameter_has_default"]
+        for each in info["named_endpoints"]["/generate"]["parameters"]
+    }
+    assert optional == {
+        "prompt": False,
+        **dict.fromkeys([*REST_OF_THE_FIELDS, "wait", "api_key"], True),
+    }
+
+
+def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
+    client = program(keyed_page)
+    file, facts = client.predict(FOX, duration=4, resolution="720p", seed=7, api_name="/generate")
+    assert media.inspect(file).frames == 96
+    assert facts["request"]["seed"] == 7
+    assert (facts["width"], facts["height"], facts["duration"]) == (1280, 720, 4)
+    assert facts["demo"] is False
+
+    again, resumed = client.predict(facts["generation_id"], api_name="/resume")
+    assert media.inspect(again).frames == 96
+    assert resumed["request"] is None
+
+    assert client.predict(facts["generation_id"], api_name="/status") == {
+        "generation_id": facts["generation_id"],
+        "status": "completed",
+        "error": None,
+    }
+    assert client.predict(api_name="/price") == {"usd": 0, "text": "free"}
+
+
+def test_a_program_need_not_wait_and_may_bring_its_key_in_a_header(visitors_page):
+    client = program(visitors_page, **{"x-aimlapi-key": KEY})
+    file, taken = client.predict(
+        FOX, duration=4, resolution="720p", wait=False, api_name="/generate"
+    )
+    assert file is None
+    assert taken["demo"] is False  # its own key paid, for the server's is not for visitors
+    file, _ = client.predict(taken["generation_id"], api_name="/resume")
+    assert media.inspect(file).frames == 96
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
+        ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
+        ({"prompt": FOX, "api_key": "two words"}, "copy it again"),
+        ({"prompt": FOX, "api_key": ["a", "b"]}, "copy it again"),
+        ({"prompt": FOX, "negative_prompt": 7}, "negative_prompt must be text"),
+        ({"prompt": f"{FOX} #no-credits"}, "Top up"),
+    ],
+)
+def test_a_program_gets_the_same_words(fields, words, keyed_page):
+    with pytest.raises(AppError, match=words):
+        program(keyed_page).predict(**fields, api_name="/generate")
+    assert keyed_page.faults() == []
+
+
+def test_no_value_from_a_program_is_a_fault_of_ours():
+    """Whatever type comes, it makes a checked request or an `InvalidRequest`."""
+    in_a_fresh_python("""
+from hypothesis import given, settings, strategies as st
+from page import form
+from veo_client import InvalidRequest
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
+good = st.sampled_from(["fox", "16:9", 8, "1080p", True, "google/veo-3.1-t2v", 7, "7", "9" * 5000])
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(good | anything, min_size=len(form.FIELDS), max_size=len(form.FIELDS)))
+def check(values):
+    try:
+        form.request_from(*values)
+    except InvalidRequest:
+        pass
+
+check()
+""")
+
+
+def test_the_error_of_a_failed_job_carries_its_id(keyed_page):
+    with pytest.raises(AppError, match=r"id: \S+"):
+        program(keyed_page).predict(f"{FOX} #failed", api_name="/generate")
+
+
+def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
+    file, _ = program(visitors_page).predict(
+        FOX, duration=4, resolution="720p", api_key=KEY, api_name="/generate"
+    )
+    assert KEY.encode() not in Path(file).read_bytes()
+    assert KEY not in visitors_page.log
+
+
+# What the page relies on in Gradio
+
+
+def test_gradio_still_has_what_we_set_in_its_queue():
+    """At its own 2,000, so many page loads push a waiting visitor's messages out: ours refuses the
+    newcomer long before.  At its own pace, it looks for something to do 1,000 times a second."""
+    in_a_fresh_python(
+        "import app, gradio as gr; ours, plain = app.build_page()._queue, gr.Blocks()._queue;"
+        "from page import crowd; from gradio.utils import LRUCache;"
+        "assert type(plain.pending_messages_per_session) is LRUCache;"
+        "assert type(plain.pending_event_ids_session) is type(plain.event_ids_to_events) is dict;"
+        "store = ours.pending_messages_per_session;"
+        "assert store.max_size * crowd.A_SESSION > 4 * crowd.TOGETHER;"
+        "assert ours.ANALYTICS_MAX_EVENTS == 0 and plain.ANALYTICS_MAX_EVENTS;"
+        "assert ours.ANAYLTICS_CACHE_FREQUENCY > 1e9 and plain.ANAYLTICS_CACHE_FREQUENCY;"
+        "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001;"
+        "wait = 'progress_update_sleep_when_free';"
+        "assert getattr(ours, wait) == 60 and getattr(plain, wait) == 0.01"
+    )
+
+
+def test_the_page_keeps_no_history_of_inputs(demo_page):
+    """Gradio's own keeps passwords in clear."""
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    assert config.get("run_history") in (False, None)
+    assert json.dumps(config).count("password") == 2
+
+
+def test_building_the_page_starts_nothing():
+    in_a_fresh_python(
+        "import threading, app;"
+        "assert app.service.demo_service.cache_info().currsize == 0;"
+        "assert app.service.the_jobs.cache_info().currsize == 0;"
+        "assert threading.active_count() == 1, threading.enumerate()"
+    )
+
+
+# The end of the process
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how, tmp_path):
+    """The answer comes after the signal, and the clip is paid for."""
+    asked, signalled = threading.Event(), threading.Event()
+
+    def service(connection):
+        if connection.request.method == "POST":
+            asked.set()
+            signalled.wait(30)
+            time.sleep(1)
+        service_that_never_finishes(connection)
+
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            fields = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, "", None, True, True]
+            data = {"data": [FOX, *fields, True, None]}
+            requests.post(f"{served.url}/gradio_api/call/generate", json=data, timeout=10)
+            assert asked.wait(30)
+            process = served.told_to_stop(how)
+            time.sleep(0.2)
+            signalled.set()
+            process.wait(30)
+            (row,) = served.rows()
+            assert (row["state"], json.loads(row["generation_id"])) == ("running", "job")
+            assert served.faults() == []

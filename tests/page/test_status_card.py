@@ -1,0 +1,545 @@
+"""The card in a real browser: steps, time in words, what went wrong, and what helps."""
+
+import json
+import re
+import threading
+
+import pytest
+import requests
+from conftest import KEY
+from fault_server import FaultServer, json_answer
+from playwright.sync_api import Page, expect
+from served import (
+    FOX,
+    ServedPage,
+    call,
+    fill_unfolded,
+    in_a_fresh_python,
+    open_page,
+    press_generate,
+    shown_id,
+    wait_for,
+)
+
+
+def offered(tab: Page) -> list[str]:
+    return tab.locator("#status .actions button").all_inner_texts()
+
+
+def press(tab: Page, label: str) -> None:
+    tab.locator("#status").get_by_role("button", name=label).click()
+
+
+def heights(tab: Page) -> tuple[int, ...]:
+    """The card's on a desk and on a phone, in pixels."""
+    found = []
+    for width in (390, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        found.append(round(tab.locator("#status .card").bounding_box()["height"]))
+    return tuple(found)
+
+
+def requests_of(served: ServedPage, prompt: str) -> list[dict]:
+    rows = [dict(row) for row in served.rows()]
+    return [row for row in rows if prompt in (row["request"] or "")]
+
+
+def service_that_refuses_sound(connection):
+    """A silent clip stays in the making, and every look at it after the first has to wait."""
+    request = connection.request
+    if request.method == "POST":
+        silent = request.json().get("generate_audio") is False
+        answer = {"id": "silent" if silent else "loud", "status": "queued"}
+    elif "loud" in request.path:
+        said = "The audio of this video was refused by a filter."
+        answer = {"id": "loud", "status": "error", "error": {"name": "Audio", "message": said}}
+    elif connection.looked.get("silent"):
+        connection.wait(60)
+        return
+    else:
+        connection.looked["silent"] = "silent" in request.path
+        answer = {"id": "silent", "status": "generating"}
+    json_answer(200, answer)(connection)
+
+
+@pytest.fixture
+def deaf_service():
+    looked = {}
+
+    def service(connection):
+        connection.looked = looked
+        service_that_refuses_sound(connection)
+
+    with FaultServer(service) as server:
+        yield server
+
+
+# What went wrong, and what helps
+
+
+def test_each_refusal_says_what_helps_in_a_card_that_does_not_jump(keyed_page, tab):
+    open_page(tab, keyed_page)
+    seen = {heights(tab)}
+    for fault, title, actions in [
+        ("#no-credits", "No credits left", ["Send again (free)", "Give a key"]),
+        ("#too-many", "Too many requests", ["Send again (free)", "Give a key"]),
+        ("#lost-answer", "Not known whether it was taken", ["Send again anyway (free)"]),
+        ("#failed", "The service could not make this video", None),
+        (
+            "#blocked",
+            "The prompt was refused",
+            ["Again with another seed (free)", "Change the prompt"],
+        ),
+        ("#bad-key", "The key is not accepted", ["Give a key", "Send again (free)"]),
+    ]:
+        press_generate(tab, f"{FOX} {fault}")
+        wait_for(tab, title)
+        seen.add(heights(tab))
+        assert offered(tab) == actions or actions is None
+        expect(tab).to_have_title(f"{title} \N{EN DASH} Film a sentence with Veo 3.1")
+    assert len(seen) == 1
+    for button in tab.locator("#status .actions button").all():
+        assert button.bounding_box()["height"] >= 32
+    press(tab, "Give a key")
+    expect(tab.get_by_label("AI/ML API key")).to_be_focused()
+
+
+def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab):
+    """Another seed, nothing else is different, and what stands in the form stays."""
+    prompt = "A lighthouse in a storm #refused"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "The prompt was refused")
+    first_id = shown_id(tab)
+    press(tab, "Change the prompt")
+    expect(tab.get_by_label("Prompt", exact=True)).to_be_focused()
+    tab.get_by_label("Prompt", exact=True).fill("Half a new idea")
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.get_by_role("button", name="Again with another seed").dblclick()
+    expect(tab.locator("#status code")).not_to_have_text(first_id)
+    wait_for(tab, "The prompt was refused")
+    first, second = [json.loads(row["request"]) for row in requests_of(keyed_page, prompt)]
+    assert first["seed"] != second["seed"]
+    assert first | {"seed": second["seed"]} == second
+    expect(tab.locator("#status .card")).to_be_focused()
+    tab.get_by_role("button", name="Advanced").click()
+    expect(tab.get_by_role("textbox", name="Seed")).to_have_value("")
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Half a new idea")
+
+
+def test_enhancement_is_turned_on_again_with_one_press(keyed_page, tab):
+    prompt = "A kite over dunes #must-enhance"
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Advanced").click()
+    enhance = tab.get_by_role("checkbox", name="Enhance prompt")
+    enhance.uncheck()
+    press_generate(tab, prompt)
+    wait_for(tab, "Prompt enhancement is required")
+    press(tab, "Again with enhancement")
+    wait_for(tab, "Your clip is ready")
+    expect(enhance).to_be_checked()
+    assert len(requests_of(keyed_page, prompt)) == 2
+
+
+def test_what_may_have_been_taken_is_sent_again_only_after_a_question(keyed_page, tab):
+    prompt = "A tram at dusk #lost-answer"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "Not known whether it was taken")
+    asked = []
+    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    press(tab, "Send again anyway")
+    assert "charges a second clip" in asked[0]
+    assert len(requests_of(keyed_page, prompt)) == 1
+    tab.once("dialog", lambda dialog: dialog.accept())
+    press(tab, "Send again anyway")
+    expect(tab.locator("#my-clips li", has_text=prompt)).to_have_count(2)
+    assert len(requests_of(keyed_page, prompt)) == 2
+
+
+def test_a_stopped_look_is_taken_up_again_with_one_press(keyed_page, tab):
+    prompt = "A slow river #stuck"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "Making the video")
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
+    press(tab, "Check again")
+    wait_for(tab, "Making the video")
+    assert len(requests_of(keyed_page, prompt)) == 1
+
+
+def test_nobody_sends_what_the_card_does_not_offer(keyed_page, tab):
+    prompt = "A finished clip of a heron"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "Your clip is ready")
+    kept = {"visitor": requests_of(keyed_page, prompt)[0]["owner"].removeprefix("browser:")}
+    newest = tab.locator("#my-clips li").first.get_attribute("data-job")
+    for action in ("send_again", "another_seed"):
+        assert "heron" in call(keyed_page, "on_action", [kept], {"job": newest, "action": action})
+    assert len(requests_of(keyed_page, prompt)) == 1
+
+
+def test_a_prompt_that_was_edited_meanwhile_is_not_taken_for_the_one_that_is_sent(keyed_page, tab):
+    prompt = "A ferry at night #no-credits"
+    open_page(tab, keyed_page)
+    press_generate(tab, prompt)
+    wait_for(tab, "No credits left")
+    tab.get_by_label("Prompt", exact=True).fill("A ferry at noon")
+    asked = []
+    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    press(tab, "Send again")
+    assert asked == ["This sends the prompt of this clip again, not the one in the form. Send it?"]
+    assert len(requests_of(keyed_page, prompt)) == 1
+    tab.once("dialog", lambda dialog: dialog.accept())
+    press(tab, "Send again")
+    expect(tab.locator("#my-clips li", has_text=prompt)).to_have_count(2)
+    assert len(requests_of(keyed_page, prompt)) == 2
+
+
+def test_a_press_that_nothing_came_of_can_be_repeated(keyed_page, tab):
+    """Gradio drops an event that comes while the one before is not over."""
+    tab.clock.install()
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    tab.route("**/queue/join**", lambda _route: None)
+    again = tab.locator("#status").get_by_role("button", name="Send again")
+    again.click()
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(4000)
+    expect(again).to_have_attribute("aria-disabled", "true")
+    tab.clock.fast_forward(2000)
+    expect(again).to_have_attribute("aria-disabled", "false")
+    tab.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_seed_stands_on_the_card_in_every_state(keyed_page, tab):
+    open_page(tab, keyed_page)
+    waiting = "Waiting in line at the service"
+    for prompt, state in [("A pier #no-credits", "No credits left"), ("A pier", waiting)]:
+        press_generate(tab, prompt)
+        wait_for(tab, state)
+        seed = json.loads(keyed_page.rows()[-1]["request"])["seed"]
+        expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+        expect(tab.locator("#status .seed")).to_be_visible()
+    wait_for(tab, "Your clip is ready")
+    expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+    for width in (390, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        foot = tab.locator("#status .foot")
+        assert foot.evaluate("foot => foot.scrollWidth <= foot.clientWidth")
+        shown = tab.locator("#status code").bounding_box()
+        assert shown["width"] > 60
+
+
+# Waiting
+
+
+def test_no_news_is_told_and_the_clip_comes_all_the_same(demo_page, tab):
+    """And whatever happens to a demo clip, it is called free."""
+    open_page(tab, demo_page)
+    press_generate(tab, f"{FOX} #flaky")
+    wait_for(tab, "No news from the service")
+    expect(tab.locator("#status .happened")).to_contain_text("(503). Looking again.")
+    expect(tab).to_have_title(re.compile(r"^\d:\d\d · Reconnecting "))
+    expect(tab.locator("#status .cost")).to_have_text("Demo clips are free.")
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#status [aria-current=step]")).to_have_text("Ready")
+    expect(tab.locator("#status .past")).to_have_count(4)
+    expect(tab.locator("#status .cost")).to_have_text("Demo clips are free.")
+    expect(tab).to_have_title(re.compile("^Ready "))
+    expect(tab.locator("#status .clock")).to_have_text(re.compile(r"^Took \d:\d\d$"))
+    assert bar(tab) == 100
+
+
+def bar(tab: Page) -> float:
+    return float(tab.locator("#status .fill").evaluate("bar => bar.style.width").rstrip("%"))
+
+
+def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
+    deaf_service, tab, tmp_path
+):
+    """The clock is put forward in the browser; the service gives no news meanwhile."""
+    tab.clock.install()
+    environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": deaf_service.url}
+    with ServedPage(tmp_path, **environment) as served:
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "The sound was refused")
+        press(tab, "Again without sound")
+        wait_for(tab, "Making the video")
+        expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+        loud, silent = [each.json() for each in deaf_service.requests if each.method == "POST"]
+        assert silent == loud | {"generate_audio": False}
+
+        expect(tab.locator("#status [aria-current=step]")).to_have_text("Generating")
+        # A clip of 4 s takes 90 s, as a guess.
+        clock = tab.locator("#status .clock")
+        expect(clock).to_have_text(re.compile(r"^0:0\d so far · about [89]0 s left$"))
+        tab.clock.fast_forward(40_000)
+        expect(clock).to_have_text(re.compile(r"^0:4\d so far · about [45]0 s left$"))
+        tab.clock.fast_forward(40_000)
+        expect(clock).to_have_text(re.compile(r"^1:2\d so far · should finish soon$"))
+        tab.clock.fast_forward(70_000)
+        expect(clock).to_have_text(re.compile(r"^2:3\d so far · taking longer than usual$"))
+        wait_for(tab, "Taking longer than usual")
+        expect(tab).to_have_title(re.compile(r"^2:3\d · Generating "))
+        assert 80 < bar(tab) < 90
+        tab.clock.fast_forward(3_600_000)
+        assert bar(tab) <= 90
+
+
+def test_how_long_it_will_be_is_told_only_of_what_has_a_known_age(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    clock = tab.locator("#status .clock")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far · "))
+    generation_id = shown_id(tab)
+    tab.evaluate("localStorage.clear()")  # somebody else, who has the id alone
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Fetch an earlier clip").click()
+    fill_unfolded(tab, "Id of the request", generation_id)
+    tab.get_by_role("button", name="Look for it").click()
+    wait_for(tab, "Making the video")
+    expect(clock).to_have_text(re.compile(r"^0:\d\d so far$"))
+
+
+def test_how_long_a_file_takes_is_not_told():
+    in_a_fresh_python("""
+from dataclasses import fields
+from backend.jobs import Job
+from backend.ledger import Entry
+from page import status_card
+from veo_client import VideoRequest
+from veo.types import Update
+
+request = VideoRequest("fox", seed=7)
+known = dict.fromkeys(field.name for field in fields(Entry))
+known |= {"payer": "server", "request": request.body(), "created": 1.0, "expected": 120.0}
+looked = {"elapsed": 1.0, "next_poll_in": 1.0, "expected": 120.0}
+for state, status, told in [
+    ("running", None, False),
+    ("running", "queued", True),
+    ("running", "generating", True),
+    ("running", "completed", False),
+    ("downloading", "completed", False),
+]:
+    job = Job(Entry(**known | {"state": state}))
+    if status:
+        job.update = Update(generation_id="a", status=status, **looked)
+    card = status_card.of_job(job, has_clip=False)
+    assert card["left_known"] == told, (state, status)
+""")
+
+
+def test_no_number_is_finer_than_what_is_known(demo_page, tab):
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    (card,) = [each for each in config["components"] if each["props"].get("elem_id") == "status"]
+    source = card["props"]["js_on_load"]
+    texts = source.partition("\n")[0]
+    time_left = re.search(r"function timeLeft.+?\n}", source, re.S)[0]
+    for elapsed, expected, said in [
+        (0, 120, "about 2 min left"),
+        (25, 120, "about 2 min left"),
+        (26, 120, "about 90 s left"),
+        (76, 120, "about 40 s left"),
+        (102, 120, "about 20 s left"),
+        (103, 120, "should finish soon"),
+        (192, 120, "should finish soon"),
+        (193, 120, "taking longer than usual"),
+        (0, 8, "about 10 s left"),
+        (7, 8, "should finish soon"),
+    ]:
+        code = f"(() => {{ {texts} {time_left} return timeLeft({elapsed}, {expected}); }})()"
+        assert tab.evaluate(code) == said
+
+
+# Told at the end
+
+
+STUBS = """
+window.notices = []; window.chimes = 0; window.away = false;
+window.Notification = class {
+  static get permission() { return sessionStorage.permission || 'default'; }
+  static async requestPermission() {
+    return sessionStorage.permission = window.answer || 'granted';
+  }
+  constructor(title, { body }) {
+    if (window.on_android) throw new TypeError('Illegal constructor.');
+    window.notices.push(title + ': ' + body);
+  }
+};
+const silence = { setValueAtTime() {}, exponentialRampToValueAtTime() {} };
+const part = () => ({ frequency: {}, gain: silence, connect() {}, start() {}, stop() {} });
+window.AudioContext = class {
+  currentTime = 0;
+  constructor() { window.chimes++; }
+  createOscillator() { return part(); }
+  createGain() { return part(); }
+  close() {}
+};
+Object.defineProperty(document, 'hidden', { get: () => window.away });
+"""
+
+
+def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
+    """Nothing without being asked for; a notification only when one looks elsewhere."""
+    tab.add_init_script(STUBS)
+    open_page(tab, keyed_page)
+    chimes = tab.get_by_role("button", name="Chime")
+    notices = tab.get_by_role("button", name="Tell me when it is ready")
+    told = "[chimes, notices]"
+
+    press_generate(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+    assert tab.evaluate(told) == [0, []]
+
+    chimes.click()
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+    press_generate(tab, f"{FOX}, once more")
+    tab.wait_for_function("chimes == 2")
+    wait_for(tab, "Your clip is ready")
+    assert tab.evaluate(told) == [2, []]
+
+    tab.reload()
+    wait_for(tab, "Your clip is ready")
+    expect(chimes).to_have_attribute("aria-pressed", "true")
+    expect(notices).to_have_attribute("aria-pressed", "true")
+    tab.evaluate("away = true")
+    press_generate(tab, FOX)
+    tab.wait_for_function("chimes == 1")
+    count, (said,) = tab.evaluate(told)
+    assert count == 1
+    assert said.startswith("Your clip is ready: 1280 × 720")
+
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "false")
+    tab.evaluate("answer = 'denied'")
+    notices.click()
+    expect(tab.get_by_role("button", name="This browser forbids notifications")).to_be_visible()
+
+
+def test_a_notification_is_called_on_only_while_the_browser_shows_them(keyed_page, tab):
+    """The permission may be withdrawn; Chrome on Android gives it and shows none."""
+    tab.add_init_script(STUBS)
+    open_page(tab, keyed_page)
+    notices = tab.get_by_role("button", name="Tell me when it is ready")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+    tab.evaluate("sessionStorage.permission = 'default'")
+    press_generate(tab, f"{FOX} #no-credits")
+    wait_for(tab, "No credits left")
+    expect(notices).to_have_attribute("aria-pressed", "false")
+    notices.click()
+    expect(notices).to_have_attribute("aria-pressed", "true")
+
+    tab.evaluate("away = on_android = true")
+    press_generate(tab, f"{FOX} #too-many")
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    tab.reload()
+    wait_for(tab, "Too many requests")
+    expect(notices).to_be_hidden()
+    assert tab.evaluate("notices") == []
+
+
+def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab, tmp_path):
+    """The card shows another take then than before; looking at one that is over is no end."""
+    finish = threading.Event()
+
+    def service(connection):
+        status, answer = 200, {"current_balance": 1.0, "data": []}
+        if connection.request.method == "POST":
+            posts.append(connection.request)
+            answer = {"id": f"take-{len(posts)}", "status": "queued"}
+        elif "take-1" in connection.request.path or finish.is_set():
+            answer = {"id": "a", "status": "error", "error": {"message": "It rained."}}
+        elif "take-2" in connection.request.path:
+            status = 503
+        json_answer(status, answer, [("Retry-After", 1)])(connection)
+
+    posts = []
+    tab.add_init_script(STUBS)
+    with FaultServer(service) as server:
+        environment = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": server.url}
+        with ServedPage(tmp_path, **environment) as served:
+            open_page(tab, served)
+            tab.get_by_role("button", name="Tell me when it is ready").click()
+            tab.evaluate("away = true")
+            tab.locator("#takes-count").get_by_role("radio", name="2").check()
+            press_generate(tab, FOX)
+            wait_for(tab, "Take 2 of 2: No news from the service")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            tab.get_by_role("button", name="Stop waiting").click()
+            wait_for(tab, "The service could not make this video")
+            tab.locator("#takes .show").first.click()
+            wait_for(tab, "Take 1 of 2: The service could not make this video")
+            assert tab.evaluate("notices") == []
+            finish.set()
+            tab.wait_for_function("notices.length")
+            tab.locator("#takes .show").last.click()
+            wait_for(tab, "Take 2 of 2: The service could not make this video")
+            again = "Again with another seed (price not known)"
+            assert offered(tab) == [again, "Change the prompt"]
+            told = ["Take 1 of 2: The service could not make this video: It rained. Nothing was"]
+            assert [each.removesuffix(" charged.") for each in tab.evaluate("notices")] == told
+
+
+# The same request, changed
+
+
+# News of two events
+
+
+def test_what_was_told_before_does_not_cover_what_is_told_now(demo_page, tab):
+    """Gradio brings each event's news in their order, but not those of two."""
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    (card,) = [
+        each["props"] for each in config["components"] if each["props"].get("elem_id") == "status"
+    ]
+    tab.set_content(card["html_template"])
+    begin = """([javascript, value]) => {
+      window.props = { value };
+      new Function('element', 'props', 'watch', 'trigger', javascript)(
+        document.body, window.props, (_, then) => { window.changed = then; }, () => {});
+    }"""
+    now = 1_000_000.0
+    tab.evaluate(begin, [card["js_on_load"], card["value"] | {"title": "Stopped", "made": now}])
+    expect(tab.locator(".title")).to_have_text("Stopped")
+    # A clock that was set back long since is no reason to show nothing.
+    for made, title in ((now - 0.5, "Stopped"), (now + 0.5, "New"), (now - 60, "After a day")):
+        told = card["value"] | {"title": title if title != "Stopped" else "Old", "made": made}
+        tab.evaluate("value => { props.value = value; changed(); }", told)
+        expect(tab.locator(".title")).to_have_text(title)
+
+
+def test_an_action_changes_what_it_names_and_nothing_else():
+    in_a_fresh_python("""
+from dataclasses import asdict
+from veo import explain
+from page import form
+from veo_client import VideoRequest
+
+request = VideoRequest(
+    "fox", seed=7, duration=4, auto_fix=False, enhance_prompt=False, negative_prompt="people"
+)
+changes = {
+    "without_sound": {"generate_audio": False},
+    "with_auto_fix": {"auto_fix": True},
+    "with_enhancement": {"enhance_prompt": True},
+    "send": {},
+    "send_again": {},
+}
+for action, change in changes.items():
+    assert asdict(form.changed(request, action)) == asdict(request) | change, action
+again = form.changed(request, "another_seed")
+assert again.seed != 7
+assert asdict(again) | {"seed": 7} == asdict(request)
+assert set(changes) | {"another_seed"} == explain.SENDING
+""")

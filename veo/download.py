@@ -1,0 +1,358 @@
+"""Fetch a file from an address that nobody vouches for: public hosts only, and whole or not at all.
+
+A finished video's address comes out of a server's answer, so it may point anywhere, and what it
+gives may be cut short, changed half-way or no video.  What has arrived is kept (`veo.files`), and
+the next attempt goes on from there.
+
+This module knows addresses and answers; it knows neither the service nor its keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import random
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from veo import mp4
+from veo.files import Claimed, Kept, Part, claim, publish
+from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, Line, open_session, read_some
+
+__all__ = ["AddressExpired", "DownloadError", "fetch"]
+
+PATIENCE, LEAST_IN_PATIENCE = 30.0, 64 << 10
+"""Seconds, and the bytes that must arrive in them."""
+PIECE = 256 << 10
+MOST_REDIRECTS = 3
+LONGEST_PAUSE = 8.0
+
+ASK_AGAIN = "Look for the clip again by its id; if that does not help, tell the service."
+
+Progress = Callable[[int, int | None], None]
+
+
+class DownloadError(Exception):
+    """The file did not arrive; the text says what to do."""
+
+
+class AddressExpired(DownloadError):
+    """The host no longer gives the file out: ask for the generation again for a fresh address."""
+
+
+class _Interrupted(Exception):
+    """This attempt is over, and another may end better."""
+
+
+class _NotPublic(OSError):
+    """The connection leads to a machine that only we can reach."""
+
+
+def fetch(
+    url: str,
+    path: Path,
+    *,
+    trusted: str | None = None,
+    max_bytes: int = 512 << 20,
+    attempts: int = 5,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    on_progress: Progress | None = None,
+) -> Path:
+    """Download the MP4 at `url` to `path`, which appears once it is whole and safe on the disk.
+
+    `trusted` is the base URL the user set: if that is on loopback, `url` may be there too.
+    `on_progress` is told the bytes so far and in all, the latter None if the host does not say.
+    A lost connection is tried again, `attempts` times in all, waiting with `sleep`.
+    Raises `AddressExpired` or `DownloadError`; neither ever carries a query, which may be a secret.
+    """
+    download = _Download(url, trusted, max_bytes, clock, on_progress)
+    try:
+        if path.is_dir():
+            raise DownloadError(f"{path} is a folder. Choose a name for the file and run again.")
+        with claim(path, _without_query(url)) as part:
+            for attempt in range(attempts):
+                if attempt:
+                    sleep(_pause_before(attempt))
+                try:
+                    return download.attempt(part)
+                except _Interrupted as interruption:
+                    reason = str(interruption)
+            raise DownloadError(f"The download stopped: {reason}. {part.kept().in_words()}")
+    except Claimed:
+        raise DownloadError(
+            f"Another download holds {path}. Wait for it, or choose another name."
+        ) from None
+    except OSError as error:
+        raise DownloadError(_disk_trouble(error, path)) from error
+
+
+def _pause_before(attempt: int) -> float:
+    """Seconds before a repeated attempt, spread so that many clients do not come back at once."""
+    return min(2.0**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1)
+
+
+# Where a download may go
+
+
+def check_address(url: str, trusted: str | None) -> bool:
+    """Say whether `url` is at home, at the origin of `trusted`.
+
+    Raises `DownloadError` if it is out of bounds; where its name leads, `_check_peer` sees.
+    """
+    try:
+        parts = urlsplit(url)
+        # `requests` lets empty and overlong labels through, and urllib3's own error would escape.
+        has_name = bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        has_name = False
+    if not has_name:
+        raise DownloadError(f"The video's address is not a web address. {ASK_AGAIN}")
+    if parts.username is not None or parts.password is not None:
+        raise DownloadError(
+            f"The video's address holds a user name, so it was not opened. {ASK_AGAIN}"
+        )
+    at_home = trusted is not None and _origin(url) == _origin(trusted)
+    if parts.scheme != "https" and not at_home:
+        raise DownloadError(f"The video's address is not https, so it was not opened. {ASK_AGAIN}")
+    return at_home
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _address(base: str, reference: str) -> str:
+    """Where `reference` leads, spelt as `requests` will open it: that spelling is checked."""
+    try:
+        return requests.Request("GET", urljoin(base, reference)).prepare().url or ""
+    except (requests.RequestException, ValueError):
+        raise DownloadError(f"The video's address is not a web address. {ASK_AGAIN}") from None
+
+
+def _without_query(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one that anybody on the internet would reach."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if inner := ip.ipv4_mapped or ip.sixtofour or _behind_nat64(ip):
+            return is_public(str(inner))
+        if ip not in _UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and ip not in _PROTOCOLS
+
+
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # a cloud keeps its metadata there
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _behind_nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a translating network reaches through `ip` (RFC 6052)."""
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+
+
+def _check_peer(sock: socket.socket, *, at_home: bool, https: bool) -> None:
+    """Refuse by where the connection leads: a host's name and its spelling prove nothing."""
+    address = sock.getpeername()[0]
+    if at_home and ipaddress.ip_address(address).is_loopback:
+        return
+    if not (https and is_public(address)):
+        raise _NotPublic
+
+
+# What an answer means
+
+
+def understand(status: int, headers: Mapping[str, str], kept: Kept) -> Kept | None:
+    """Say what the body of this answer continues; None means nothing that is of use."""
+    if status in (403, 404, 410):
+        raise AddressExpired(
+            f"The video's address is no longer valid (HTTP {status}). "
+            "Ask for the generation again to get a fresh one."
+        )
+    if status in (408, 425, 429) or status >= 500:
+        raise _Interrupted(f"the host answered HTTP {status}")
+    if status == 416 and kept.size:
+        had_all = headers.get("Content-Range") == f"bytes */{kept.total}" and kept.is_whole()
+        return kept if had_all else None
+    if status not in (200, 206):
+        raise DownloadError(f"The video's host answered HTTP {status}, not a file. {ASK_AGAIN}")
+    if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise DownloadError(f"The video's host sent it compressed, unasked. {ASK_AGAIN}")
+    if status == 200:
+        return Kept(total=_length(headers), etag=_strong_etag(headers))
+    return kept if _is_the_rest(headers, kept) else None
+
+
+def _is_the_rest(headers: Mapping[str, str], kept: Kept) -> bool:
+    """Whether a 206 brings exactly what is missing, of the same file."""
+    if not kept.size or kept.total is None or _strong_etag(headers) != kept.etag:
+        return False
+    wanted = f"bytes {kept.size}-{kept.total - 1}/{kept.total}"
+    length_fits = _length(headers) in (None, kept.total - kept.size)
+    return headers.get("Content-Range") == wanted and length_fits
+
+
+def _strong_etag(headers: Mapping[str, str]) -> str | None:
+    etag = headers.get("ETag", "")
+    return etag if re.fullmatch(r'"[\x21\x23-\x7e]+"', etag) else None
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    length = headers.get("Content-Length", "")
+    if "Transfer-Encoding" in headers or not re.fullmatch(r"[0-9]{1,18}", length):
+        return None
+    return int(length)
+
+
+# One download
+
+
+@dataclass(frozen=True, slots=True)
+class _Download:
+    url: str
+    trusted: str | None
+    max_bytes: int
+    clock: Callable[[], float]
+    on_progress: Progress | None
+
+    def attempt(self, part: Part) -> Path:
+        """Ask once, receive what comes, and finish if that makes the file whole."""
+        kept = part.kept()
+        with self._answer(kept.headers()) as response:
+            known = understand(response.status_code, response.headers, kept)
+            if known is None:
+                part.discard()
+                raise _Interrupted("what came does not fit what was kept")
+            if not known.is_whole():
+                self._receive(response, known, part)
+        return self._finish(part, known)
+
+    @contextlib.contextmanager
+    def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """The answer at the end of at most three redirects, each to an address checked anew."""
+        url, trusted = "", self.trusted
+        reference = self.url
+        for _ in range(1 + MOST_REDIRECTS):
+            url = _address(url, reference)
+            at_home = check_address(url, trusted)
+            if not at_home:
+                trusted = None  # a public host must not lead back into this machine
+            with self._ask(url, headers, at_home) as response:
+                if not response.is_redirect:
+                    yield response
+                    return
+                reference = response.headers["Location"]
+        raise DownloadError(f"The video's address redirects too often. {ASK_AGAIN}")
+
+    @contextlib.contextmanager
+    def _ask(self, url: str, headers: dict[str, str], at_home: bool) -> Iterator[requests.Response]:
+        line = Line(
+            patience=PATIENCE,
+            renewed_by=LEAST_IN_PATIENCE,
+            largest=2 * self.max_bytes + (1 << 20),  # room for headers and for those of chunks
+            check_peer=partial(_check_peer, at_home=at_home, https=url.startswith("https:")),
+            clock=self.clock,
+        )
+        # A session for each host: no cookie and no connection goes from one to the next.
+        with open_session(line) as session:
+            try:
+                timeout = (CONNECT_TIMEOUT, PATIENCE)
+                response = session.get(
+                    url, headers=headers, stream=True, allow_redirects=False, timeout=timeout
+                )
+            except requests.RequestException as error:
+                raise _what_went_wrong(error) from None
+            with response:
+                yield response
+
+    def _receive(self, response: requests.Response, known: Kept, part: Part) -> None:
+        size = known.size
+        try:
+            self._check_size(known.total or size)
+            with part.open(known) as file:
+                while piece := _next_piece(response):
+                    size += len(piece)
+                    self._check_size(size)
+                    file.write(piece)
+                    if self.on_progress:
+                        self.on_progress(size, known.total)
+        except DownloadError:
+            part.discard()
+            raise
+        if known.total is not None and size != known.total:
+            raise _Interrupted("the connection was lost")
+
+    def _finish(self, part: Part, known: Kept) -> Path:
+        """Give the file its name if it is whole."""
+        try:
+            mp4.check_whole(part.file)
+        except ValueError as error:
+            part.discard()
+            if known.total is None:
+                raise _Interrupted("the host tells no length, and the file is not whole") from error
+            raise DownloadError(f"{error} It was not kept. {ASK_AGAIN}") from error
+        return publish(part.file, part.path)
+
+    def _check_size(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise DownloadError(
+                f"The file is larger than the {self.max_bytes:,} bytes allowed, so it was not kept."
+                " Allow more and run again, if so large a clip is right."
+            )
+
+
+def _next_piece(response: requests.Response) -> bytes:
+    try:
+        return read_some(response, PIECE)
+    except requests.RequestException as error:
+        raise _what_went_wrong(error) from None
+
+
+def _what_went_wrong(error: requests.RequestException) -> DownloadError | _Interrupted:
+    """Our own error for one of `requests`, whose text would quote the whole address."""
+    for cause in _causes(error):
+        if isinstance(cause, _NotPublic):
+            return DownloadError(
+                "The video's address leads into a private network, so it was not opened. "
+                + ASK_AGAIN
+            )
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return DownloadError(f"The video's host has no valid certificate. {ASK_AGAIN}")
+        if isinstance(cause, AnswerTooLarge):
+            return DownloadError(f"The video's host sends without end. {ASK_AGAIN}")
+        if isinstance(cause, TimeoutError):
+            return _Interrupted("too little came in time")
+    return _Interrupted("the connection was lost")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _disk_trouble(error: OSError, path: Path) -> str:
+    """The sentence for a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full. Free some space and run again; the clip stays at the service."
+    why = error.strerror or type(error).__name__
+    return (
+        f"Cannot write {path}: {why}. "
+        "Choose another place and run again; the clip stays at the service."
+    )

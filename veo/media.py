@@ -1,0 +1,390 @@
+"""Know a finished clip: is it whole, what is in it, how does it look, which request made it.
+
+Works on files alone. It knows nothing of HTTP, jobs, keys or pages, and trusts no file: whatever
+stands at the path, the answer is a fact or a `BrokenClip` with a sentence to show.
+"""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.frame import Frame
+from av.stream import Stream
+from av.video.stream import VideoStream
+from PIL import Image
+
+from veo import mp4
+from veo.files import publish
+
+# Far above any clip of the service (4K for 8 s, 1080p for 148 s), low enough to end soon.
+MAX_PICTURE_PIXELS = 4096 * 4096
+MAX_FILM_PIXELS = 10_000_000_000
+MAX_FRAMES = 50_000  # of pictures and sound together
+MAX_INDEX_BYTES = 16 * 2**20
+MAX_REQUEST_BYTES = 64 * 1024
+
+UNCHECKED = ".unchecked"
+"""How the name of a clip ends that is not known to be whole."""
+
+REQUEST_KEY = b"veo_request"
+"""The name under which `ffprobe` shows the request."""
+
+
+class BrokenClip(Exception):
+    """The file is not a whole video; the text is a sentence to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a whole clip is. `dataclasses.asdict` makes it fit for JSON."""
+
+    width: int
+    height: int
+    """In pixels, like the width."""
+    frame_rate: float
+    """Frames a second, on average."""
+    duration: float
+    """Of all the pictures in the file, in seconds."""
+    frames: int
+    sound: bool
+    """Whether there is a sound track; it may be silent."""
+    size: int
+    """Of the file, in bytes."""
+
+    def in_words(self) -> str:
+        """On one line, for a person: `1280 × 720, 4 s, 24 fps, with sound, 1.4 MB`."""
+        sound = "with sound" if self.sound else "no sound"
+        film = f"{self.width} × {self.height}, {self.duration:g} s, {self.frame_rate:g} fps"
+        return f"{film}, {sound}, {self.size / 1e6:.1f} MB"
+
+
+def inspect(path: str | os.PathLike[str]) -> Facts:
+    """Decode the clip from end to end and tell what is in it; raise `BrokenClip` unless whole.
+
+    Whole means: the boxes end where the file ends, every frame and every piece of sound that the
+    index announces is there, and all of them decode. For 8 s of 1080p this takes about a second.
+    """
+    with _opened(path) as container:
+        video = _video(container)
+        sound = container.streams.audio
+        for _ in _frames(container, [video, *sound]):
+            pass  # what counts is that none of them raises
+        if not (video.average_rate and video.duration and video.time_base):
+            raise BrokenClip("This video file does not say how long it is. Download it again.")
+        return Facts(
+            width=video.width,
+            height=video.height,
+            frame_rate=float(video.average_rate),
+            duration=float(video.duration * video.time_base),
+            frames=video.frames,
+            sound=bool(sound),
+            size=Path(path).stat().st_size,
+        )
+
+
+def poster(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Path:
+    """Save a frame that says much about the clip to `to`: PNG if it ends so, else JPEG.
+
+    Clips often begin and end in black. Of six frames spread over the clip the one with the
+    highest entropy of brightness is taken: black, white and fog have little.
+    """
+    best = max(_pictures(path, 6), key=lambda picture: picture.convert("L").entropy())
+    return _save_picture(best, Path(to))
+
+
+def filmstrip(
+    path: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    *,
+    frames: int = 6,
+    width: int = 960,
+) -> Path:
+    """Save one picture to `to`: frames side by side, evenly spread over the clip.
+
+    `width` is that of the whole strip in pixels; each frame gets an equal share of it.
+    """
+    if not 0 < frames <= width:
+        raise ValueError("A filmstrip needs at least one frame, and a pixel of width for each.")
+    share = width // frames
+    small = [_narrowed(picture, share) for picture in _pictures(path, frames)]
+    strip = Image.new("RGB", (share * frames, small[0].height))
+    for place, picture in enumerate(small):
+        strip.paste(picture, (share * place, 0))
+    return _save_picture(strip, Path(to))
+
+
+# The request inside the clip
+#
+# It is kept in a `meta` box at the end of the file (ISO/IEC 14496-12, section 8.11), written as
+# Apple's key and value metadata, so `ffprobe`, PyAV and every player that reads such keys show it
+# under its name. Nothing before it moves: the clip as it came is the beginning of the new file.
+# A remux through PyAV was measured and left: it keeps the packets, but renumbers time for any
+# track not counted in ffmpeg's own units (1/600 became 1/19200), shortens trimmed clips, and
+# drops boxes that ffmpeg does not know.
+
+
+def write_request(path: str | os.PathLike[str], request: Mapping[str, object]) -> None:
+    """Put the request that made the clip into it; a second time replaces the first.
+
+    `request` must be JSON of at most 64 KiB, else `ValueError` or `TypeError`; nothing but its
+    fields is written. A full disk raises `OSError`. Whatever is raised, the clip is as it was.
+    A clip signed with Content Credentials keeps them, but they no longer match its bytes.
+    """
+    path = Path(path)
+    box = _request_box(_to_json(request))
+    _require_whole(path)
+    clip_size = path.stat().st_size - len(_request_box_of(path))
+    with _written_whole(path) as part:
+        with path.open("rb") as clip:
+            shutil.copyfileobj(clip, part, 2**20)
+        part.truncate(clip_size)
+        part.seek(clip_size)
+        part.write(box)
+        shutil.copymode(path, part.name)
+
+
+def read_request(path: str | os.PathLike[str]) -> dict[str, object] | None:
+    """Give back what `write_request` wrote; None if there is nothing of the kind to be read."""
+    try:
+        box = _request_box_of(Path(path))
+        request = json.loads(box[len(_request_box(b"")) :].decode())
+        _to_json(request)  # refuses what JSON does not know but Python reads: NaN and Infinity
+    except (OSError, ValueError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def receive(
+    download: Callable[[Path], object], path: Path, request: Mapping[str, object] | None
+) -> Facts:
+    """Let `download` fetch a clip and put it at `path` once it is known to be whole.
+
+    Until then it stands beside `path`, under a name that nobody takes for a clip; there it stays
+    if it is not whole, for it is paid for.  If it stands there whole, because a process was killed
+    before it got its name, nothing is fetched.  The request that made it, if known, is written
+    into it; a clip that cannot take it is better than none.
+    """
+    unchecked = path.with_name(path.name + UNCHECKED)
+    try:
+        facts = inspect(unchecked)
+    except BrokenClip:  # not there yet, or what was kept as not whole
+        download(unchecked)
+        facts = _inspected(unchecked)
+    if request:
+        with suppress(OSError, ValueError, TypeError):
+            write_request(unchecked, request)
+    publish(unchecked, path)
+    return replace(facts, size=path.stat().st_size)
+
+
+def _inspected(unchecked: Path) -> Facts:
+    try:
+        return inspect(unchecked)
+    except BrokenClip as error:
+        raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
+
+
+def _to_json(request: Mapping[str, object]) -> bytes:
+    text = json.dumps(request, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    # Half a surrogate pair is no UTF-8. JSON has the same escape for it as Python.
+    content = text.encode(errors="backslashreplace")
+    if len(content) > MAX_REQUEST_BYTES:
+        raise ValueError(f"The request is longer than {MAX_REQUEST_BYTES:,} bytes.")
+    return content
+
+
+def _request_box_of(path: Path) -> bytes:
+    """Read the last box of the clip if it is one of ours, else nothing."""
+    kind, size = mp4.top_level_boxes(path)[-1]
+    empty = len(_request_box(b""))
+    if kind != "meta" or size > empty + MAX_REQUEST_BYTES:
+        return b""
+    with path.open("rb") as file:
+        file.seek(-size, os.SEEK_END)
+        box = file.read(size)
+    return box if box == _request_box(box[empty:]) else b""
+
+
+def _request_box(content: bytes) -> bytes:
+    version, utf8 = bytes(4), (1).to_bytes(4)
+    handler = _box(b"hdlr", version, bytes(4), b"mdta", bytes(13))
+    keys = _box(b"keys", version, (1).to_bytes(4), _box(b"mdta", REQUEST_KEY))
+    value = _box((1).to_bytes(4), _box(b"data", utf8, bytes(4), content))
+    return _box(b"meta", version, handler, keys, _box(b"ilst", value))
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    payload = b"".join(parts)
+    return (8 + len(payload)).to_bytes(4) + kind + payload
+
+
+# Reading a file that nobody vouches for
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
+    """Open the clip; whatever libav has to say against it, then or later, is a `BrokenClip`."""
+    path = Path(path)
+    _require_whole(path)
+    _refuse_bombs(path)
+    try:
+        # A file object and a named format: a name cannot choose a protocol, a playlist is no clip.
+        with (
+            path.open("rb") as file,
+            av.open(
+                file,
+                "r",
+                format="mov",
+                metadata_errors="replace",
+                options={
+                    "ignore_editlist": "1",  # frames hidden by an edit list count as well
+                    "max_pixels": str(MAX_PICTURE_PIXELS),
+                },
+            ) as container,
+        ):
+            yield container
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise BrokenClip("This video file is damaged. Download it again.") from error
+
+
+def _require_whole(path: Path) -> None:
+    try:
+        mp4.check_whole(path)
+    except ValueError as error:
+        raise BrokenClip(f"{error} Download it again.") from error
+    except OSError as error:
+        raise BrokenClip(f"The video file {path.name} cannot be read: {error.strerror}.") from error
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse an index that announces far more samples than it lists.
+
+    libav believes it and takes 24 bytes for each: a file of 6 KB cost 3 GB of memory. That can be
+    done with a table of samples of equal size, a fragment, or a compressed index.
+    """
+    index = _index_bytes(path)
+    equal_sizes = re.findall(rb"stsz.{4}(?!\0{4}).{4}(.{4})", index, re.DOTALL)
+    announced = sum(int.from_bytes(count) for count in equal_sizes)
+    if announced > MAX_FRAMES or re.search(rb"tfhd|cmov.{4}dcom", index, re.DOTALL):
+        raise BrokenClip("This video file has an index of a kind that clips do not have.")
+
+
+def _index_bytes(path: Path) -> bytes:
+    """Read all boxes in which libav looks for other boxes, without our own: it is only text."""
+    parts: list[bytes] = []
+    with path.open("rb") as file:
+        for kind, size in mp4.top_level_boxes(path):
+            if kind in ("mdat", "free", "skip", "uuid"):
+                file.seek(size, os.SEEK_CUR)
+            elif sum(map(len, parts)) + size > MAX_INDEX_BYTES:
+                raise BrokenClip("This video file has an index larger than that of any clip.")
+            else:
+                parts.append(file.read(size))
+    return b"".join(parts).removesuffix(_request_box_of(path))
+
+
+def _video(container: InputContainer) -> VideoStream:
+    """Give the picture track, ready to be decoded."""
+    video = next((s for s in container.streams.video if s.frames and s.codec_context), None)
+    if video is None:
+        raise BrokenClip("This file has no pictures that can be shown, so it is no video.")
+    pixels = video.width * video.height
+    if pixels > MAX_PICTURE_PIXELS or pixels * video.frames > MAX_FILM_PIXELS:
+        raise BrokenClip("This video is larger or longer than any clip of the service.")
+    video.codec_context.options = {"max_pixels": str(MAX_PICTURE_PIXELS)}
+    video.thread_type = "AUTO"
+    return video
+
+
+def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Frame]:
+    """Decode all that the index announces; what is missing or damaged raises."""
+    if any(stream.codec_context is None for stream in streams):
+        raise BrokenClip("This video file is in a form that is not known here.")
+    unseen = sum(stream.frames for stream in streams if stream.type == "video")
+    for packet in _packets(container, streams):
+        if _has_hole(packet.stream.codec_context.name, bytes(packet)):
+            raise BrokenClip("A piece of this video file is empty. Download it again.")
+        for frame in packet.decode():
+            if isinstance(frame, Frame):
+                if frame.is_corrupt:
+                    raise BrokenClip("A picture in this video is damaged. Download it again.")
+                unseen -= isinstance(frame, av.VideoFrame)
+                yield frame
+    if unseen:
+        raise BrokenClip("Some frames in this video are empty. Download it again.")
+
+
+def _packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["av.Packet[Stream]"]:
+    """Read as many packets as the index announces, and raise if there are fewer or more.
+
+    No more is read than the file is long, though an index may name the same bytes many times.
+    """
+    missing = Counter({stream.index: stream.frames for stream in streams})
+    if missing.total() > MAX_FRAMES:
+        raise BrokenClip("This video is longer than any clip of the service.")
+    unread = container.size
+    for packet in container.demux(streams):
+        if packet.size:  # an empty one ends each track and asks for what the decoder still holds
+            missing[packet.stream.index] -= 1
+            unread -= packet.size
+        if missing[packet.stream.index] < 0 or unread < 0:
+            raise BrokenClip("The index of this video file is damaged. Download it again.")
+        yield packet
+    if missing.total():
+        raise BrokenClip("Frames are missing in this video file. Download it again.")
+
+
+def _has_hole(codec: str, content: bytes) -> bool:
+    """Tell whether zeros stand where pictures should, which decodes more often than not.
+
+    H.264 and HEVC never have three zero bytes in a row in a picture (ITU-T H.264, section 7.4.1).
+    """
+    return codec in ("h264", "hevc") and bytes(64) in content
+
+
+def _pictures(path: str | os.PathLike[str], number: int) -> Iterator[Image.Image]:
+    """Give one frame from the middle of each of `number` equal parts of the clip."""
+    with _opened(path) as container:
+        video = _video(container)
+        wanted = [(2 * part + 1) * video.frames // (2 * number) for part in range(number)]
+        frames = (f for f in _frames(container, [video]) if isinstance(f, av.VideoFrame))
+        for position, frame in enumerate(frames):
+            for _ in range(wanted.count(position)):
+                yield frame.to_image()  # type: ignore[no-untyped-call]  # PyAV gives it no types
+
+
+def _narrowed(picture: Image.Image, width: int) -> Image.Image:
+    height = max(1, round(width * picture.height / picture.width))
+    return picture.resize((width, height), reducing_gap=3)
+
+
+# Writing
+
+
+def _save_picture(picture: Image.Image, to: Path) -> Path:
+    with _written_whole(to) as file:
+        picture.save(file, "PNG" if to.suffix.lower() == ".png" else "JPEG", quality=88)
+    return to
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file to write that takes the place of `path` at the end, or is gone."""
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        publish(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,126 @@
+"""When to look at a generation again, and what follows from what was seen.
+
+Deciding is apart from waiting: nothing here sleeps, asks anybody or has a clock.
+"""
+
+from __future__ import annotations
+
+import random
+
+from veo.types import (
+    Busy,
+    DownloadFailed,
+    Failed,
+    Generation,
+    Refused,
+    Unreachable,
+    Update,
+    Video,
+)
+
+LONGEST_WAIT = 15.0
+MISSES_FORGIVEN = 10
+LONGEST_RETRY_AFTER = 60.0
+NOT_FOUND_GRACE = 60.0
+"""Seconds after creation in which a 404 only means that the service has not caught up yet."""
+NOT_FOUND_GRACE_UNKNOWN_AGE = 10.0
+MISSING_URL_GRACE = 60.0
+
+# When to look again.  With a hazard rate h(t) of finishing, the cheapest schedule has intervals
+# proportional to 1/sqrt(h): rare looks at first, the most around the expected time, fewer in the
+# long tail.  The early looks double, so that a refusal or a fast model is not noticed late.
+
+
+def next_wait(elapsed: float, expected: float) -> float:
+    """Seconds until the next look at a generation `elapsed` seconds old, without jitter."""
+    first = min(max(expected / 4, 0.5), 3.0)
+    steady = min(max(expected / 26, 1.0), 4.5)
+    if elapsed < first / 2:
+        return first - elapsed
+    if elapsed < expected / 2 - steady:
+        return min(elapsed, expected / 15, LONGEST_WAIT)
+    if elapsed < 1.6 * expected:
+        return steady
+    return min(2 * steady * elapsed / (1.6 * expected), LONGEST_WAIT)
+
+
+_STATUSES = ("queued", "generating", "completed")
+"""In the order a generation goes through them."""
+
+
+class Watch:
+    """What follows from each look at one generation.  It has no clock and asks nobody."""
+
+    def __init__(self, generation_id: str, *, expected: float, submitted_ago: float | None) -> None:
+        self.generation_id = generation_id
+        self.expected = expected
+        self.age = submitted_ago or 0.0
+        # Of unknown age: it may long be there.
+        self._looks_at_once = submitted_ago is None
+        self.not_found_grace = (
+            NOT_FOUND_GRACE_UNKNOWN_AGE if submitted_ago is None else NOT_FOUND_GRACE - self.age
+        )
+        self.status = _STATUSES[0]
+        self.video: Video | None = None
+        self.trouble: str | None = None
+        self._furthest = 0
+        self._misses = 0
+        self._pause = 0.0
+        self._without_url_since: float | None = None
+
+    def wait(self, followed: float) -> float:
+        """Seconds until the next look, after following for `followed` seconds."""
+        if self._looks_at_once:
+            return 0.0
+        planned = next_wait(self.age + followed, self.expected) * random.uniform(0.9, 1.1)
+        return max(planned, self._pause)
+
+    def update(self, followed: float, wait: float) -> Update:
+        return Update(
+            generation_id=self.generation_id,
+            status=self.status,
+            elapsed=self.age + followed,
+            next_poll_in=0.0 if self.video else wait,
+            expected=self.expected,
+            trouble=self.trouble,
+            video=self.video,
+        )
+
+    def learn(self, generation: Generation, followed: float) -> None:
+        """Take in an answer.  A status never goes back, and `completed` stays."""
+        self._misses, self._pause, self.trouble, self._looks_at_once = 0, 0.0, None, False
+        if self.status != "completed":
+            if generation.status == "error":
+                reason = generation.error or "The service gave no reason."
+                raise Failed(reason, generation_id=self.generation_id)
+            self._advance(generation.status)
+        if self.status == "completed":
+            self.video = generation.video
+            self._without_url_since = self._without_url_since or followed
+            if self.video is None and followed - self._without_url_since > MISSING_URL_GRACE:
+                raise DownloadFailed(
+                    "The video is ready, but the service gives no address for it.",
+                    generation_id=self.generation_id,
+                )
+
+    def miss(self, error: Busy | Unreachable | Refused, followed: float) -> None:
+        """Take in a look without news.  The video is paid for: a lost answer must not lose it."""
+        self._looks_at_once = False
+        if isinstance(error, Refused):
+            if error.reason != "not_found" or followed >= self.not_found_grace:
+                raise error
+            self.trouble = "The service does not know this id yet."
+            return
+        self._misses += 1
+        if self._misses >= MISSES_FORGIVEN:
+            raise error
+        self.trouble = str(error)
+        asked_for = min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
+        self._pause = max(asked_for, min(2.0**self._misses, 30.0))
+
+    def _advance(self, status: str | None) -> None:
+        if status in _STATUSES:
+            if _STATUSES.index(status) < self._furthest:
+                return
+            self._furthest = _STATUSES.index(status)
+        self.status = status or self.status
