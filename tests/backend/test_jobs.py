@@ -1122,7 +1122,7 @@ async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
 
 
 def test_it_is_looked_for_again_for_a_day_after_longer_and_longer_pauses():
-    """As the README says."""
+    """As docs/survival.md says."""
     assert DAY <= sum(LOOK_AGAIN_AFTER) <= 1.05 * DAY
     assert [*LOOK_AGAIN_AFTER] == sorted({*LOOK_AGAIN_AFTER})
 
