@@ -28,9 +28,12 @@ from crashes import (
     with_mistake,
 )
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the harness counts on fork, pidfd and strace"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the harness counts on fork, pidfd and strace"
+    ),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")

@@ -179,6 +179,7 @@ def test_a_clips_folder_is_closed(tmp_path):
     assert mode(tmp_path / "clips" / place) == 0o700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", [0o000, 0o022])
 def test_the_server_writes_nothing_that_others_may_read(tmp_path, umask):
     """Clips, posters, notes and what Gradio keeps, in a folder that was open."""
