@@ -324,6 +324,7 @@ class Jobs:
             has_clip = job.state == "done" and self.shelf.clip(entry.clip)
             if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
                 return await self.look_again(job)
+        self._require_running()
         lately = partial(self.ledger.was_taken_since, since=time.time() - JUST_TAKEN)
         with self._turn_of(spender or owner, generation_id) as turn:
             # What was sent here a moment ago is known to be there.
@@ -482,8 +483,7 @@ class Jobs:
 
     async def _begin(self, turn: Turn | None = None, **row: Any) -> Job:
         """Write a job down and drive it."""
-        if self._is_stopping:
-            raise NotWritten("the server stops")
+        self._require_running()
         job_id = new_id()
         held = turn.share() if turn else None  # whoever asked may leave meanwhile
 
@@ -499,6 +499,10 @@ class Jobs:
                     held.end()
 
         return await self._surely(begin())
+
+    def _require_running(self) -> None:
+        if self._is_stopping:
+            raise NotWritten("the server stops")
 
     async def _take_back(self, job_id: str, *, was_sent: bool) -> None:
         """End a job that nobody drives, if it was written down though the ledger could not say so.

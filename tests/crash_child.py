@@ -417,11 +417,11 @@ def two_drivers() -> None:
     """Two drive the same job.  No mistake where money is concerned, as long as moves compare."""
     drive = Jobs._drive
 
-    def twice(self, job):
+    def twice(self, job, turn=None):
         if job.state == "prepared":
             drivers.append(Jobs(self.ledger, self.shelf, client_of=service.client_of))
             drive(drivers[-1], Job(job.entry))
-        return drive(self, job)
+        return drive(self, job, turn)
 
     Jobs._drive = twice
 
