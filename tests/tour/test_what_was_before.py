@@ -35,6 +35,7 @@ def returned(tab, served):
     return tab
 
 
+@pytest.mark.slow
 def test_a_visitor_finds_their_clip_and_every_other_job(returned):
     wait_for(returned, "Your demo clip is ready")
     expect(returned.locator("#my-clips li[data-state]")).to_have_count(6)
@@ -42,6 +43,7 @@ def test_a_visitor_finds_their_clip_and_every_other_job(returned):
         expect(returned.locator(f'#my-clips li[data-state="{state}"]')).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_the_draft_and_the_form_are_as_they_were(returned):
     prompt = returned.get_by_label("Prompt", exact=True)
     expect(prompt).to_have_value("A draft that was not sent")
@@ -49,6 +51,7 @@ def test_the_draft_and_the_form_are_as_they_were(returned):
     expect(returned.get_by_role("radio", name="4 s")).to_be_checked()
 
 
+@pytest.mark.slow
 def test_a_preset_fills_the_form(returned):
     returned.get_by_role("button", name="Presets").click()
     returned.get_by_role("button", name="Use: Upright fox").click()
