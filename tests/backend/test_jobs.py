@@ -381,6 +381,7 @@ async def test_what_an_earlier_process_only_looked_for_is_not_looked_for_by_itse
         assert service.requests == []
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_nobody_has_many_looks_at_ids_at_once_by_whatever_name(house):
     def known(connection):
@@ -1765,6 +1766,7 @@ class Patient:
         raise Failed("No.", generation_id=generation_id)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_thousand_jobs_wait_on_few_threads(house):
     client = Patient()

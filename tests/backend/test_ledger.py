@@ -281,6 +281,7 @@ def test_who_goes_on_with_a_job_that_rested_drives_it_and_no_other(url, opened, 
         assert here.get(entry.id).runner == ("here" if taken_over else "there")
 
 
+@pytest.mark.slow
 @walking
 @given(steps=st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STATES)), max_size=12))
 def test_no_walk_leaves_the_table(ledger, steps):
@@ -517,6 +518,7 @@ def test_what_a_visitor_spent_is_what_was_asked_here_and_may_have_cost(ledger, c
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", sorted({*STATES} - {*FREE, *OPEN}))
 def test_deleting_a_clip_does_not_lower_what_was_spent(ledger, clock, state):
     taken = {} if state in NOT_TAKEN_YET else {"submitted": clock.now}
@@ -531,6 +533,7 @@ def test_deleting_a_clip_does_not_lower_what_was_spent(ledger, clock, state):
 # Limits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "fit"),
     [
@@ -597,6 +600,7 @@ def child(code, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_stop_together_at_the_limit(url, opened):
     opened(url)
     with ExitStack() as stack:
@@ -857,6 +861,7 @@ def test_too_many_writers_at_once_are_told(url, opened, monkeypatch):
     assert add(ledger)
 
 
+@pytest.mark.slow
 def test_a_postgres_that_is_stopped_is_told_and_found_again(postgres, opened, reopened):
     url = postgres.new_schema()
     ledger = opened(url)
@@ -1093,6 +1098,7 @@ def test_an_index_that_lost_its_rows_is_damage(file, sound, reopened, caplog):
     assert "missing from index" in caplog.text
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     page=st.integers(0, 38),
@@ -1281,6 +1287,7 @@ with ledger._write() as connection:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "state"), [("moved", "submitting"), ("moving", "prepared")])
 def test_a_kill_loses_nothing_that_was_committed_and_keeps_nothing_else(url, opened, step, state):
     with child(CHILD_THAT_IS_KILLED, url, step) as killed:
