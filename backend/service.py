@@ -30,7 +30,7 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
-from backend.storage import Shelf
+from backend.storage import Storage
 from demo_server import DemoServer
 from veo.files import Claimed, keep_private, locked, publish
 from veo_client import (
@@ -80,8 +80,8 @@ def demo_service() -> DemoServer:
 
 
 @functools.cache
-def the_shelf() -> Shelf:
-    return Shelf(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
+def the_shelf() -> Storage:
+    return Storage(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
 
 
 @functools.cache
@@ -262,7 +262,7 @@ async def begin(
             request,
             owner=owner,
             payer=payer,
-            spender=spender,
+            quota_key=spender,
             expected=await _expected_seconds(request, payer),
             dollars=await dollars_for(jobs.client_for(owner, payer), request),
             limits=the_settings().limits if payer == "server" else None,
@@ -308,7 +308,7 @@ async def look_for(generation_id: object, *, owner: str, spender: str) -> Job:
             owner=owner,
             payer=payer,
             expected=DEMO_EXPECTED if payer == "demo" else 120.0,
-            spender=spender,
+            quota_key=spender,
         )
     except OutOfReach:
         raise TookTooLong("The server cannot write its list of clips now.") from None

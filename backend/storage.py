@@ -24,10 +24,10 @@ POSTER, NOTE = "poster.jpg", "clip.json"
 DEMO_CLIP = "demo-clip.mp4"
 """The name of what cost nothing, and is easily made again."""
 PLACE = re.compile(r"[A-Za-z0-9_-]{22}")
-"""What `new_place` gives; a folder with another name is none of ours."""
+"""What `new_clip_id` gives; a folder with another name is none of ours."""
 
 
-class Shelf:
+class Storage:
     """Finished clips below `folder`, at most `most_bytes` of them."""
 
     def __init__(self, folder: Path, *, most_bytes: float) -> None:
@@ -36,7 +36,7 @@ class Shelf:
         self._making_room = threading.Lock()
 
     @staticmethod
-    def new_place() -> str:
+    def new_clip_id() -> str:
         """The name of a folder for one clip."""
         return secrets.token_urlsafe(16)
 
@@ -93,7 +93,7 @@ class Shelf:
         with suppress(_NoPlace):
             shutil.rmtree(self._at(place), ignore_errors=True)
 
-    def make_room(self, in_use: Collection[str]) -> list[str]:
+    def evict(self, in_use: Collection[str]) -> list[str]:
         """Remove the oldest clips until the rest fits; never one that is just arriving.
 
         Demo clips go first, and none pushes out what was paid for: anybody may make them.

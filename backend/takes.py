@@ -105,7 +105,7 @@ async def begin_after(
 _follows: dict[Hashable, tuple[asyncio.Future[None], asyncio.Future[None]]] = {}
 """For each watcher, what is done when it shall end, and what is done when it has ended."""
 
-LAST_WORD = 5.0
+STOP_TIMEOUT = 5.0
 """Seconds to wait for the last that a follower tells; nobody may be there to hear it."""
 
 
@@ -123,7 +123,7 @@ def stop_following(watcher: Hashable) -> asyncio.Future[None] | None:
 async def followed_no_more(watcher: Hashable) -> None:
     """End what `watcher` follows, and come back when nothing of it is told any more."""
     if ended := stop_following(watcher):
-        await asyncio.wait([ended], timeout=LAST_WORD)
+        await asyncio.wait([ended], timeout=STOP_TIMEOUT)
 
 
 async def follow_all(
@@ -164,7 +164,7 @@ async def follow_all(
         ended.set_result(None)
 
 
-def most_telling(jobs: Sequence[Job]) -> Job:
+def job_to_show(jobs: Sequence[Job]) -> Job:
     """The job to tell about: the first that is on its way, else the first that is done."""
     return next(
         (job for job in jobs if not job.is_over),

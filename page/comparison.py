@@ -16,7 +16,7 @@ import gradio as gr
 
 from backend import takes
 from backend.jobs import Job
-from backend.storage import Shelf
+from backend.storage import Storage
 from page import clip_list, takes_grid, texts
 
 TEMPLATE = """
@@ -243,10 +243,12 @@ def build() -> gr.HTML:
     )
 
 
-def side_by_side(jobs: Sequence[Job], shelf: Shelf) -> dict[str, Any]:
+def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
     """What the browser shows of two jobs of its visitor; a note when a clip is not there."""
     there = [
-        (job, clip) for job in jobs if job.state == "done" and (clip := shelf.clip(job.entry.clip))
+        (job, clip)
+        for job in jobs
+        if job.state == "done" and (clip := storage.clip(job.entry.clip))
     ]
     opened = time.time()  # so that the same two open again
     if len(there) != 2:

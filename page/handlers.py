@@ -316,14 +316,14 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
         return "", html.escape(str(explain.of_error(error))), mode(owner), kept
     except VeoError:
         note = texts.KEY_UNCHECKED
-    await service.the_jobs().bring_key(owner, client)
+    await service.the_jobs().set_key(owner, client)
     return "", note, mode(owner, balance), kept
 
 
 def on_forget_key(kept: Kept, request: gr.Request) -> Shown:
     """Forget a visitor's key at once: a note, and the line that says whose key is used."""
     _, owner = entered(kept, request)
-    service.the_jobs().drop_key(owner)
+    service.the_jobs().forget_key(owner)
     return texts.KEY_DROPPED, mode(owner)
 
 
@@ -347,7 +347,7 @@ async def show(
     shown_heard = may_stop = None
     async with aclosing(takes.follow_all(followed, watcher=watcher(owner, request))) as changes:
         async for end in changes:
-            told = job if picked else takes.most_telling(followed)
+            told = job if picked else takes.job_to_show(followed)
             done = next((each for each in followed if each.state == "done"), told)
             played = told if picked else done
             clip = clip_of(played)
@@ -360,7 +360,7 @@ async def show(
                 return
             if states == was:
                 rows = gr.skip()
-            heard = service.the_jobs().exchanges.of(told.id)
+            heard = service.the_jobs().recent_http.of(told.id)
             hood = gr.skip() if (told.id, heard) == shown_heard else http_panel.of_job(told, heard)
             shown_heard = told.id, heard
             stoppable = any(each.generation_id and not each.is_over for each in followed)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend import storage as shelf_module
-from backend.storage import Shelf
+from backend import storage as storage_module
+from backend.storage import Storage
 from demo import film as demo_film
 from veo import media
 from veo.media import BrokenClip
@@ -49,13 +49,13 @@ def film():
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf(tmp_path / "shelf", most_bytes=math.inf)
+    return Storage(tmp_path / "shelf", most_bytes=math.inf)
 
 
 @pytest.fixture
 def place(shelf):
     """A place with a clip in it."""
-    place = shelf.new_place()
+    place = shelf.new_clip_id()
     receive(shelf, place)
     return place
 
@@ -74,7 +74,7 @@ def receive(shelf, place, *, content=None, request=REQUEST):
 
 def put(shelf, *, size, age, name="veo-clip.mp4"):
     """A place with `size` bytes in two files that arrived `age` seconds ago."""
-    place = shelf.new_place()
+    place = shelf.new_clip_id()
     folder = shelf.folder / place
     folder.mkdir(parents=True)
     (folder / name).write_bytes(bytes(size - 10))
@@ -89,15 +89,15 @@ def there(shelf, places):
 
 def test_the_name_of_a_place_cannot_be_guessed(shelf):
     """128 random bits: whoever knows the name may fetch the clip."""
-    places = {shelf.new_place() for _ in range(1000)}
+    places = {shelf.new_clip_id() for _ in range(1000)}
     assert len(places) == 1000
-    assert all(shelf_module.PLACE.fullmatch(place) for place in places)
+    assert all(storage_module.PLACE.fullmatch(place) for place in places)
     *columns, _ = zip(*places, strict=True)
     assert min(len(set(column)) for column in columns) > 32
 
 
 def test_a_clip_gets_a_poster_and_a_note(shelf):
-    place = shelf.new_place()
+    place = shelf.new_clip_id()
     facts, downloads = receive(shelf, place)
     assert downloads == 1
     clip = shelf.clip(place)
@@ -141,7 +141,7 @@ def test_a_damaged_clip_is_never_told_to_be_whole(shelf, place):
 
 
 def test_what_is_no_clip_gets_no_name_of_one(shelf):
-    place = shelf.new_place()
+    place = shelf.new_clip_id()
     with pytest.raises(BrokenClip, match=r"kept as veo-clip\.mp4\.unchecked"):
         receive(shelf, place, content=film()[:-1000])
     assert (shelf.clip(place), shelf.poster(place), shelf.note(place)) == (None, None, None)
@@ -153,24 +153,26 @@ def test_a_clip_without_poster_and_note_is_better_than_none(shelf, monkeypatch, 
         raise trouble
 
     monkeypatch.setattr(media, "poster", fail)
-    monkeypatch.setattr(shelf_module, "publish", lambda *_: fail() if trouble is OSError else None)
-    place = shelf.new_place()
+    monkeypatch.setattr(
+        storage_module, "publish", lambda *_: fail() if trouble is OSError else None
+    )
+    place = shelf.new_clip_id()
     receive(shelf, place)
     assert shelf.clip(place)
     assert shelf.poster(place) is None
 
 
 def test_what_arrived_is_known_of_be_it_whole_or_not(shelf, place):
-    empty, unchecked = shelf.new_place(), shelf.new_place()
+    empty, unchecked = shelf.new_clip_id(), shelf.new_clip_id()
     for other, name in ((empty, "veo-clip.mp4.unchecked.part"), (unchecked, "x.mp4.unchecked")):
         (shelf.folder / other).mkdir()
         (shelf.folder / other / name).touch()
-    found = map(shelf.has_something, (place, unchecked, empty, shelf.new_place(), None, "../x"))
+    found = map(shelf.has_something, (place, unchecked, empty, shelf.new_clip_id(), None, "../x"))
     assert [*found] == [True, True, False, False, False, False]
 
 
 def test_a_removed_clip_is_gone(shelf, place):
-    other = shelf.new_place()
+    other = shelf.new_clip_id()
     receive(shelf, other)
     shelf.remove(place)
     assert (shelf.clip(place), shelf.poster(place), shelf.note(place)) == (None, None, None)
@@ -186,7 +188,7 @@ def test_the_oldest_clips_make_room(shelf):
     """By arrival; their names and sizes do not count."""
     second, third, first = (put(shelf, size=100, age=age) for age in (20, 10, 30))
     shelf.most_bytes = 150
-    assert shelf.make_room([]) == [first, second]
+    assert shelf.evict([]) == [first, second]
     assert there(shelf, [first, second, third]) == [False, False, True]
 
 
@@ -196,36 +198,36 @@ def test_demo_clips_make_room_before_any_that_was_paid_for(shelf):
     paid = [put(shelf, size=100, age=age) for age in (50, 40)]
     free = [put(shelf, size=100, age=age, name=demo) for age in (20, 10, 30)]
     shelf.most_bytes = 300
-    assert shelf.make_room([]) == [free[2], free[0]]
+    assert shelf.evict([]) == [free[2], free[0]]
     shelf.most_bytes = 150
-    assert shelf.make_room([]) == [free[1], paid[0]]
+    assert shelf.evict([]) == [free[1], paid[0]]
 
 
 @pytest.mark.parametrize(("most", "left"), [(300, 3), (299, 2), (200, 2), (199, 1), (0, 0)])
 def test_every_byte_counts_and_no_clip_too_many_goes(shelf, most, left):
     places = [put(shelf, size=100, age=age) for age in (30, 20, 10)]
     shelf.most_bytes = most
-    assert shelf.make_room([]) == places[: 3 - left]
-    assert shelf.make_room([]) == []
+    assert shelf.evict([]) == places[: 3 - left]
+    assert shelf.evict([]) == []
     assert sum(there(shelf, places)) == left
 
 
 def test_what_is_arriving_never_makes_room(shelf):
     places = [put(shelf, size=100, age=age) for age in (30, 20, 10)]
     shelf.most_bytes = 0
-    assert shelf.make_room([places[0], places[2]]) == [places[1]]
+    assert shelf.evict([places[0], places[2]]) == [places[1]]
     assert there(shelf, places) == [True, False, True]
 
 
 def test_without_a_limit_nothing_goes(shelf):
     put(shelf, size=100, age=0)
-    assert shelf.make_room([]) == []
+    assert shelf.evict([]) == []
 
 
 def test_a_shelf_that_does_not_exist_yet_has_room(shelf):
     shelf.most_bytes = 0
-    assert shelf.make_room([]) == []
-    assert shelf.clip(shelf.new_place()) is None
+    assert shelf.evict([]) == []
+    assert shelf.clip(shelf.new_clip_id()) is None
 
 
 def test_what_is_not_the_shelf_s_own_stays(shelf):
@@ -235,11 +237,11 @@ def test_what_is_not_the_shelf_s_own_stays(shelf):
     for name in names:
         (shelf.folder / name).mkdir()
         (shelf.folder / name / "veo-clip.mp4").write_bytes(bytes(1000))
-    (shelf.folder / shelf.new_place()).write_bytes(bytes(1000))
+    (shelf.folder / shelf.new_clip_id()).write_bytes(bytes(1000))
     shelf.most_bytes = 100
-    assert shelf.make_room([]) == []
+    assert shelf.evict([]) == []
     shelf.most_bytes = 0
-    assert shelf.make_room([]) == [clip]
+    assert shelf.evict([]) == [clip]
     assert all((shelf.folder / name / "veo-clip.mp4").exists() for name in names)
     assert there(shelf, names) == [False] * len(names)
 
@@ -255,7 +257,7 @@ def test_a_clip_that_cannot_be_removed_does_not_count_as_room(shelf, monkeypatch
 
     monkeypatch.setattr(shutil, "rmtree", held)
     shelf.most_bytes = 200
-    shelf.make_room([])
+    shelf.evict([])
     assert there(shelf, places) == [True, False, True]
 
 
@@ -266,14 +268,14 @@ def test_clips_may_come_and_go_while_room_is_made(shelf):
     errors = []
     begin = threading.Barrier(4)
 
-    def make_room():
+    def evict():
         begin.wait()
         try:
-            shelf.make_room([])
+            shelf.evict([])
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=make_room) for _ in range(4)]
+    threads = [threading.Thread(target=evict) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -296,9 +298,9 @@ def test_a_file_that_gets_its_name_meanwhile_is_no_error(shelf, monkeypatch):
 
     monkeypatch.setattr(Path, "stat", too_late)
     shelf.most_bytes = 100
-    assert shelf.make_room([]) == []
+    assert shelf.evict([]) == []
     shelf.most_bytes = 99
-    assert shelf.make_room([]) == [place]
+    assert shelf.evict([]) == [place]
 
 
 # Names that lead elsewhere

@@ -69,10 +69,10 @@ def test_the_rest_follows_once_the_first_is_taken():
             return a_job()
 
         rest = asyncio.create_task(backend_takes.begin_after(first, [FOX, FOX], begin))
-        first._tell(state="submitting")
+        first.change(state="submitting")
         await asyncio.sleep(0.01)
         assert begun == []
-        first._tell(generation_id="taken", state="running")
+        first.change(generation_id="taken", state="running")
         jobs, error = await rest
         assert len(jobs) == len(begun) == 2
         assert error is None
@@ -114,11 +114,11 @@ def test_several_jobs_are_followed_until_all_are_over_with_one_word_for_each_cha
 
         following = asyncio.create_task(follow())
         await soon(lambda: len(told) == 1)
-        jobs[2]._tell(state="downloading")
+        jobs[2].change(state="downloading")
         await soon(lambda: len(told) == 2)
-        jobs[2]._tell(state="done")
+        jobs[2].change(state="done")
         await soon(lambda: len(told) == 3)
-        jobs[0]._tell(state="failed")
+        jobs[0].change(state="failed")
         await following
         assert told == [
             ["running", "done", "running"],
@@ -167,7 +167,7 @@ def test_who_follows_others_no_longer_follows_these():
 
 def test_whoever_stops_hears_the_last_word_first(monkeypatch):
     """And waits no longer than for a while, for nobody may be there to hear it."""
-    monkeypatch.setattr(backend_takes, "LAST_WORD", 0.1)
+    monkeypatch.setattr(backend_takes, "STOP_TIMEOUT", 0.1)
 
     async def story():
         changes = backend_takes.follow_all([a_job("running")], watcher="me")
@@ -188,6 +188,6 @@ def test_whoever_stops_hears_the_last_word_first(monkeypatch):
 
 def test_the_card_tells_of_what_is_on_its_way_and_then_of_what_is_done():
     failed, running, done = a_job("failed"), a_job("running"), a_job("done")
-    assert backend_takes.most_telling([failed, done, running]) is running
-    assert backend_takes.most_telling([failed, done]) is done
-    assert backend_takes.most_telling([failed]) is failed
+    assert backend_takes.job_to_show([failed, done, running]) is running
+    assert backend_takes.job_to_show([failed, done]) is done
+    assert backend_takes.job_to_show([failed]) is failed
