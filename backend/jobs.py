@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from backend.background import Background
+from backend.following import Following
 from backend.job import ONE_CALL, Job, error_as_json
 from backend.keys import Keys
 from backend.ledger import (
@@ -72,6 +73,7 @@ class Jobs:
         self.keys = Keys(client_of, kept_for=key_kept)
         self.recent_http = RecentHttp()
         """What was asked and answered for each job since this process began."""
+        self.following = Following()
         self.background = Background()
         self._turns = Turns()
         self._live: dict[str, Job] = {}

@@ -134,7 +134,7 @@ async def begin_takes(
     """The first take of `wanted` goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
         asked = takes.takes_of(wanted, count, differs)
@@ -172,7 +172,7 @@ def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     # The service is asked before there is a job.
     yield (status_card.looking(), *(gr.skip(),) * 6, http_panel.nothing())
     try:
@@ -188,7 +188,7 @@ async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> Async
 async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Put a clip of the list on the card."""
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     if job := await chosen(event, owner):
         async for shown in show(job, kept, owner, request):
             yield shown
@@ -199,7 +199,7 @@ async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
 async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Look again for a clip of the list; send again what may not have been taken."""
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
@@ -223,7 +223,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     Gives the form's values, too, after those for `result`.
     """
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     job, action = await chosen(event, owner), str(getattr(event, "action", ""))
     values = as_it_is = [gr.skip()] * len(form.FIELDS)
     note = ""
@@ -292,7 +292,7 @@ async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     Gradio would cancel the following after this, and what it still told would stand on the card.
     """
     kept, owner = entered(kept, request)
-    await takes.followed_no_more(watcher(owner, request))
+    await service.the_jobs().following.stop_and_wait(watcher(owner, request))
     job = await service.the_jobs().get(str(kept.get("job", "")), owner)
     clip = clip_of(job) if job else None
     card = status_card.stopped(job, has_clip=bool(clip))
@@ -345,7 +345,8 @@ async def show(
     states = list[str]()
     playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
     shown_heard = may_stop = None
-    async with aclosing(takes.follow_all(followed, watcher=watcher(owner, request))) as changes:
+    following, viewer = service.the_jobs().following, watcher(owner, request)
+    async with aclosing(following.follow(followed, viewer=viewer)) as changes:
         async for end in changes:
             told = job if picked else takes.job_to_show(followed)
             done = next((each for each in followed if each.state == "done"), told)

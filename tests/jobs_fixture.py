@@ -12,14 +12,15 @@ import ssl
 import tempfile
 import time
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urljoin
 
 from conftest import KEY
 from fault_server import FaultServer, file_answer, html_answer, json_answer, stands_still
 
-from backend.jobs import Jobs
-from backend.ledger import open_ledger
+from backend.jobs import Job, Jobs
+from backend.ledger import Entry, open_ledger
 from backend.storage import Storage
 from demo import film as demo_film
 from veo_client import VeoClient, VideoRequest
@@ -202,6 +203,15 @@ def in_a_loop(story):
         assert unseen == []
 
     return test
+
+
+def a_job(state="prepared", **changes):
+    """A job in memory alone, for who follows it."""
+    nothing = dict.fromkeys(each.name for each in fields(Entry))
+    known = {"id": "job", "owner": "me", "created": 0.0, "updated": 0.0, "expected": 1.0}
+    job = Job(Entry(**nothing | known | {"state": state, "request": FOX.body()} | changes))
+    job.is_driven = True  # by the test
+    return job
 
 
 async def begin(jobs, *, owner=ME, payer="server", request=FOX, **options):
