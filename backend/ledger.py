@@ -170,11 +170,33 @@ class Spent:
 
 
 class LimitReached(Exception):
-    """One more clip would be above a limit; the text says which."""
+    """One more clip would be above a limit of `Limits`; nothing was written."""
+
+    def __init__(
+        self,
+        *,
+        whose: Literal["visitor", "everybody"],
+        counted: Literal["clips", "dollars"],
+        limit: float,
+        so_far: float,
+        this_clip: float,
+    ) -> None:
+        super().__init__(f"{counted} of {whose}: {so_far:g} and {this_clip:g} more, of {limit:g}")
+        self.whose = whose
+        self.counted = counted
+        self.limit = limit
+        self.so_far = so_far
+        """In the last 24 hours, without this clip."""
+        self.this_clip = this_clip
 
 
-class PriceNotTold(LimitReached):
-    """Where dollars are bounded, what it costs must be known."""
+class PriceNotTold(Exception):
+    """Dollars are limited, and what this clip costs is not known; nothing was written."""
+
+    def __init__(self, *, limit: float) -> None:
+        super().__init__(f"no price is known, and the limit is {limit:g} dollars")
+        self.limit = limit
+        """Dollars, the lowest that holds."""
 
 
 class OutOfReach(Exception):
@@ -251,7 +273,7 @@ class Ledger:
         limits: Limits | None = None,
         job_id: str | None = None,
     ) -> Entry:
-        """Write down what is about to be asked; raises `LimitReached` and writes nothing.
+        """Write down what is about to be asked; `LimitReached` or `PriceNotTold` writes nothing.
 
         A job whose `generation_id` is known was submitted before and begins as `running`.  Who
         gives a `new_id` can look whether the row is there though `NotWritten` was raised.
@@ -434,12 +456,15 @@ class Ledger:
     def _check_limits(
         self, connection: sa.Connection, quota_key: str, dollars: float | None, limits: Limits
     ) -> None:
-        """Raise `LimitReached` if one more clip of the server's is above a limit."""
+        """Raise `LimitReached` if one more clip of the server's is above a limit, `PriceNotTold` if
+        that cannot be known."""
+        whose: Literal["visitor", "everybody"]
         if self._engine.dialect.name == "postgresql":
             # Two visitors who read the same sum would both be below the limit.
             connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
-        if dollars is None and min(limits.dollars, limits.dollars_a_visitor) < math.inf:
-            raise PriceNotTold("The service does not tell what this clip costs.")
+        lowest = min(limits.dollars, limits.dollars_a_visitor)
+        if dollars is None and lowest < math.inf:
+            raise PriceNotTold(limit=lowest)
         spent = sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0)
         ).where(
@@ -450,24 +475,26 @@ class Ledger:
         )
         for whose, query, most_clips, most_dollars in (
             (
-                "You have",
+                "visitor",
                 spent.where(_jobs.c.quota_key == quota_key),
                 limits.clips_a_visitor,
                 limits.dollars_a_visitor,
             ),
-            ("Visitors together have", spent, limits.clips, limits.dollars),
+            ("everybody", spent, limits.clips, limits.dollars),
         ):
             clips, cost = connection.execute(query).one()
             if clips + 1 > most_clips:
-                made = "1 clip" if clips == 1 else f"{clips} clips"
                 raise LimitReached(
-                    f"{whose} made {made} in 24 hours, and the limit is {most_clips:g}."
+                    whose=whose, counted="clips", limit=most_clips, so_far=clips, this_clip=1
                 )
             # Rounded, for three clips at $0.40 are $1.2000000000000002; and so that NaN is refused.
             if not round(cost + (dollars or 0.0), 6) <= most_dollars:
                 raise LimitReached(
-                    f"{whose} spent ${cost:,.2f} in 24 hours, this clip costs "
-                    f"${dollars or 0:,.2f}, and the limit is ${most_dollars:,.2f}."
+                    whose=whose,
+                    counted="dollars",
+                    limit=most_dollars,
+                    so_far=cost,
+                    this_clip=dollars or 0.0,
                 )
 
     def _empty_journal(self) -> None:
