@@ -127,7 +127,8 @@ class Jobs:
     ) -> Job:
         """Write `request` down, submit it and see it through.  Call it once for a click.
 
-        Raises `LimitReached`, or `NotWritten` when it cannot be written down; nothing is sent then.
+        Raises `LimitReached`, `PriceNotTold`, or `NotWritten` when it cannot be written down;
+        nothing is sent then.
         """
         return await self._begin(
             owner=owner,
@@ -159,7 +160,7 @@ class Jobs:
         write = self.background.write
         for entry in await write(self.ledger.with_id, owner, generation_id):
             job = self._live.get(entry.id) or Job(entry)
-            has_clip = job.state == "done" and self.storage.clip(entry.clip)
+            has_clip = job.state == "done" and self.storage.file(entry.clip)
             if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
                 return await self.look_again(job)
         self._require_running()
@@ -187,7 +188,7 @@ class Jobs:
 
         async def go_on(job: Job) -> Job:
             state, to = job.state, NEXT_LOOK.get(job.state)
-            is_there = state == "done" and self.storage.clip(job.entry.clip)
+            is_there = state == "done" and self.storage.file(job.entry.clip)
             if not to or is_there:
                 return self._live.get(job.id, job)
             with self._turn_if_only_looked_for(job) as turn:

@@ -190,7 +190,7 @@ async def finished(job: Job) -> tuple[str, dict[str, Any]]:
     """The clip of `job` and its facts, once it is over."""
     async for _ in job.follow():
         pass
-    clip, facts = service.the_shelf().clip(job.entry.clip), job.facts
+    clip, facts = service.the_shelf().file(job.entry.clip), job.facts
     if job.error or not clip or not facts:
         raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
     return str(clip), asdict(facts) | _about(job)

@@ -8,9 +8,7 @@ jobs and words, and decides nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -188,7 +186,7 @@ def rows(jobs: list[Job], storage: Storage) -> list[dict[str, Any]]:
 
 def _row(job: Job, storage: Storage) -> dict[str, Any]:
     entry = job.entry
-    clip = storage.clip(entry.clip) if entry.state == "done" else None
+    clip = storage.address(entry.clip) if entry.state == "done" else ""
     again = explain.AGAIN.get(entry.state) if not clip else None
     return {
         "id": job.id,
@@ -200,17 +198,12 @@ def _row(job: Job, storage: Storage) -> dict[str, Any]:
         "cost": explain.of_cost(
             entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
         ),
-        "poster": address(storage.poster(entry.clip) if clip else None),
-        "clip": address(clip),
-        "note": address(storage.note(entry.clip) if clip else None),
-        "file": clip.name if clip else "",
+        "poster": storage.address(entry.clip, "poster") if clip else "",
+        "clip": clip,
+        "note": storage.address(entry.clip, "note") if clip else "",
+        "file": storage.name(entry.clip) if clip else "",
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
         "ask": explain.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
     }
-
-
-def address(path: Path | None) -> str:
-    """Where this page serves the file, relative to it."""
-    return f"gradio_api/file={quote(str(path))}" if path else ""

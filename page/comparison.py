@@ -17,7 +17,7 @@ import gradio as gr
 from backend import takes
 from backend.jobs import Job
 from backend.storage import Storage
-from page import clip_list, takes_grid, texts
+from page import takes_grid, texts
 
 TEMPLATE = """
 <section hidden aria-labelledby="compare-title">
@@ -248,7 +248,7 @@ def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
     there = [
         (job, clip)
         for job in jobs
-        if job.state == "done" and (clip := storage.clip(job.entry.clip))
+        if job.state == "done" and (clip := storage.address(job.entry.clip))
     ]
     opened = time.time()  # so that the same two open again
     if len(there) != 2:
@@ -260,7 +260,7 @@ def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
         "note": "",
         "tall": any(job.facts and job.facts.height > job.facts.width for job, _ in there),
         "sides": [
-            {"clip": clip_list.address(clip), "caption": f"{side} · {_caption(job, names)}"}
+            {"clip": clip, "caption": f"{side} · {_caption(job, names)}"}
             for side, (job, clip) in zip(texts.COMPARE_SIDES, there, strict=True)
         ],
     }

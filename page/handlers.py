@@ -13,7 +13,6 @@ import html
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -327,9 +326,10 @@ def on_forget_key(kept: Kept, request: gr.Request) -> Shown:
     return texts.KEY_DROPPED, mode(owner)
 
 
-def clip_of(job: Job) -> Path | None:
-    """The file of a finished job, unless it made room for others."""
-    return service.the_shelf().clip(job.entry.clip) if job.state == "done" else None
+def clip_of(job: Job) -> str | None:
+    """The id of a finished job's clip, unless it was evicted."""
+    is_there = job.state == "done" and service.the_shelf().file(job.entry.clip)
+    return job.entry.clip if is_there else None
 
 
 async def show(
@@ -343,7 +343,7 @@ async def show(
     several = await owned(kept["takes"], owner)
     followed = several if job.id in [each.id for each in several] else [*several, job]
     states = list[str]()
-    playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
+    playing: str | None = ""  # no clip's: the first time, the player is set in any case
     shown_heard = may_stop = None
     following, viewer = service.the_jobs().following, watcher(owner, request)
     async with aclosing(following.follow(followed, viewer=viewer)) as changes:
@@ -392,11 +392,13 @@ async def priced(actions: list[list[Any]], job: Job, owner: str) -> list[list[An
     return with_prices
 
 
-def playable(clip: Path | None) -> Shown:
+def playable(clip_id: str | None) -> Shown:
     """Player and download button."""
-    if clip is None:
+    if clip_id is None:
         return "", no_download()
-    return clip_list.address(clip), gr.DownloadButton(value=str(clip), interactive=True)
+    storage = service.the_shelf()
+    download = gr.DownloadButton(value=str(storage.file(clip_id)), interactive=True)
+    return storage.address(clip_id), download
 
 
 async def listed(kept: Kept, owner: str, on_card: Job | None = None) -> Shown:

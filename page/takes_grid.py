@@ -15,7 +15,7 @@ import gradio as gr
 from backend import takes as backend_takes
 from backend.jobs import Job
 from backend.storage import Storage
-from page import clip_list, picking, texts
+from page import picking, texts
 from veo import explain
 from veo_client import MODELS, VideoRequest
 
@@ -211,7 +211,7 @@ def rows(
 
 
 def _row(job: Job, number: int, names: list[str], storage: Storage) -> dict[str, Any]:
-    clip = storage.clip(job.entry.clip) if job.state == "done" else None
+    clip = storage.address(job.entry.clip) if job.state == "done" else ""
     return {
         "id": job.id,
         "name": texts.TAKE.format(number=number),
@@ -220,8 +220,8 @@ def _row(job: Job, number: int, names: list[str], storage: Storage) -> dict[str,
         "title": _title(job, gone=job.state == "done" and not clip),
         "elapsed": round(job.elapsed, 1),
         "settings": in_words(job.request, names) if job.request else "",
-        "poster": clip_list.address(storage.poster(job.entry.clip) if clip else None),
-        "clip": clip is not None,
+        "poster": storage.address(job.entry.clip, "poster") if clip else "",
+        "clip": bool(clip),
     }
 
 

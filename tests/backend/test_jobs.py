@@ -137,7 +137,7 @@ async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
         assert together == [ALL_THE_WAY] * 50
         assert await watch(job) == ["done"]
         assert await jobs.get(job.id, ME) is not None
-    clip = house.storage.clip(job.entry.clip)
+    clip = house.storage.file(job.entry.clip)
     assert house.files() == ["clip.json", "demo-clip.mp4", "poster.jpg"]
     assert house.storage.poster(job.entry.clip).read_bytes()[:2] == b"\xff\xd8"
     assert media.read_request(clip) == FOX.body()
@@ -224,7 +224,7 @@ async def test_a_clip_is_fetched_by_its_id_alone(house):
             assert (job.request, job.generation_id) == (None, ID)
             assert await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             assert len(await jobs.of(ME)) == 1
-    clip = house.storage.clip(job.entry.clip)
+    clip = house.storage.file(job.entry.clip)
     assert json.loads(clip.with_name("clip.json").read_text())["request"] is None
     assert clip.read_bytes() == film()
     assert service.count("create") == 0
@@ -367,7 +367,7 @@ async def test_nothing_stays_of_what_a_call_looked_for_that_has_ended(house, mon
             service.scripts["look"] = [completed]
             job = await jobs.resume(ID, owner=owner, payer="server", expected=2.0)
             assert (await watch(job))[-1] == "done"
-            assert house.storage.clip(job.entry.clip)  # its caller may fetch it now
+            assert house.storage.file(job.entry.clip)  # its caller may fetch it now
             await until(lambda: not jobs.background.tasks)
             assert house.ledger.of(owner) == []
     assert house.files() == []
@@ -883,7 +883,7 @@ async def test_every_end_has_its_words_and_keeps_the_id(house, monkeypatch, end)
     assert (type(job.error), getattr(job.error, "reason", None)) == (kind, reason)
     assert text in str(job.error)
     assert job.error.generation_id == ID
-    assert house.storage.clip(job.entry.clip) is None
+    assert house.storage.file(job.entry.clip) is None
     assert [name for name in house.files() if name.endswith(".mp4")] == []
 
 
@@ -904,11 +904,11 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
 @in_a_loop
 async def test_a_full_disk_while_the_clip_arrives(house):
     """Once there is room again, the clip is fetched without a new request."""
-    place = house.storage.new_clip_id()
-    (house.storage.folder / place).mkdir(parents=True)
-    full = house.storage.folder / place / "veo-clip.mp4.unchecked.part"
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
+    full = house.storage.folder / clip_id / "veo-clip.mp4.unchecked.part"
     full.symlink_to("/dev/full")
-    row = house.row("downloading", clip=place)
+    row = house.row("downloading", clip=clip_id)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
@@ -1037,7 +1037,7 @@ async def test_looking_again_without_the_key_says_that_it_is_needed(house, state
             await jobs.set_key(ME, client_of(service))
             job = await jobs.get(row.id, ME)
             assert (await watch(job))[-1] == "done"
-    assert house.storage.clip(job.entry.clip)
+    assert house.storage.file(job.entry.clip)
 
 
 @in_a_loop
@@ -1257,7 +1257,7 @@ async def test_a_clip_that_made_room_is_fetched_again(house):
             assert service.count("file") == 1
             house.storage.remove(job.entry.clip)
             assert await watch(await jobs.look_again(job)) == ["downloading", "done"]
-        assert house.storage.clip(job.entry.clip)
+        assert house.storage.file(job.entry.clip)
         assert service.count("file") == 2
         assert service.count("create") == 1
 
@@ -1272,8 +1272,8 @@ async def test_the_oldest_clip_makes_room_for_the_newest(house):
                 await watch(made[-1])
                 await until(lambda: not jobs._live)
                 house.storage.most_bytes = 2.5 * len(film())
-            places = [job.entry.clip for job in made]
-            there = [bool(house.storage.clip(place)) for place in places]
+            clip_ids = [job.entry.clip for job in made]
+            there = [bool(house.storage.file(clip_id)) for clip_id in clip_ids]
     assert there == [False, True, True]
 
 
@@ -1287,7 +1287,7 @@ async def test_a_strangers_demo_clip_pushes_no_paid_one_out(house):
                 free = await begin(jobs, owner=owner, payer="demo")
                 await watch(free)
                 await until(lambda: paid.is_over and not jobs._live)
-    assert house.storage.clip(paid.entry.clip)
+    assert house.storage.file(paid.entry.clip)
 
 
 @in_a_loop
@@ -1298,7 +1298,7 @@ async def test_a_clip_that_just_came_never_makes_room(house):
             job = await begin(jobs)
             await watch(job)
             await until(lambda: not jobs._live)
-    assert house.storage.clip(job.entry.clip)
+    assert house.storage.file(job.entry.clip)
 
 
 @in_a_loop
@@ -1319,7 +1319,7 @@ async def test_a_deleted_job_is_gone_with_its_clip(house):
             assert [each.id for each in await jobs.of(ME)] == [other.id]
             assert (await jobs.look_again(job)).state == "done"
     assert not (house.storage.folder / job.entry.clip).exists()
-    assert house.storage.clip(other.entry.clip)
+    assert house.storage.file(other.entry.clip)
 
 
 @in_a_loop
@@ -1462,23 +1462,23 @@ async def test_what_was_on_its_way_goes_on(house, state):
             way = ALL_THE_WAY[ALL_THE_WAY.index(state) :]
             assert await watch(await jobs.get(row.id, ME)) == way
         assert service.count("create") == 0
-    assert media.read_request(house.storage.clip(house.ledger.get(row.id).clip)) == FOX.body()
+    assert media.read_request(house.storage.file(house.ledger.get(row.id).clip)) == FOX.body()
 
 
 @pytest.mark.parametrize("payer", ["server", "demo"])
 @in_a_loop
 async def test_a_clip_that_is_in_its_place_is_not_fetched_again(house, payer):
-    place = house.storage.new_clip_id()
-    (house.storage.folder / place).mkdir(parents=True)
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
     name = "demo-clip.mp4" if payer == "demo" else "veo-clip.mp4"
-    (house.storage.folder / place / name).write_bytes(film())
-    row = house.row("downloading", clip=place, payer=payer)
+    (house.storage.folder / clip_id / name).write_bytes(film())
+    row = house.row("downloading", clip=clip_id, payer=payer)
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
             assert await watch(job) == ["downloading", "done"]
         assert service.requests == []
-    assert job.facts == media.inspect(house.storage.clip(place))
+    assert job.facts == media.inspect(house.storage.file(clip_id))
     assert house.files() == sorted(["clip.json", "poster.jpg", name])
 
 
@@ -1523,29 +1523,29 @@ async def test_what_was_kept_as_not_whole_is_fetched_again(house, monkeypatch):
         async with house.process(service) as jobs:
             job = await jobs.look_again(await jobs.get(row.id, ME))
             assert (await watch(job))[-1] == "done"
-    assert house.storage.clip(row.clip).read_bytes().startswith(film())
+    assert house.storage.file(row.clip).read_bytes().startswith(film())
 
 
 @in_a_loop
 async def test_a_damaged_clip_in_its_place_is_fetched_again(house):
-    place = house.storage.new_clip_id()
-    (house.storage.folder / place).mkdir(parents=True)
-    (house.storage.folder / place / "veo-clip.mp4").write_bytes(film()[:-1000])
-    row = house.row("downloading", clip=place)
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
+    (house.storage.folder / clip_id / "veo-clip.mp4").write_bytes(film()[:-1000])
+    row = house.row("downloading", clip=clip_id)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
             assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
-    assert house.storage.clip(place).read_bytes().startswith(film())
+    assert house.storage.file(clip_id).read_bytes().startswith(film())
 
 
 @in_a_loop
 async def test_a_download_that_was_cut_off_goes_on_where_it_was(house):
-    place = house.storage.new_clip_id()
-    row = house.row("downloading", clip=place)
+    clip_id = house.storage.new_clip_id()
+    row = house.row("downloading", clip=clip_id)
     half = len(film()) // 2
     cut = file_answer(film(), cut_after=half)
     with Service(look=[completed], file=[cut, file_answer(film())]) as service:
-        path = house.storage.folder / place / "veo-clip.mp4.unchecked"
+        path = house.storage.folder / clip_id / "veo-clip.mp4.unchecked"
         path.parent.mkdir(parents=True)
         video = Video(generation_id=ID, url=f"{service.url}/clip.mp4")
         with pytest.raises(veo_client.veo_download.DownloadError):

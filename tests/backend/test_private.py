@@ -172,11 +172,11 @@ def test_a_read_only_file_stays_read_only(tmp_path):
 
 
 def test_a_clips_folder_is_closed(tmp_path):
-    shelf = Storage(tmp_path / "clips", most_bytes=1)
-    place = shelf.new_clip_id()
+    storage = Storage(tmp_path / "clips", most_bytes=1)
+    clip_id = storage.new_clip_id()
     with pytest.raises(ZeroDivisionError):
-        shelf.receive(place, lambda _: 1 / 0, name="a.mp4", request=None)
-    assert mode(tmp_path / "clips" / place) == 0o700
+        storage.receive(clip_id, lambda _: 1 / 0, name="a.mp4", request=None)
+    assert mode(tmp_path / "clips" / clip_id) == 0o700
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])

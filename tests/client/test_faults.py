@@ -970,7 +970,7 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
         assert max(clock.slept) == case.longest_wait
 
     # A clip is there whole or not at all.
-    clip = house.storage.clip(entry.clip)
+    clip = house.storage.file(entry.clip)
     if case.end is DONE:
         assert clip.read_bytes().startswith(film(case.arrives))
     else:
@@ -1055,7 +1055,7 @@ async def test_the_faults_of_the_demo_over_https(tmp_path, monkeypatch, clock):
                 heard = jobs.recent_http.of(job.id)
                 creates = sum(each.times for each in heard if each.exchange.method == "POST")
                 ends[word] = state, creates
-                assert (house.storage.clip(job.entry.clip) is not None) == (state == "done")
+                assert (house.storage.file(job.entry.clip) is not None) == (state == "done")
     assert ends == DEMO_ENDS
 
 
