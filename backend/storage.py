@@ -90,12 +90,11 @@ class Storage:
         """
         path = self._folder_of(clip_id) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        poster = path.with_name(POSTER)
         try:
-            facts = media.inspect(path)
+            facts = media.inspect(path, poster=poster)
         except media.BrokenClip:  # not there yet, or damaged since
-            facts = media.receive(download, path, request)
-        with suppress(media.BrokenClip, OSError):
-            media.poster(path, path.with_name(POSTER))
+            facts = media.receive(download, path, request, poster=poster)
         with suppress(OSError):
             _write_note(path.with_name(NOTE), {"request": request, "facts": asdict(facts)})
         return facts

@@ -60,9 +60,9 @@ STEPS = (
     (http._WatchedStream, "readinto"),
     (veo_download, "_next_piece"),
     (files.Part, "open"),
-    (media, "inspect"),
+    (media, "_facts"),
     (media, "write_request"),
-    (media, "poster"),
+    (media, "_save_picture"),
     (storage_module, "_write_note"),
     (Storage, "evict"),
     (Storage, "remove"),
@@ -343,9 +343,9 @@ def commits_at_the_end() -> None:
 def downloads_straight_to_the_name() -> None:
     """The clip has its name while its bytes arrive."""
 
-    def receive(download, path, request):
+    def receive(download, path, request, *, poster):
         download(path)
-        facts = media.inspect(path)
+        facts = media.inspect(path, poster=poster)
         media.write_request(path, request)
         return replace(facts, size=path.stat().st_size)
 
@@ -375,17 +375,17 @@ def done_before_it_is_there() -> None:
 
 def done_before_poster_and_note() -> None:
     """The row says done before the clip's poster and note are there."""
-    poster, evict, missing = media.poster, Storage.evict, []
+    save, evict, missing = media._save_picture, Storage.evict, []
 
     def later(*arguments):
         missing.append(arguments)
 
     def catch_up(self, in_use):
         while missing:
-            poster(*missing.pop())
+            save(*missing.pop())
         return evict(self, in_use)
 
-    media.poster, Storage.evict = later, catch_up
+    media._save_picture, Storage.evict = later, catch_up
 
 
 def sends_again_when_the_answer_is_lost() -> None:

@@ -585,7 +585,7 @@ FIRST_OF_TWO = (
     "after Ledger.move to downloading",
     "after veo.download._next_piece",
     "after veo.media.write_request veo-clip.mp4.unchecked",
-    "after veo.media.poster veo-clip.mp4",
+    "after veo.media._save_picture",
 )
 """Where the first of two kills comes, one for each stage of a job."""
 

@@ -8,16 +8,18 @@ import os
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
+import av
 import pytest
 from PIL import Image
 
 from backend import storage as storage_module
 from backend.storage import Storage
 from demo import film as demo_film
-from veo import media
+from veo import media, mp4
 from veo.media import BrokenClip
 
 REQUEST = {"prompt": "a fox 🦊", "seed": 7}
@@ -119,6 +121,40 @@ def test_a_clip_gets_a_poster_and_a_note(storage):
     assert note == {"request": REQUEST, "facts": dataclasses.asdict(facts)}
 
 
+def test_an_arriving_clip_is_decoded_once_for_its_facts_and_its_poster(storage, monkeypatch):
+    """Its boxes are walked before it is decoded, and before the request is written into it."""
+    seen = Counter()
+
+    def counted(owner, name):
+        original = getattr(owner, name)
+
+        def count(*arguments, **named):
+            seen[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, count)
+
+    def frames(*arguments):
+        for frame in original_frames(*arguments):
+            seen["pictures"] += isinstance(frame, av.VideoFrame)
+            yield frame
+
+    film()  # which opens a file, too
+    original_frames = media._frames
+    monkeypatch.setattr(media, "_frames", frames)
+    counted(mp4, "_walk")
+    counted(av, "open")
+    clip_id = storage.new_clip_id()
+    facts, _ = receive(storage, clip_id)
+    assert seen == {"open": 1, "pictures": facts.frames, "_walk": 2}
+    assert storage.file(clip_id, "poster")
+
+
+def test_the_poster_of_an_arriving_clip_is_the_one_that_is_picked_alone(storage, clip_id, tmp_path):
+    alone = media.poster(storage.file(clip_id), tmp_path / "alone.jpg")
+    assert storage.file(clip_id, "poster").read_bytes() == alone.read_bytes()
+
+
 def test_a_browser_gets_an_address_and_no_file_has_one_that_is_not_there(tmp_path):
     storage = Storage(tmp_path / "a folder", most_bytes=math.inf, served_at="clips?")
     clip_id = storage.new_clip_id()
@@ -164,12 +200,14 @@ def test_what_is_no_clip_gets_no_name_of_one(storage):
     assert files(storage, clip_id) == [None, None, None]
 
 
-@pytest.mark.parametrize("trouble", [OSError, BrokenClip])
-def test_a_clip_without_poster_and_note_is_better_than_none(storage, monkeypatch, trouble):
+@pytest.mark.parametrize(
+    ("step", "trouble"), [("_save_picture", OSError), ("_picture", ValueError)]
+)
+def test_a_clip_without_poster_and_note_is_better_than_none(storage, monkeypatch, step, trouble):
     def fail(*_):
         raise trouble
 
-    monkeypatch.setattr(media, "poster", fail)
+    monkeypatch.setattr(media, step, fail)
     monkeypatch.setattr(
         storage_module, "publish", lambda *_: fail() if trouble is OSError else None
     )
