@@ -16,10 +16,9 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from veo import explain
-from veo.media import Facts
 from veo.types import (
     Failed,
     InvalidRequest,
@@ -31,6 +30,9 @@ from veo.types import (
     Video,
     VideoRequest,
 )
+
+if TYPE_CHECKING:
+    from veo.media import Facts
 
 DONE, CHANGE_SOMETHING, TRY_LATER, RESUME, LOOK_FIRST, NOT_MADE = 0, 2, 3, 4, 5, 6
 EXIT_CODES = {
@@ -104,14 +106,16 @@ class Progress:
             time.sleep(min(left, 1.0) if self._live else left)
         self._is_sending = self._generation_id is None
 
-    def saved(self, path: Path, facts: Facts, request: VideoRequest | None) -> None:
+    def saved(self, path: Path, facts: Facts | None, request: VideoRequest | None) -> None:
+        """The end of it; `facts` are None when nothing here can look into a clip."""
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
         seed = f", seed {request.seed}" if request else ""
         self.say(
             "saved",
-            facts.in_words() + seed,
+            (facts.in_words() if facts else size) + seed,
             path=str(path),
             generation_id=self._generation_id,
-            facts=asdict(facts),
+            facts=asdict(facts) if facts else None,
             request=request.body() if request else None,
         )
 
