@@ -35,9 +35,9 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from veo import download as veo_download
-from veo.http import CONNECT_TIMEOUT, Line, open_session, read_answer
-from veo.polling import LONGEST_RETRY_AFTER, Watch
-from veo.trace import Exchange, fit_to_show
+from veo.http import CONNECT_TIMEOUT, BoundedAdapter, open_session, read_answer
+from veo.polling import LONGEST_RETRY_AFTER, PollState
+from veo.trace import Exchange, redact
 from veo.types import (
     MODELS,
     Busy,
@@ -56,10 +56,10 @@ from veo.types import (
     VeoError,
     Video,
     VideoRequest,
+    clean_text,
     read_generation,
     read_number,
     read_price,
-    tidy,
 )
 
 __all__ = [
@@ -129,7 +129,7 @@ class VeoClient:
         self._on_exchange: Callable[[Exchange], object] | None = None
         self._session = self._open_session()[0]
 
-    def observed_by(self, on_exchange: Callable[[Exchange], object]) -> VeoClient:
+    def with_trace(self, on_exchange: Callable[[Exchange], object]) -> VeoClient:
         """The same client on the same connections, which tells of every exchange as it ends.
 
         An `Exchange` holds no key and is fit to show.  It is told in the thread that asks; an error
@@ -205,23 +205,23 @@ class VeoClient:
         with the id.
         """
         began = self._clock()
-        watch = Watch(generation_id, expected=expected or 120.0, submitted_ago=submitted_ago)
+        state = PollState(generation_id, expected=expected or 120.0, submitted_ago=submitted_ago)
         while True:
             followed = self._clock() - began
-            wait = min(watch.wait(followed), give_up_after - followed)
-            if watch.video is None and followed >= give_up_after:
+            wait = min(state.wait(followed), give_up_after - followed)
+            if state.video is None and followed >= give_up_after:
                 raise TookTooLong(
                     f"No video after {followed / 60:.0f} minutes of looking. It may still come.",
                     generation_id=generation_id,
                 )
-            yield watch.update(followed, wait)
-            if watch.video:
-                return watch.video
+            yield state.update(followed, wait)
+            if state.video:
+                return state.video
             sleep(wait)
             try:
-                watch.learn(self.check(generation_id), self._clock() - began)
+                state.record(self.check(generation_id), self._clock() - began)
             except (Busy, Unreachable, Refused) as error:
-                watch.miss(error, self._clock() - began)
+                state.record_miss(error, self._clock() - began)
 
     def download(self, video: Video, path: str | os.PathLike[str]) -> Path:
         """Save the finished video at `path`: resumed when cut off, checked, put there whole.
@@ -259,12 +259,12 @@ class VeoClient:
     def _submit_once(self, body: Mapping[str, object]) -> str:
         # A fresh connection: a pooled one may have been closed by the service, which only shows
         # once the request is on its way.
-        session, line = self._open_session()
+        session, adapter = self._open_session()
         session.headers["Connection"] = "close"
         try:
-            answer = self._exchange(session, "POST", GENERATIONS, json=body)
+            answer = self._request(session, "POST", GENERATIONS, json=body)
         except requests.RequestException as error:
-            if line.request_was_sent:
+            if adapter.request_was_sent:
                 raise SubmissionUncertain(
                     "The service did not answer: the clip may be in the making, and may cost. "
                     "Look at your account before you send it again."
@@ -288,7 +288,7 @@ class VeoClient:
 
     def _get(self, path: str, *, key: bool = True, **params: str) -> dict[str, Any]:
         try:
-            answer = self._exchange(self._session, "GET", path, key=key, params=params)
+            answer = self._request(self._session, "GET", path, key=key, params=params)
         except requests.RequestException as error:
             raise self._unreachable(error) from error
         found = answer.json_object() if 200 <= answer.status < 300 else None
@@ -301,24 +301,22 @@ class VeoClient:
         try:
             saved = veo_download.fetch(url, path, trusted=self._loopback())
         except veo_download.DownloadError as error:
-            self._tell("GET", _host(url), began, trouble=type(error).__name__)
+            self._trace("GET", _host(url), began, trouble=type(error).__name__)
             raise
-        self._tell("GET", _host(url), began, saved=saved)
+        self._trace("GET", _host(url), began, saved=saved)
         return saved
 
-    def _exchange(
-        self, session: requests.Session, method: str, path: str, **kwargs: Any
-    ) -> _Answer:
+    def _request(self, session: requests.Session, method: str, path: str, **kwargs: Any) -> _Answer:
         began = self._clock()
         try:
-            answer = self._ask(session, method, path, **kwargs)
+            answer = self._send(session, method, path, **kwargs)
         except requests.RequestException as error:
-            self._tell(method, path, began, kwargs, trouble=type(error).__name__)
+            self._trace(method, path, began, kwargs, trouble=type(error).__name__)
             raise
-        self._tell(method, path, began, kwargs, answer=answer)
+        self._trace(method, path, began, kwargs, answer=answer)
         return answer
 
-    def _ask(
+    def _send(
         self, session: requests.Session, method: str, path: str, *, key: bool = True, **kwargs: Any
     ) -> _Answer:
         try:
@@ -341,7 +339,7 @@ class VeoClient:
             error.request = error.response = None
             raise
 
-    def _tell(
+    def _trace(
         self,
         method: str,
         address: str,
@@ -355,7 +353,7 @@ class VeoClient:
         """Tell whoever observes; whatever goes wrong in that, the answer counts."""
         if not self._on_exchange:
             return
-        show = partial(fit_to_show, secret=self._bearer.secret)
+        show = partial(redact, secret=self._bearer.secret)
         with suppress(Exception):
             if asked.get("params"):
                 address += "?" + urlencode(asked["params"], safe=":/")
@@ -372,11 +370,11 @@ class VeoClient:
                 )
             )
 
-    def _open_session(self) -> tuple[requests.Session, Line]:
-        line = Line(patience=self._timeout * 1.25)
-        session = open_session(line)
+    def _open_session(self) -> tuple[requests.Session, BoundedAdapter]:
+        adapter = BoundedAdapter(timeout=self._timeout * 1.25)
+        session = open_session(adapter)
         session.headers["User-Agent"] = USER_AGENT
-        return session, line
+        return session, adapter
 
     def _require_key(self) -> None:
         if not self._bearer.key:
@@ -395,7 +393,7 @@ class VeoClient:
 
     def _refusal(self, answer: _Answer) -> VeoError:
         """What an answer without the asked-for object means."""
-        said = tidy((answer.json_object() or {}).get("message"))
+        said = clean_text((answer.json_object() or {}).get("message"))
         status, retry_after = answer.status, _retry_after(answer.headers.get("Retry-After"))
         if status == 429:
             return Busy(said or "The service has too many requests.", retry_after=retry_after)

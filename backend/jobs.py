@@ -697,7 +697,7 @@ class Jobs:
             _log.exception("No room could be made on the shelf.")
 
     def _observed(self, client: VeoClient, job: Job) -> VeoClient:
-        return client.observed_by(partial(self.exchanges.note, job.id))
+        return client.with_trace(partial(self.exchanges.note, job.id))
 
     @contextmanager
     def _key_of(self, owner: str, payer: Payer) -> Iterator[VeoClient | None]:

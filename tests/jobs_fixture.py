@@ -117,16 +117,16 @@ class BrieflyPatient(VeoClient):
         super().__init__(KEY, **{"base_url": server.url, **options})
         self._server = server
 
-    def _ask(self, session, method, path, **options):
+    def _send(self, session, method, path, **options):
         if not self._server.will_stand_still(method):
-            return super()._ask(session, method, path, **options)
-        line, honest = session.get_adapter(self.base_url), self._timeout
+            return super()._send(session, method, path, **options)
+        adapter, honest = session.get_adapter(self.base_url), self._timeout
         part = self.BRIEFLY / honest
-        line.patience, self._timeout = line.patience * part, honest * part
+        adapter.timeout, self._timeout = adapter.timeout * part, honest * part
         try:
-            return super()._ask(session, method, path, **options)
+            return super()._send(session, method, path, **options)
         finally:
-            line.patience, self._timeout = line.patience / part, honest
+            adapter.timeout, self._timeout = adapter.timeout / part, honest
 
 
 class House:

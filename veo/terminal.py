@@ -44,7 +44,7 @@ EXIT_CODES = {
     NOT_MADE: "the service could not make it; nothing was charged",
 }
 
-OBEYED = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")}, "?")
+CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")}, "?")
 """Characters in an id or a path that a terminal would take for orders."""
 
 
@@ -126,7 +126,7 @@ class Progress:
         code, command = self._exit_code(error), None
         if code == RESUME:
             command = _shell_line([*self._resume_command, f"--resume={error.generation_id}"])
-        explained = explain.of_error(error, is_demo=self.demo)
+        explained = explain.explain_error(error, is_demo=self.demo)
         self.say(
             "error",
             # The key is in the environment, and must not be in the command.
@@ -160,7 +160,7 @@ class Progress:
         if self._as_json:
             self._print(json.dumps({"event": event, **facts}) + "\n")
         elif text:
-            self._print(text.translate(OBEYED) + "\n")
+            self._print(text.translate(CONTROL_CHARACTERS) + "\n")
 
     def _exit_code(self, error: VeoError) -> int:
         match error:
@@ -206,7 +206,7 @@ class Progress:
 
 
 def _line(update: Update, elapsed: float) -> str:
-    state = explain.of_status(update)
+    state = explain.explain_status(update)
     return f"{explain.clock(elapsed)} of about {explain.clock(update.expected)}  {state}"
 
 

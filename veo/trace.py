@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from veo.types import unsigned
+from veo.types import strip_query
 
-__all__ = ["Exchange", "Heard", "Recent", "fit_to_show", "visible"]
+__all__ = ["Exchange", "Recent", "RepeatedExchange", "redact", "visible"]
 
 LARGEST_READ = 32 << 10
 """Bytes or characters; what comes after them is not looked at."""
@@ -44,7 +44,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class RepeatedExchange:
     """An exchange, and how many times in a row it was the same."""
 
     number: int
@@ -59,7 +59,7 @@ class Recent:
     def __init__(self, *, jobs: int = 500, of_each: int = 50) -> None:
         self._most_jobs = jobs
         self._of_each = of_each
-        self._heard: dict[str, tuple[Heard, ...]] = {}
+        self._heard: dict[str, tuple[RepeatedExchange, ...]] = {}
         self._lock = threading.Lock()
 
     def note(self, job_id: str, exchange: Exchange) -> None:
@@ -70,7 +70,7 @@ class Recent:
             if len(self._heard) > self._most_jobs:
                 del self._heard[next(iter(self._heard))]
 
-    def of(self, job_id: str) -> tuple[Heard, ...]:
+    def of(self, job_id: str) -> tuple[RepeatedExchange, ...]:
         """The oldest first; empty for a job that was not heard of since the process began."""
         with self._lock:
             return self._heard.get(job_id, ())
@@ -80,14 +80,14 @@ class Recent:
             self._heard.pop(job_id, None)
 
 
-def _with(heard: tuple[Heard, ...], exchange: Exchange) -> tuple[Heard, ...]:
+def _with(heard: tuple[RepeatedExchange, ...], exchange: Exchange) -> tuple[RepeatedExchange, ...]:
     last = heard[-1] if heard else None
     if last and replace(last.exchange, seconds=exchange.seconds) == exchange:
         return (*heard[:-1], replace(last, exchange=exchange, times=last.times + 1))
-    return (*heard, Heard(number=last.number + 1 if last else 1, exchange=exchange))
+    return (*heard, RepeatedExchange(number=last.number + 1 if last else 1, exchange=exchange))
 
 
-def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
+def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
     """`said` as text: JSON spread out, `secret` and what follows an address's `?` left out."""
     text = said[:LARGEST_READ] if isinstance(said, str) else _spread_out(said)
     is_cut = isinstance(said, bytes | str) and len(said) > LARGEST_READ
@@ -97,7 +97,7 @@ def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -
         text = _without(secret, text)
         # Half a key, which is not found, may stand where it was cut.
         text = text[: -6 * len(secret)] if is_cut else text
-    shown = unsigned(visible(text[:LONGEST_SHOWN]))
+    shown = strip_query(visible(text[:LONGEST_SHOWN]))
     is_whole = len(text) <= LONGEST_SHOWN and len(shown) <= LONGEST_SHOWN
     return shown if is_whole else f"{shown[:LONGEST_SHOWN]}…"
 

@@ -260,8 +260,8 @@ def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation
         error = error.get("message") or error.get("name")
     return Generation(
         generation_id=generation_id,
-        status=tidy(answer.get("status")) or None,
-        error=tidy(error) or None,
+        status=clean_text(answer.get("status")) or None,
+        error=clean_text(error) or None,
         video=_read_video(generation_id, answer) if video.get("url") else None,
     )
 
@@ -285,13 +285,13 @@ def read_price(model: str, answer: Mapping[str, Any]) -> Price:
     return Price(model=model, pricing={})
 
 
-def tidy(words: object) -> str:
+def clean_text(words: object) -> str:
     """The service's words, fit to show and to keep: on one line, not endless, no signed address."""
-    text = unsigned(words[:2000]) if isinstance(words, str) else ""
+    text = strip_query(words[:2000]) if isinstance(words, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
 
 
-def unsigned(text: str) -> str:
+def strip_query(text: str) -> str:
     """`text` without what follows an address's `?`: whoever has a signed one has the file."""
     pieces = _SIGNED.split(f" {text}")  # between addresses, an address, between, …
     shown = ["?…"] * (len(pieces) * 3 // 2)

@@ -82,7 +82,7 @@ def house(tmp_path):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Nobody waits for the service; who looks again does so after an hour."""
-    monkeypatch.setattr(polling.Watch, "wait", lambda *_: 0.005)
+    monkeypatch.setattr(polling.PollState, "wait", lambda *_: 0.005)
     monkeypatch.setattr(jobs_module, "WRITE_AGAIN_AFTER", 0.005)
     monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
 
@@ -626,7 +626,7 @@ async def test_what_was_not_sent_counts_for_no_limit_though_its_row_is_there(hou
             monkeypatch.setattr(house.ledger, "add", add)
             await until(lambda: not jobs._tasks)
             looked_for, rejected = await jobs.of(ME)
-            assert str(explain.of_error(rejected.error)) == (
+            assert str(explain.explain_error(rejected.error)) == (
                 "The server could not write its list of clips. Nothing was charged. Try again."
             )
             assert (looked_for.state, rejected.state) == ("needs_attention", "rejected")
@@ -1016,7 +1016,7 @@ async def test_looking_again_without_the_key_says_that_it_is_needed(house, state
         async with house.process() as jobs:
             job = await jobs.look_again(await jobs.get(row.id, ME))
             assert (await watch(job))[-1] == "needs_key"
-            assert explain.of_error(job.error).title == "A key is needed"
+            assert explain.explain_error(job.error).title == "A key is needed"
             await jobs.bring_key(ME, client_of(service))
             job = await jobs.get(row.id, ME)
             assert (await watch(job))[-1] == "done"
@@ -1393,7 +1393,7 @@ async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
             for row in rows:
                 job = await jobs.get(row.id, ME)
                 assert (await watch(job))[-1] == "rejected"
-                assert str(explain.of_error(job.error)) == (
+                assert str(explain.explain_error(job.error)) == (
                     "The server stopped before the request was sent. Nothing was charged. "
                     "Try again."
                 )
@@ -1743,7 +1743,7 @@ class Patient:
         self.held = 0.0
         """Seconds that waiting kept a thread."""
 
-    def observed_by(self, _):
+    def with_trace(self, _):
         return self
 
     def submit(self, _):
@@ -1796,7 +1796,7 @@ async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypa
             await until(lambda: looking.state == "running" and looking.update)
             service.scripts["look"] = [completed]
             service.scripts["file"] = [hang]
-            monkeypatch.setattr(veo_client.downloads, "PATIENCE", 0.2)
+            monkeypatch.setattr(veo_client.downloads, "TIMEOUT", 0.2)
             monkeypatch.setattr(veo_client.downloads, "_pause_before", lambda _: 0.0)
             await until(lambda: looking.state == "downloading")
             service.scripts["look"] = [hang]

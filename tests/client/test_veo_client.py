@@ -201,7 +201,7 @@ class Judge(VeoClient):
         super().__init__(KEY, **options)
         self.answers = answers
 
-    def _exchange(self, *_, **__):
+    def _request(self, *_, **__):
         status, said = self.answers.pop(0)
         return veo_client._Answer(status, {}, json.dumps(said).encode())
 
@@ -840,7 +840,7 @@ def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, 
 
 def observed(client):
     heard = []
-    return client.observed_by(heard.append), heard
+    return client.with_trace(heard.append), heard
 
 
 def test_every_exchange_is_told_with_what_was_said(demo, tmp_path, clock):
@@ -937,7 +937,7 @@ def test_an_observer_that_fails_loses_no_id():
         raise ZeroDivisionError
 
     with FaultServer([TAKEN]) as server:
-        assert client_for(server).observed_by(fail).submit(FOX) == "uuid:google/veo"
+        assert client_for(server).with_trace(fail).submit(FOX) == "uuid:google/veo"
 
 
 def test_an_observer_hears_of_its_own_exchanges_alone():
