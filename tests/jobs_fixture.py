@@ -22,6 +22,7 @@ from backend.jobs import Jobs
 from backend.ledger import open_ledger
 from backend.storage import Shelf
 from demo import film as demo_film
+from veo.session import Session
 from veo_client import VeoClient, VideoRequest
 
 FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
@@ -111,11 +112,14 @@ class BrieflyPatient(VeoClient):
     So no busy machine makes a fault of an honest answer.
     """
 
-    BRIEFLY = 0.3
-
     def __init__(self, server, **options):
         super().__init__(KEY, **{"base_url": server.url, **options})
-        self._server = server
+        self._session = BrieflyPatientSession(KEY, self.base_url, timeout=60.0, clock=self._clock)
+        self._session._server = server
+
+
+class BrieflyPatientSession(Session):
+    BRIEFLY = 0.3
 
     def _send(self, session, method, path, **options):
         if not self._server.will_stand_still(method):

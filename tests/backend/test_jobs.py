@@ -56,7 +56,7 @@ from backend import jobs as jobs_module
 from backend.jobs import LOOK_AGAIN_AFTER, ONE_CALL
 from backend.ledger import ARROWS, DAY, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
 from backend.look_limits import AT_ONCE
-from veo import explain, media, polling
+from veo import download, explain, media, polling
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -1531,8 +1531,8 @@ async def test_a_download_that_was_cut_off_goes_on_where_it_was(house):
         path = house.shelf.folder / place / "veo-clip.mp4.unchecked"
         path.parent.mkdir(parents=True)
         video = Video(generation_id=ID, url=f"{service.url}/clip.mp4")
-        with pytest.raises(veo_client.veo_download.DownloadError):
-            veo_client.veo_download.fetch(video.url, path, trusted=service.url, attempts=1)
+        with pytest.raises(download.DownloadError):
+            download.fetch(video.url, path, trusted=service.url, attempts=1)
         async with house.process(service) as jobs:
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
         assert service.requests[-1].headers["Range"] == f"bytes={half}-"
@@ -1796,8 +1796,8 @@ async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypa
             await until(lambda: looking.state == "running" and looking.update)
             service.scripts["look"] = [completed]
             service.scripts["file"] = [hang]
-            monkeypatch.setattr(veo_client.downloads, "TIMEOUT", 0.2)
-            monkeypatch.setattr(veo_client.downloads, "_pause_before", lambda _: 0.0)
+            monkeypatch.setattr(download, "TIMEOUT", 0.2)
+            monkeypatch.setattr(download, "_pause_before", lambda _: 0.0)
             await until(lambda: looking.state == "downloading")
             service.scripts["look"] = [hang]
             hanging = await begin(jobs)

@@ -84,7 +84,7 @@ from backend.jobs import Job
 from backend.ledger import Ledger, NotWritten
 from backend.storage import POSTER, Shelf
 from demo_server import DemoServer
-from veo import download, explain, media, polling
+from veo import download, explain, media, polling, session
 from veo.http import CONNECT_TIMEOUT
 from veo_client import VeoClient, VideoRequest
 
@@ -859,7 +859,7 @@ def clock(monkeypatch):
         return 0.0
 
     today = SimpleNamespace(datetime=SimpleNamespace(now=NOW.astimezone), UTC=datetime.UTC)
-    monkeypatch.setattr(veo_client, "datetime", today)
+    monkeypatch.setattr(session, "datetime", today)
     monkeypatch.setattr(polling.PollState, "wait", wait)
     monkeypatch.setitem(VeoClient.submit.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "sleep", clock.sleep)

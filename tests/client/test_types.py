@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veo import types
+from veo.models import LONGEST_PROMPT, MODELS
 from veo.types import (
-    LONGEST_PROMPT,
-    MODELS,
     InvalidRequest,
     Price,
     VideoRequest,
