@@ -6,6 +6,9 @@ Progress in every form goes to standard error, the path of the saved clip alone 
 The key comes from AIMLAPI_KEY, never from an option that a shell would remember; without one the
 demo service is started.  This module knows arguments and terminals; waiting, money and HTTP are the
 client's.
+
+With a key, `requests` is all it needs.  The extra `media` adds that a clip is decoded to its end
+and keeps its settings inside; the extra `demo` adds the demo service.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from veo import explain, media
+from veo import explain
 from veo.files import publish
 from veo.terminal import DONE, EXIT_CODES, Progress, write
 from veo_client import (
@@ -39,6 +42,11 @@ from veo_client import (
     VideoRequest,
 )
 
+try:
+    from veo import media
+except ModuleNotFoundError:  # av and Pillow are an extra
+    media = None  # type: ignore[assignment]
+
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
 
@@ -50,6 +58,11 @@ ROOM = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Make one clip and return the exit code; without `arguments`, as the program itself."""
+    if arguments is None:
+        stop = Stop()
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
     options = _options(arguments)
     progress = Progress(sys.stderr, as_json=options.json)
     with ExitStack() as stack:
@@ -91,7 +104,14 @@ def _client(stack: ExitStack, progress: Progress) -> VeoClient:
     if client.has_key or os.environ.get("AIMLAPI_BASE_URL"):
         return client
     # Imported here, for it takes longer than all the rest and nobody with a key needs it.
-    from demo_server import DemoServer
+    try:
+        from demo_server import DemoServer
+    except ModuleNotFoundError as error:
+        raise InvalidRequest(
+            f"No AIMLAPI_KEY, and the demo service needs {error.name}, which is not installed: set "
+            f'the key, or run pip install "film-a-sentence[demo]".',
+            field="api_key",
+        ) from error
 
     progress.demo = True
     progress.say(
@@ -140,24 +160,38 @@ def _check_place(place: Path) -> None:
 
 def _receive(
     client: VeoClient, video: Video, place: Path, request: VideoRequest | None
-) -> tuple[Path, media.Facts]:
-    """Fetch the clip, see that it is whole, give it its name."""
+) -> tuple[Path, media.Facts | None]:
+    """Fetch the clip, see that it is whole, give it its name.
+
+    Without `media` that means down to its last byte, and the clip stays as it came.
+    """
     # Named after its id: two runs in one folder never meet, and one that resumes finds its part.
     tag = hashlib.sha256(ascii(video.generation_id).encode()).hexdigest()[:12]
     body = request.body() if request else None
+    facts = None
     try:
         unnamed = (place if place.is_dir() else place.parent) / f"clip-{tag}.mp4"
-        facts = media.receive(partial(client.download, video), unnamed, body)
+        if media:
+            facts = _receive_checked(client, video, unnamed, body)
+        else:
+            client.download(video, unnamed)
         path = _claim(place)
         publish(unnamed, path)
-    except media.BrokenClip as error:
-        raise DownloadFailed(str(error), generation_id=video.generation_id) from error
     except OSError as error:
         raise DownloadFailed(
             f"The clip cannot be saved at {place} ({_reason(error)}): make that possible.",
             generation_id=video.generation_id,
         ) from error
     return path, facts
+
+
+def _receive_checked(
+    client: VeoClient, video: Video, path: Path, body: dict[str, object] | None
+) -> media.Facts:
+    try:
+        return media.receive(partial(client.download, video), path, body)
+    except media.BrokenClip as error:
+        raise DownloadFailed(str(error), generation_id=video.generation_id) from error
 
 
 def _claim(place: Path) -> Path:
@@ -285,8 +319,5 @@ class Stop:
 
 
 if __name__ == "__main__":
-    stop = Stop()
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
     # Not `sys.exit`: a second Ctrl-C while Python tidies up would take the exit code away.
     os._exit(main())

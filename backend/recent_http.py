@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from veo.trace import Exchange, Heard
+from veo.trace import Exchange, RepeatedExchange
 
 
 class RecentHttp:
@@ -14,7 +14,7 @@ class RecentHttp:
     def __init__(self, *, jobs: int = 500, of_each: int = 50) -> None:
         self._most_jobs = jobs
         self._of_each = of_each
-        self._heard: dict[str, tuple[Heard, ...]] = {}
+        self._heard: dict[str, tuple[RepeatedExchange, ...]] = {}
         self._lock = threading.Lock()
 
     def note(self, job_id: str, exchange: Exchange) -> None:
@@ -25,7 +25,7 @@ class RecentHttp:
             if len(self._heard) > self._most_jobs:
                 del self._heard[next(iter(self._heard))]
 
-    def of(self, job_id: str) -> tuple[Heard, ...]:
+    def of(self, job_id: str) -> tuple[RepeatedExchange, ...]:
         """The oldest first; empty for a job that was not heard of since the process began."""
         with self._lock:
             return self._heard.get(job_id, ())
@@ -35,8 +35,8 @@ class RecentHttp:
             self._heard.pop(job_id, None)
 
 
-def _with(heard: tuple[Heard, ...], exchange: Exchange) -> tuple[Heard, ...]:
+def _with(heard: tuple[RepeatedExchange, ...], exchange: Exchange) -> tuple[RepeatedExchange, ...]:
     last = heard[-1] if heard else None
     if last and replace(last.exchange, seconds=exchange.seconds) == exchange:
         return (*heard[:-1], replace(last, exchange=exchange, times=last.times + 1))
-    return (*heard, Heard(number=last.number + 1 if last else 1, exchange=exchange))
+    return (*heard, RepeatedExchange(number=last.number + 1 if last else 1, exchange=exchange))

@@ -253,7 +253,7 @@ class Runner:
             _log.exception("No room could be made for other clips.")
 
     def _observed(self, client: VeoClient, job: Job) -> VeoClient:
-        return client.observed_by(partial(self._recent_http.note, job.id))
+        return client.with_trace(partial(self._recent_http.note, job.id))
 
     # What every step writes
 

@@ -32,7 +32,7 @@ from backend.ledger import (
 )
 from backend.storage import Storage
 from demo_server import DemoServer
-from veo.files import Claimed, keep_private, locked, publish
+from veo.files import Locked, keep_private, locked, publish
 from veo_client import (
     Busy,
     InvalidRequest,
@@ -119,7 +119,7 @@ def data_folder_held() -> Iterator[None]:
     try:
         with locked(data / "lock"):
             yield
-    except Claimed:
+    except Locked:
         raise InUse(
             f"Another server works in {data}: stop it, or choose another folder with VEO_DATA_DIR."
         ) from None

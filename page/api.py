@@ -216,7 +216,7 @@ def _about(job: Job) -> dict[str, Any]:
 
 def spoken(error: VeoError) -> gr.Error:
     """`error` for Gradio: our words, and no traceback in the log."""
-    explained = explain.of_error(error)
+    explained = explain.explain_error(error)
     with_id = f" id: {error.generation_id}" if error.generation_id else ""
     return gr.Error(f"{explained}{with_id}", title=explained.title, print_exception=False)
 

@@ -192,10 +192,10 @@ def _row(job: Job, storage: Storage) -> dict[str, Any]:
         "id": job.id,
         "state": entry.state,
         "running": not job.is_over,
-        "title": explain.of_state(entry.state, gone=entry.state == "done" and not clip),
+        "title": explain.explain_state(entry.state, gone=entry.state == "done" and not clip),
         "name": str((entry.request or {}).get("prompt") or f"id {entry.generation_id}"),
         "created": entry.created,
-        "cost": explain.of_cost(
+        "cost": explain.explain_cost(
             entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
         ),
         "poster": storage.address(entry.clip, "poster") if clip else "",

@@ -312,7 +312,7 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
         client = VeoClient(key)
         balance = await service.briefly(service.ask(client.balance))
     except (InvalidRequest, Refused) as error:
-        return "", html.escape(str(explain.of_error(error))), mode(owner), kept
+        return "", html.escape(str(explain.explain_error(error))), mode(owner), kept
     except VeoError:
         note = texts.KEY_UNCHECKED
     await service.the_jobs().set_key(owner, client)
@@ -419,7 +419,7 @@ async def owned(ids: object, owner: str) -> list[Job]:
 def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
     """A note when not every take was sent."""
     if error:
-        reason = explain.of_error(error).what_happened
+        reason = explain.explain_error(error).what_happened
         return texts.SOME_SENT.format(sent=sent, count=asked, reason=reason)
     return texts.NOT_SENT if sent < asked else ""
 

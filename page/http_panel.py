@@ -13,7 +13,7 @@ import gradio as gr
 
 from backend.jobs import Job
 from page import texts
-from veo.trace import Exchange, Heard
+from veo.trace import Exchange, RepeatedExchange
 
 TEMPLATE = """
 <p class="note"></p>
@@ -103,7 +103,7 @@ def nothing() -> dict[str, Any]:
     return {"note": texts.EXCHANGES_NO_JOB, "rows": []}
 
 
-def of_job(job: Job, heard: Sequence[Heard]) -> dict[str, Any]:
+def of_job(job: Job, heard: Sequence[RepeatedExchange]) -> dict[str, Any]:
     """What was heard of `job`, or why there is nothing."""
     not_yet = job.state in ("prepared", "submitting")
     why_none = texts.EXCHANGES_NOT_YET if not_yet else texts.EXCHANGES_GONE
@@ -113,7 +113,7 @@ def of_job(job: Job, heard: Sequence[Heard]) -> dict[str, Any]:
     }
 
 
-def _row(job: Job, heard: Heard) -> dict[str, Any]:
+def _row(job: Job, heard: RepeatedExchange) -> dict[str, Any]:
     exchange = heard.exchange
     timing = texts.EXCHANGES_TIMES if heard.times > 1 else texts.EXCHANGES_ONCE
     said = {

@@ -361,7 +361,7 @@ def gone() -> dict[str, Any]:
 
 def of_error(error: VeoError) -> dict[str, Any]:
     """The card for an error before there was a job."""
-    return _card("failed", explain.of_error(error), generation_id=error.generation_id)
+    return _card("failed", explain.explain_error(error), generation_id=error.generation_id)
 
 
 def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
@@ -371,7 +371,7 @@ def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
     if job.is_over:
         # Its other takes may go on: this is no end that somebody is told of.
         return of_job(job, has_clip=has_clip) | {"click": ""}
-    said = explain.of_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    said = explain.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
     return _of(job, "stopped", said)
 
 
@@ -404,7 +404,7 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
 def in_words(job: Job, *, has_clip: bool) -> Words:
     """What a job's card says and offers."""
     if job.error:
-        return explain.of_error(
+        return explain.explain_error(
             job.error,
             request=job.request,
             is_demo=job.is_demo,
@@ -416,8 +416,8 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
         return explain.REMOVED.for_a_demo() if job.is_demo else explain.REMOVED
     if job.state == "done" and job.facts:
         facts = f"{job.facts.in_words()}."
-        return explain.of_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return explain.of_waiting(
+        return explain.explain_ready(facts, job.entry.dollars, is_demo=job.is_demo)
+    return explain.explain_waiting(
         _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
     )
 

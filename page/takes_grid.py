@@ -227,10 +227,10 @@ def _row(job: Job, number: int, names: list[str], storage: Storage) -> dict[str,
 
 def _title(job: Job, *, gone: bool) -> str:
     if job.error:
-        return explain.of_error(job.error).title
+        return explain.explain_error(job.error).title
     if job.state == "running" and job.update:
-        return explain.of_status(job.update)
-    return explain.of_state(job.state, gone=gone)
+        return explain.explain_status(job.update)
+    return explain.explain_state(job.state, gone=gone)
 
 
 def on_card(card: dict[str, Any], job: Job, takes: Sequence[Job], note: str) -> dict[str, Any]:

@@ -22,15 +22,15 @@ def every_card() -> list[dict[str, Any]]:
     for waits in explain.WAITING:
         step = status_card.STEP.get(waits, "generating")
         slow = waits == "slow"
-        said = explain.of_waiting("generating" if slow else waits)
+        said = explain.explain_waiting("generating" if slow else waits)
         times = {"elapsed": 300.0 if slow else 30.0, "expected": 120.0, "may_be_slow": slow}
         cards.append(made("running", said, step=step, left_known=True, **an_id, **times))
     for dollars, is_demo in ((None, False), (0.0, False), (3.2, False), (0.0, True)):
-        said = explain.of_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
+        said = explain.explain_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
         cards.append(made("done", said, step="ready", elapsed=90.0, **an_id))
     for error in (*BEFORE_AN_ID, *WITH_AN_ID):
         for is_demo in (False, True):
-            said = explain.of_error(error, request=FOX, is_demo=is_demo)
+            said = explain.explain_error(error, request=FOX, is_demo=is_demo)
             cards.append(made("failed", said, **an_id))
     cards += [made("failed", said, **an_id) for said in EVERY_STATE.values() if said.actions]
     return cards

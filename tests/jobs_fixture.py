@@ -23,6 +23,7 @@ from backend.jobs import Job, Jobs
 from backend.ledger import Entry, open_ledger
 from backend.storage import Storage
 from demo import film as demo_film
+from veo.session import Session
 from veo_client import VeoClient, VideoRequest
 
 FOX = VideoRequest("a fox", seed=7, duration=4, resolution="720p")
@@ -112,22 +113,25 @@ class BrieflyPatient(VeoClient):
     So no busy machine makes a fault of an honest answer.
     """
 
-    BRIEFLY = 0.3
-
     def __init__(self, server, **options):
         super().__init__(KEY, **{"base_url": server.url, **options})
-        self._server = server
+        self._session = BrieflyPatientSession(KEY, self.base_url, timeout=60.0, clock=self._clock)
+        self._session._server = server
 
-    def _ask(self, session, method, path, **options):
+
+class BrieflyPatientSession(Session):
+    BRIEFLY = 0.3
+
+    def _send(self, session, method, path, **options):
         if not self._server.will_stand_still(method):
-            return super()._ask(session, method, path, **options)
-        line, honest = session.get_adapter(self.base_url), self._timeout
+            return super()._send(session, method, path, **options)
+        adapter, honest = session.get_adapter(self.base_url), self._timeout
         part = self.BRIEFLY / honest
-        line.patience, self._timeout = line.patience * part, honest * part
+        adapter.timeout, self._timeout = adapter.timeout * part, honest * part
         try:
-            return super()._ask(session, method, path, **options)
+            return super()._send(session, method, path, **options)
         finally:
-            line.patience, self._timeout = line.patience / part, honest
+            adapter.timeout, self._timeout = adapter.timeout / part, honest
 
 
 class House:

@@ -26,12 +26,12 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from veo import mp4
-from veo.files import Claimed, Kept, Part, claim, publish
-from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, Line, open_session, read_some
+from veo.files import Locked, Part, PartialFile, claim, publish
+from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, BoundedAdapter, open_session, read_some
 
 __all__ = ["AddressExpired", "DownloadError", "fetch"]
 
-PATIENCE, LEAST_IN_PATIENCE = 30.0, 64 << 10
+TIMEOUT, BYTES_PER_TIMEOUT = 30.0, 64 << 10
 """Seconds, and the bytes that must arrive in them."""
 PIECE = 256 << 10
 MOST_REDIRECTS = 3
@@ -89,7 +89,7 @@ def fetch(
                 except _Interrupted as interruption:
                     reason = str(interruption)
             raise DownloadError(f"The download stopped: {reason}. {part.kept().in_words()}")
-    except Claimed:
+    except Locked:
         raise DownloadError(
             f"Another download holds {path}. Wait for it, or choose another name."
         ) from None
@@ -178,7 +178,9 @@ def _check_peer(sock: socket.socket, *, at_home: bool, https: bool) -> None:
 # What an answer means
 
 
-def understand(status: int, headers: Mapping[str, str], kept: Kept) -> Kept | None:
+def interpret_response(
+    status: int, headers: Mapping[str, str], kept: PartialFile
+) -> PartialFile | None:
     """Say what the body of this answer continues; None means nothing that is of use."""
     if status in (403, 404, 410):
         raise AddressExpired(
@@ -195,11 +197,11 @@ def understand(status: int, headers: Mapping[str, str], kept: Kept) -> Kept | No
     if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise DownloadError(f"The video's host sent it compressed, unasked. {ASK_AGAIN}")
     if status == 200:
-        return Kept(total=_length(headers), etag=_strong_etag(headers))
+        return PartialFile(total=_length(headers), etag=_strong_etag(headers))
     return kept if _is_the_rest(headers, kept) else None
 
 
-def _is_the_rest(headers: Mapping[str, str], kept: Kept) -> bool:
+def _is_the_rest(headers: Mapping[str, str], kept: PartialFile) -> bool:
     """Whether a 206 brings exactly what is missing, of the same file."""
     if not kept.size or kept.total is None or _strong_etag(headers) != kept.etag:
         return False
@@ -235,7 +237,7 @@ class _Download:
         """Ask once, receive what comes, and finish if that makes the file whole."""
         kept = part.kept()
         with self._answer(kept.headers()) as response:
-            known = understand(response.status_code, response.headers, kept)
+            known = interpret_response(response.status_code, response.headers, kept)
             if known is None:
                 part.discard()
                 raise _Interrupted("what came does not fit what was kept")
@@ -253,7 +255,7 @@ class _Download:
             at_home = check_address(url, trusted)
             if not at_home:
                 trusted = None  # a public host must not lead back into this machine
-            with self._ask(url, headers, at_home) as response:
+            with self._get(url, headers, at_home) as response:
                 if not response.is_redirect:
                     yield response
                     return
@@ -261,27 +263,27 @@ class _Download:
         raise DownloadError(f"The video's address redirects too often. {ASK_AGAIN}")
 
     @contextlib.contextmanager
-    def _ask(self, url: str, headers: dict[str, str], at_home: bool) -> Iterator[requests.Response]:
-        line = Line(
-            patience=PATIENCE,
-            renewed_by=LEAST_IN_PATIENCE,
-            largest=2 * self.max_bytes + (1 << 20),  # room for headers and for those of chunks
+    def _get(self, url: str, headers: dict[str, str], at_home: bool) -> Iterator[requests.Response]:
+        adapter = BoundedAdapter(
+            timeout=TIMEOUT,
+            bytes_per_timeout=BYTES_PER_TIMEOUT,
+            max_bytes=2 * self.max_bytes + (1 << 20),  # room for headers and for those of chunks
             check_peer=partial(_check_peer, at_home=at_home, https=url.startswith("https:")),
             clock=self.clock,
         )
         # A session for each host: no cookie and no connection goes from one to the next.
-        with open_session(line) as session:
+        with open_session(adapter) as session:
             try:
-                timeout = (CONNECT_TIMEOUT, PATIENCE)
+                timeout = (CONNECT_TIMEOUT, TIMEOUT)
                 response = session.get(
                     url, headers=headers, stream=True, allow_redirects=False, timeout=timeout
                 )
             except requests.RequestException as error:
-                raise _what_went_wrong(error) from None
+                raise translate_error(error) from None
             with response:
                 yield response
 
-    def _receive(self, response: requests.Response, known: Kept, part: Part) -> None:
+    def _receive(self, response: requests.Response, known: PartialFile, part: Part) -> None:
         size = known.size
         try:
             self._check_size(known.total or size)
@@ -298,7 +300,7 @@ class _Download:
         if known.total is not None and size != known.total:
             raise _Interrupted("the connection was lost")
 
-    def _finish(self, part: Part, known: Kept) -> Path:
+    def _finish(self, part: Part, known: PartialFile) -> Path:
         """Give the file its name if it is whole."""
         try:
             mp4.check_whole(part.file)
@@ -321,10 +323,10 @@ def _next_piece(response: requests.Response) -> bytes:
     try:
         return read_some(response, PIECE)
     except requests.RequestException as error:
-        raise _what_went_wrong(error) from None
+        raise translate_error(error) from None
 
 
-def _what_went_wrong(error: requests.RequestException) -> DownloadError | _Interrupted:
+def translate_error(error: requests.RequestException) -> DownloadError | _Interrupted:
     """Our own error for one of `requests`, whose text would quote the whole address."""
     for cause in _causes(error):
         if isinstance(cause, _NotPublic):

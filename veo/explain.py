@@ -209,7 +209,7 @@ WAITING: Mapping[str, Words] = {
 """A job on its way."""
 
 
-def of_waiting(
+def explain_waiting(
     state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
 ) -> Words:
     """A job on its way, by a name in `WAITING`, and what its last look showed.
@@ -218,7 +218,7 @@ def of_waiting(
     """
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
-        words = replace(words, title=of_status(replace(update, trouble=None)))
+        words = replace(words, title=explain_status(replace(update, trouble=None)))
     if update and update.trouble and state != "saving":
         words = WAITING["reconnecting"]
         trouble = _sentence(update.trouble)
@@ -228,13 +228,13 @@ def of_waiting(
     return words.for_a_demo() if is_demo else words
 
 
-def of_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Words:
+def explain_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Words:
     """A job that goes on though whoever asked for it no longer waits."""
     words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
     return words.for_a_demo() if is_demo else words
 
 
-def of_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Words:
+def explain_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Words:
     """A finished clip; `facts` are its size and length in words."""
     cost = "It is charged, now that it is complete."
     if dollars_paid is not None:
@@ -244,7 +244,7 @@ def of_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Words:
     return Words(title="Your clip is ready", what_happened=facts, cost=cost)
 
 
-def of_status(update: Update) -> str:
+def explain_status(update: Update) -> str:
     """The state of a running generation, and what stands in the way if anything does.
 
     A word of the service that we do not know is shown as it came.
@@ -255,12 +255,12 @@ def of_status(update: Update) -> str:
     return f"{state}. {_sentence(update.trouble)} Looking again." if update.trouble else state
 
 
-def of_state(state: str, *, gone: bool = False) -> str:
+def explain_state(state: str, *, gone: bool = False) -> str:
     """A job's state in the list; `gone` when its clip was removed to make room."""
     return "Removed to make room" if gone else STATES[state]
 
 
-def of_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
+def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
     """What a job costs, as far as it is known; empty where nothing can be said.
 
     A clip that was complete once is charged, whatever became of it here.
@@ -274,7 +274,7 @@ def of_cost(state: str, payer: str, amount: float | None, *, was_complete: bool)
     return dollars(amount) + ("" if was_complete else " if it completes")
 
 
-def of_error(
+def explain_error(
     error: VeoError,
     *,
     request: VideoRequest | None = None,

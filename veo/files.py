@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-class Claimed(Exception):
+class Locked(Exception):
     """Another download, perhaps of another process, is at this file."""
 
 
@@ -60,7 +60,7 @@ def _sync(path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class PartialFile:
     """The first `size` bytes of a certain file."""
 
     size: int = 0
@@ -84,7 +84,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The unfinished file beside `path`, and a note of what it is a part of."""
+    """Two files beside `path`, held by one download: what has come, and a note of what it is of."""
 
     path: Path
     address: str
@@ -95,7 +95,7 @@ class Part:
     def file(self) -> Path:
         return _beside(self.path, ".part")
 
-    def kept(self) -> Kept:
+    def kept(self) -> PartialFile:
         """What an earlier attempt left of the file at this address, if that can be resumed."""
         try:
             self.note.seek(0)
@@ -104,9 +104,9 @@ class Part:
             usable = note["address"] == self.address and isinstance(etag, str) and 0 < size <= total
         except (FileNotFoundError, LookupError, TypeError, ValueError):
             usable = False
-        return Kept(size=size, total=total, etag=etag) if usable else Kept()
+        return PartialFile(size=size, total=total, etag=etag) if usable else PartialFile()
 
-    def open(self, known: Kept) -> BinaryIO:
+    def open(self, known: PartialFile) -> BinaryIO:
         """The file, ready for the bytes after the known ones."""
         if not known.size:
             # The bytes first: a note of the new file must not meet any of the old one.
@@ -145,13 +145,13 @@ def claim(path: Path, address: str) -> Iterator[Part]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[BinaryIO]:
-    """Hold the file at `path`, made if need be, against every other process; else `Claimed`."""
+    """Hold the file at `path`, made if need be, against every other process; else `Locked`."""
     while True:
         with path.open("a+b") as file:
             try:
                 _lock(file)
             except (BlockingIOError, PermissionError):
-                raise Claimed from None
+                raise Locked from None
             if _is_at(path, file):
                 yield file
                 return

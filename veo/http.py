@@ -1,8 +1,30 @@
 """One HTTP exchange that ends: bounded in time and size, never repeated, known to be sent or not.
 
-`requests` bounds a single read, not a whole answer: a server that sends one byte a minute holds it
-for hours.  And after an error it cannot tell whether a byte of the request had left, which decides
-whether repeating costs money.  `Line` is an adapter for a `requests.Session` that knows both.
+`BoundedAdapter` goes below a `requests.Session`.  `requests` alone leaves three things open, and
+where a request costs money, each of them can cost twice:
+
+**Its timeout bounds one read, not the answer.**  `timeout=60` becomes the socket's timeout, which
+starts anew with every `recv`.  A server that sends one byte a minute never exceeds it, not in the
+body and not in the headers, which `http.client` reads before anybody above sees an answer.  So we
+give each exchange a deadline when its request is sent, and before every single wait on the socket
+we shorten the socket's timeout to what is left of it (`_WatchedSocket._bound_next_wait`).
+
+**urllib3 repeats.**  Its `Retry` asks whether a method may be repeated only after errors that it
+counts as read errors.  A `SSLError` in the middle of an answer counts as "other" and is repeated
+for a POST, too (`Retry.increment`).  So there are no retries here: the caller knows what a second
+request costs, and repeats it or not.
+
+**After an error nobody knows what was sent.**  "Connection refused" and "connection reset" are both
+a `ConnectionError`.  In the first case the service has seen nothing, and asking again is free; in
+the second it may be making the clip.  The exception's type does not tell them apart: a reset may
+come before or after the request.  What tells is whether a byte of it was handed to the socket.
+`http.client` writes through `sock.sendall` alone, so a socket with its own `sendall` sees the first
+byte leave.  A TLS handshake runs below it and does not count.  It errs to the safe side: "sent"
+means that a byte was handed over, not that anybody read it.
+
+For this urllib3's connection classes are replaced by our own, whose socket is wrapped once it is
+connected.  That leans on names inside urllib3 (`ConnectionCls`, `_new_conn`) and of `http.client`
+(`sock`, `makefile`); `tests/client/test_http.py` fails the day they change.
 
 This module knows sockets and limits; it knows neither the service nor its keys.
 """
@@ -26,68 +48,75 @@ from urllib3.exceptions import HTTPError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["CONNECT_TIMEOUT", "AnswerTooLarge", "Line", "open_session", "read_answer", "read_some"]
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "AnswerTooLarge",
+    "BoundedAdapter",
+    "open_session",
+    "read_answer",
+    "read_some",
+]
 
 CONNECT_TIMEOUT = 5.0
-LARGEST_ANSWER = 1 << 20
-KEPT_OPEN = 100
-"""Connections for those who look next; as many may look at a time without opening a new one."""
+MAX_ANSWER_BYTES = 1 << 20
+POOL_SIZE = 100
+"""Connections kept open: as many threads may look at a time without opening a new one."""
 
 
 class AnswerTooLarge(requests.RequestException):
     """The answer is larger than any honest one."""
 
 
-class Line(HTTPAdapter):
+class BoundedAdapter(HTTPAdapter):
     """An adapter that hangs up in time and knows whether anything of a request was sent.
 
-    An exchange has `patience` seconds from its first byte out to its last byte in.  With
-    `renewed_by`, every so many bytes received grant them anew: a large file may take long, but
-    not stand still.  `largest` then bounds what an exchange may receive in all, for headers and
-    "100 Continue" may come without end too.  `check_peer` sees each connected socket before a
+    An exchange has `timeout` seconds from its first byte out to its last byte in.  With
+    `bytes_per_timeout`, every so many bytes received start them anew: a large file may take long,
+    but not stand still.  `max_bytes` then bounds what an exchange may receive in all, for headers
+    and "100 Continue" may come without end too.  `check_peer` sees each connected socket before a
     byte goes out and raises `OSError` to hang up.
     """
 
     def __init__(
         self,
         *,
-        patience: float,
-        renewed_by: int | None = None,
-        largest: int | None = None,
+        timeout: float,
+        bytes_per_timeout: int | None = None,
+        max_bytes: int | None = None,
         check_peer: Callable[[socket.socket], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.patience = patience
-        self.renewed_by = renewed_by
-        self.largest = largest
+        self.timeout = timeout
+        self.bytes_per_timeout = bytes_per_timeout
+        self.max_bytes = max_bytes
         self.check_peer = check_peer
         self.clock = clock
         self.request_was_sent = False
         """Whether any byte of any request was handed to a connected socket."""
-        # urllib3 would repeat even a POST when TLS fails while the answer is read.
-        super().__init__(max_retries=0, pool_maxsize=KEPT_OPEN)
+        # None: urllib3 would repeat even a POST, see above.
+        super().__init__(max_retries=0, pool_maxsize=POOL_SIZE)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         connection = _HTTPS if pool.scheme == "https" else _HTTP
-        vars(pool)["ConnectionCls"] = partial(connection, line=self)
+        vars(pool)["ConnectionCls"] = partial(connection, adapter=self)
         return pool
 
 
-class _Bounded(HTTPConnection):
-    """A connection whose every wait counts against its line's patience."""
+class _BoundedConnection(HTTPConnection):
+    """A connection whose every wait counts against its adapter's timeout."""
 
-    def __init__(self, *args: Any, line: Line, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, adapter: BoundedAdapter, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.line = line
+        self.adapter = adapter
         self.deadline = float("inf")
         self.received = 0
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        if self.line.check_peer:
+        if self.adapter.check_peer:
             try:
-                self.line.check_peer(sock)
+                self.adapter.check_peer(sock)
             except OSError:
                 sock.close()
                 raise
@@ -103,20 +132,20 @@ class _Bounded(HTTPConnection):
         super().request(*args, **kwargs)
 
     def renew(self) -> None:
-        self.deadline = self.line.clock() + self.line.patience
+        self.deadline = self.adapter.clock() + self.adapter.timeout
 
     def time_left(self) -> float:
-        left = self.deadline - self.line.clock()
+        left = self.deadline - self.adapter.clock()
         if left <= 0:
-            raise TimeoutError(f"no whole answer within {self.line.patience:g} s")
+            raise TimeoutError(f"no whole answer within {self.adapter.timeout:g} s")
         return left
 
 
-class _HTTP(_Bounded):
+class _HTTP(_BoundedConnection):
     pass
 
 
-class _HTTPS(_Bounded, HTTPSConnection):
+class _HTTPS(_BoundedConnection, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
@@ -128,7 +157,7 @@ class _HTTPS(_Bounded, HTTPSConnection):
 class _WatchedSocket:
     """A connected socket: notes the first byte that leaves, lets no read outlast the deadline."""
 
-    def __init__(self, sock: socket.socket, connection: _Bounded) -> None:
+    def __init__(self, sock: socket.socket, connection: _BoundedConnection) -> None:
         self._sock = sock
         self._connection = connection
         self._idle: float | None = sock.gettimeout()
@@ -141,7 +170,7 @@ class _WatchedSocket:
         self._sock.settimeout(seconds)
 
     def sendall(self, data: Any) -> None:
-        self._connection.line.request_was_sent = True
+        self._connection.adapter.request_was_sent = True
         self._bound_next_wait()
         self._sock.sendall(data)
 
@@ -154,11 +183,15 @@ class _WatchedSocket:
         self._sock.settimeout(left if self._idle is None else min(left, self._idle))
 
     def _received(self, size: int) -> None:
-        connection, line = self._connection, self._connection.line
+        connection, adapter = self._connection, self._connection.adapter
         before, connection.received = connection.received, connection.received + size
-        if line.largest is not None and connection.received > line.largest:
-            raise AnswerTooLarge(f"The answer is larger than {line.largest} bytes.")
-        if line.renewed_by and before // line.renewed_by < connection.received // line.renewed_by:
+        if adapter.max_bytes is not None and connection.received > adapter.max_bytes:
+            raise AnswerTooLarge(f"The answer is larger than {adapter.max_bytes} bytes.")
+        if (
+            adapter.bytes_per_timeout
+            and before // adapter.bytes_per_timeout
+            < connection.received // adapter.bytes_per_timeout
+        ):
             connection.renew()
 
 
@@ -189,8 +222,8 @@ class _Session(requests.Session):
         """
 
 
-def open_session(line: Line) -> requests.Session:
-    """A session that talks only through `line` and takes nothing from the environment.
+def open_session(adapter: BoundedAdapter) -> requests.Session:
+    """A session that talks only through `adapter` and takes nothing from the environment.
 
     A `.netrc` entry would replace the Authorization header, a proxy would see the request.  No
     cookie is kept either.
@@ -199,19 +232,19 @@ def open_session(line: Line) -> requests.Session:
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["Accept-Encoding"] = "identity"
-    session.mount("https://", line)
-    session.mount("http://", line)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     return session
 
 
-def read_answer(response: requests.Response, *, largest: int = LARGEST_ANSWER) -> bytes:
-    """The body of a streamed `response`, at most `largest` bytes even if it came compressed."""
+def read_answer(response: requests.Response, *, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
+    """The body of a streamed `response`, at most `max_bytes` bytes even if it came compressed."""
     body = bytearray()
     try:
         for piece in response.iter_content(64 << 10):
             body += piece
-            if len(body) > largest:
-                raise AnswerTooLarge(f"The answer is larger than {largest} bytes.")
+            if len(body) > max_bytes:
+                raise AnswerTooLarge(f"The answer is larger than {max_bytes} bytes.")
     except HTTPError as error:
         raise requests.ConnectionError(error) from error
     finally:

@@ -157,7 +157,7 @@ def filmstrip(
     if not 0 < frames <= width:
         raise ValueError("A filmstrip needs at least one frame, and a pixel of width for each.")
     share = width // frames
-    small = [_narrowed(picture, share) for picture in _pictures(path, frames)]
+    small = [_thumbnail(picture, share) for picture in _pictures(path, frames)]
     strip = Image.new("RGB", (share * frames, small[0].height))
     for place, picture in enumerate(small):
         strip.paste(picture, (share * place, 0))
@@ -362,7 +362,7 @@ def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Fr
         raise BrokenClip("This video file is in a form that is not known here.")
     unseen = sum(stream.frames for stream in streams if stream.type == "video")
     for packet in _packets(container, streams):
-        if _has_hole(packet.stream.codec_context.name, bytes(packet)):
+        if _is_zero_filled(packet.stream.codec_context.name, bytes(packet)):
             raise BrokenClip("A piece of this video file is empty. Download it again.")
         for frame in packet.decode():
             if isinstance(frame, Frame):
@@ -394,7 +394,7 @@ def _packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["
         raise BrokenClip("Frames are missing in this video file. Download it again.")
 
 
-def _has_hole(codec: str, content: bytes) -> bool:
+def _is_zero_filled(codec: str, content: bytes) -> bool:
     """Tell whether zeros stand where pictures should, which decodes more often than not.
 
     H.264 and HEVC never have three zero bytes in a row in a picture (ITU-T H.264, section 7.4.1).
@@ -423,7 +423,7 @@ def _picture(frame: av.VideoFrame) -> Image.Image:
     return picture
 
 
-def _narrowed(picture: Image.Image, width: int) -> Image.Image:
+def _thumbnail(picture: Image.Image, width: int) -> Image.Image:
     height = max(1, round(width * picture.height / picture.width))
     return picture.resize((width, height), reducing_gap=3)
 

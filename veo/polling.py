@@ -19,7 +19,7 @@ from veo.types import (
 )
 
 LONGEST_WAIT = 15.0
-MISSES_FORGIVEN = 10
+MAX_CONSECUTIVE_ERRORS = 10
 LONGEST_RETRY_AFTER = 60.0
 NOT_FOUND_GRACE = 60.0
 """Seconds after creation in which a 404 only means that the service has not caught up yet."""
@@ -48,7 +48,7 @@ _STATUSES = ("queued", "generating", "completed")
 """In the order a generation goes through them."""
 
 
-class Watch:
+class PollState:
     """What follows from each look at one generation.  It has no clock and asks nobody."""
 
     def __init__(self, generation_id: str, *, expected: float, submitted_ago: float | None) -> None:
@@ -64,7 +64,7 @@ class Watch:
         self.video: Video | None = None
         self.trouble: str | None = None
         self._furthest = 0
-        self._misses = 0
+        self._errors = 0
         self._pause = 0.0
         self._without_url_since: float | None = None
 
@@ -86,9 +86,9 @@ class Watch:
             video=self.video,
         )
 
-    def learn(self, generation: Generation, followed: float) -> None:
+    def record(self, generation: Generation, followed: float) -> None:
         """Take in an answer.  A status never goes back, and `completed` stays."""
-        self._misses, self._pause, self.trouble, self._looks_at_once = 0, 0.0, None, False
+        self._errors, self._pause, self.trouble, self._looks_at_once = 0, 0.0, None, False
         if self.status != "completed":
             if generation.status == "error":
                 reason = generation.error or "The service gave no reason."
@@ -103,7 +103,7 @@ class Watch:
                     generation_id=self.generation_id,
                 )
 
-    def miss(self, error: Busy | Unreachable | Refused, followed: float) -> None:
+    def record_miss(self, error: Busy | Unreachable | Refused, followed: float) -> None:
         """Take in a look without news.  The video is paid for: a lost answer must not lose it."""
         self._looks_at_once = False
         if isinstance(error, Refused):
@@ -111,12 +111,12 @@ class Watch:
                 raise error
             self.trouble = "The service does not know this id yet."
             return
-        self._misses += 1
-        if self._misses >= MISSES_FORGIVEN:
+        self._errors += 1
+        if self._errors >= MAX_CONSECUTIVE_ERRORS:
             raise error
         self.trouble = str(error)
         asked_for = min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
-        self._pause = max(asked_for, min(2.0**self._misses, 30.0))
+        self._pause = max(asked_for, min(2.0**self._errors, 30.0))
 
     def _advance(self, status: str | None) -> None:
         if status in _STATUSES:

@@ -16,10 +16,9 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from veo import explain
-from veo.media import Facts
 from veo.types import (
     Failed,
     InvalidRequest,
@@ -32,6 +31,9 @@ from veo.types import (
     VideoRequest,
 )
 
+if TYPE_CHECKING:
+    from veo.media import Facts
+
 DONE, CHANGE_SOMETHING, TRY_LATER, RESUME, LOOK_FIRST, NOT_MADE = 0, 2, 3, 4, 5, 6
 EXIT_CODES = {
     DONE: "the clip is saved, or its price printed",
@@ -42,7 +44,7 @@ EXIT_CODES = {
     NOT_MADE: "the service could not make it; nothing was charged",
 }
 
-OBEYED = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")}, "?")
+CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")}, "?")
 """Characters in an id or a path that a terminal would take for orders."""
 
 
@@ -104,14 +106,16 @@ class Progress:
             time.sleep(min(left, 1.0) if self._live else left)
         self._is_sending = self._generation_id is None
 
-    def saved(self, path: Path, facts: Facts, request: VideoRequest | None) -> None:
+    def saved(self, path: Path, facts: Facts | None, request: VideoRequest | None) -> None:
+        """The end of it; `facts` are None when nothing here can look into a clip."""
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
         seed = f", seed {request.seed}" if request else ""
         self.say(
             "saved",
-            facts.in_words() + seed,
+            (facts.in_words() if facts else size) + seed,
             path=str(path),
             generation_id=self._generation_id,
-            facts=asdict(facts),
+            facts=asdict(facts) if facts else None,
             request=request.body() if request else None,
         )
 
@@ -122,7 +126,7 @@ class Progress:
         code, command = self._exit_code(error), None
         if code == RESUME:
             command = _shell_line([*self._resume_command, f"--resume={error.generation_id}"])
-        explained = explain.of_error(error, is_demo=self.demo)
+        explained = explain.explain_error(error, is_demo=self.demo)
         self.say(
             "error",
             # The key is in the environment, and must not be in the command.
@@ -156,7 +160,7 @@ class Progress:
         if self._as_json:
             self._print(json.dumps({"event": event, **facts}) + "\n")
         elif text:
-            self._print(text.translate(OBEYED) + "\n")
+            self._print(text.translate(CONTROL_CHARACTERS) + "\n")
 
     def _exit_code(self, error: VeoError) -> int:
         match error:
@@ -202,7 +206,7 @@ class Progress:
 
 
 def _line(update: Update, elapsed: float) -> str:
-    state = explain.of_status(update)
+    state = explain.explain_status(update)
     return f"{explain.clock(elapsed)} of about {explain.clock(update.expected)}  {state}"
 
 

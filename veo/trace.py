@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from veo.types import unsigned
+from veo.types import strip_query
 
-__all__ = ["Exchange", "Heard", "fit_to_show", "visible"]
+__all__ = ["Exchange", "RepeatedExchange", "redact", "visible"]
 
 LARGEST_READ = 32 << 10
 """Bytes or characters; what comes after them is not looked at."""
@@ -43,7 +43,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class RepeatedExchange:
     """An exchange, and how many times in a row it was the same."""
 
     number: int
@@ -52,7 +52,7 @@ class Heard:
     times: int = 1
 
 
-def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
+def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
     """`said` as text: JSON spread out, `secret` and what follows an address's `?` left out."""
     text = said[:LARGEST_READ] if isinstance(said, str) else _spread_out(said)
     is_cut = isinstance(said, bytes | str) and len(said) > LARGEST_READ
@@ -62,7 +62,7 @@ def fit_to_show(said: bytes | str | Mapping[str, object], *, secret: str = "") -
         text = _without(secret, text)
         # Half a key, which is not found, may stand where it was cut.
         text = text[: -6 * len(secret)] if is_cut else text
-    shown = unsigned(visible(text[:LONGEST_SHOWN]))
+    shown = strip_query(visible(text[:LONGEST_SHOWN]))
     is_whole = len(text) <= LONGEST_SHOWN and len(shown) <= LONGEST_SHOWN
     return shown if is_whole else f"{shown[:LONGEST_SHOWN]}…"
 

@@ -1,7 +1,7 @@
 """What is asked of the service, what comes back, and what can go wrong: data without a wire.
 
-One table, `MODELS`, says what each model takes; it is the only source of choices and checks.
-This module knows neither HTTP nor any user interface.
+What each model takes stands in `veo.models`, which checks a request.  This module knows neither
+HTTP nor any user interface.
 
     VeoError
     ├── InvalidRequest        change a field, nothing was sent
@@ -16,7 +16,6 @@ This module knows neither HTTP nor any user interface.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
@@ -25,9 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-LONGEST_PROMPT = 4000
-"""Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
-
+from veo.models import MODELS, problems
 
 Reason = Literal["no_key", "no_price", "key", "credits", "request", "not_found"]
 """The first two are said here, before anything is sent; the others are the service's."""
@@ -90,24 +87,13 @@ class TookTooLong(VeoError):
 class DownloadFailed(VeoError):
     """The video is ready at the service and its file did not arrive whole."""
 
+    def __init__(
+        self, message: str, *, generation_id: str | None = None, expired: bool = False
+    ) -> None:
+        super().__init__(message, generation_id=generation_id)
+        self.expired = expired
+        """Whether the address no longer gives the file out, and a fresh one may."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """What one model takes."""
-
-    label: str
-    aspect_ratios: tuple[str, ...] = ("16:9", "9:16")
-    durations: tuple[int, ...] = (4, 6, 8)
-    """Seconds."""
-    resolutions: tuple[str, ...] = ("720p", "1080p")
-    expected_seconds: float = 120
-    """How long 8 s of 1080p take, by the vendor's word, until our own history knows better."""
-
-
-MODELS: Mapping[str, Model] = {
-    "google/veo-3.1-t2v": Model(label="Veo 3.1"),
-    "google/veo-3.1-t2v-fast": Model(label="Veo 3.1 Fast"),
-}
 
 _ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")
 """The service documents no default for these; for the others it is that of `VideoRequest`."""
@@ -118,7 +104,7 @@ class VideoRequest:
     """What to film, in the service's own words.  Making one checks it: `InvalidRequest`."""
 
     prompt: str = field(kw_only=False)
-    """Scene, subject, action; at most `LONGEST_PROMPT` characters."""
+    """Scene, subject, action; at most `veo.models.LONGEST_PROMPT` characters."""
     model: str = "google/veo-3.1-t2v"
     aspect_ratio: str = "16:9"
     duration: int = 8
@@ -135,19 +121,8 @@ class VideoRequest:
     """Let the service rewrite a prompt that its content policy refuses."""
 
     def __post_init__(self) -> None:
-        _check_text("prompt", self.prompt)
-        _check_text("negative_prompt", self.negative_prompt)
-        if not self.prompt.strip():
-            raise InvalidRequest("Describe the video: the prompt is empty.", field="prompt")
-        _check_choice("model", self.model, tuple(MODELS))
-        model = MODELS[self.model]
-        _check_choice("aspect_ratio", self.aspect_ratio, model.aspect_ratios)
-        _check_choice("duration", self.duration, model.durations)
-        _check_choice("resolution", self.resolution, model.resolutions)
-        for name in ("enhance_prompt", "generate_audio", "auto_fix"):
-            _check_choice(name, getattr(self, name), (True, False))
-        if type(self.seed) is not int or not 0 <= self.seed < 2**32:
-            raise InvalidRequest("seed must be a whole number from 0 to 4294967295.", field="seed")
+        for name, sentence in problems(self):
+            raise InvalidRequest(sentence, field=name)
 
     def body(self) -> dict[str, object]:
         """The JSON that is sent: what differs from the service's defaults, and the seed."""
@@ -161,24 +136,6 @@ class VideoRequest:
     def expected_seconds(self) -> float:
         """How long a generation of this takes, as a guess: half of it grows with the length."""
         return MODELS[self.model].expected_seconds * (0.5 + self.duration / 16)
-
-
-def _check_text(name: str, text: object) -> None:
-    if not isinstance(text, str):
-        raise InvalidRequest(f"{name} must be text.", field=name)
-    if len(text) > LONGEST_PROMPT:
-        raise InvalidRequest(
-            f"{name} has {len(text):,} characters; shorten it to {LONGEST_PROMPT:,}.", field=name
-        )
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidRequest(f"{name} holds half a character; type it anew.", field=name)
-
-
-def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    # By type as well: True equals 1 and 8.0 equals 8, the service takes neither for the other.
-    if not any(type(value) is type(choice) and value == choice for choice in choices):
-        allowed = " or ".join(json.dumps(choice) for choice in choices)
-        raise InvalidRequest(f"{name} must be {allowed}.", field=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +217,8 @@ def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation
         error = error.get("message") or error.get("name")
     return Generation(
         generation_id=generation_id,
-        status=tidy(answer.get("status")) or None,
-        error=tidy(error) or None,
+        status=clean_text(answer.get("status")) or None,
+        error=clean_text(error) or None,
         video=_read_video(generation_id, answer) if video.get("url") else None,
     )
 
@@ -285,13 +242,13 @@ def read_price(model: str, answer: Mapping[str, Any]) -> Price:
     return Price(model=model, pricing={})
 
 
-def tidy(words: object) -> str:
+def clean_text(words: object) -> str:
     """The service's words, fit to show and to keep: on one line, not endless, no signed address."""
-    text = unsigned(words[:2000]) if isinstance(words, str) else ""
+    text = strip_query(words[:2000]) if isinstance(words, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
 
 
-def unsigned(text: str) -> str:
+def strip_query(text: str) -> str:
     """`text` without what follows an address's `?`: whoever has a signed one has the file."""
     pieces = _SIGNED.split(f" {text}")  # between addresses, an address, between, …
     shown = ["?…"] * (len(pieces) * 3 // 2)

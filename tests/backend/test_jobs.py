@@ -95,7 +95,7 @@ def house(tmp_path):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Nobody waits for the service; who looks again does so after an hour."""
-    monkeypatch.setattr(polling.Watch, "wait", lambda *_: 0.005)
+    monkeypatch.setattr(polling.PollState, "wait", lambda *_: 0.005)
     monkeypatch.setattr(runner_module, "WRITE_AGAIN_AFTER", 0.005)
     monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
 
@@ -642,7 +642,7 @@ async def test_what_was_not_sent_counts_for_no_limit_though_its_row_is_there(hou
             monkeypatch.setattr(house.ledger, "add", add)
             await until(lambda: not jobs.background.tasks)
             looked_for, rejected = await jobs.of(ME)
-            assert str(explain.of_error(rejected.error)) == (
+            assert str(explain.explain_error(rejected.error)) == (
                 "The server could not write its list of clips. Nothing was charged. Try again."
             )
             assert (looked_for.state, rejected.state) == ("needs_attention", "rejected")
@@ -1034,7 +1034,7 @@ async def test_looking_again_without_the_key_says_that_it_is_needed(house, state
         async with house.process() as jobs:
             job = await jobs.look_again(await jobs.get(row.id, ME))
             assert (await watch(job))[-1] == "needs_key"
-            assert explain.of_error(job.error).title == "A key is needed"
+            assert explain.explain_error(job.error).title == "A key is needed"
             await jobs.set_key(ME, client_of(service))
             job = await jobs.get(row.id, ME)
             assert (await watch(job))[-1] == "done"
@@ -1411,7 +1411,7 @@ async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
             for row in rows:
                 job = await jobs.get(row.id, ME)
                 assert (await watch(job))[-1] == "rejected"
-                assert str(explain.of_error(job.error)) == (
+                assert str(explain.explain_error(job.error)) == (
                     "The server stopped before the request was sent. Nothing was charged. "
                     "Try again."
                 )
@@ -1549,8 +1549,8 @@ async def test_a_download_that_was_cut_off_goes_on_where_it_was(house):
         path = house.storage.folder / clip_id / "veo-clip.mp4.unchecked"
         path.parent.mkdir(parents=True)
         video = Video(generation_id=ID, url=f"{service.url}/clip.mp4")
-        with pytest.raises(veo_client.veo_download.DownloadError):
-            veo_client.veo_download.fetch(video.url, path, trusted=service.url, attempts=1)
+        with pytest.raises(download.DownloadError):
+            download.fetch(video.url, path, trusted=service.url, attempts=1)
         async with house.process(service) as jobs:
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
         assert service.requests[-1].headers["Range"] == f"bytes={half}-"
@@ -1761,7 +1761,7 @@ class Patient:
         self.held = 0.0
         """Seconds that waiting kept a thread."""
 
-    def observed_by(self, _):
+    def with_trace(self, _):
         return self
 
     def submit(self, _):

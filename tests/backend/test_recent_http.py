@@ -1,7 +1,7 @@
 """How the last exchanges of each job are kept."""
 
 from backend.recent_http import RecentHttp
-from veo.trace import Exchange, Heard
+from veo.trace import Exchange, RepeatedExchange
 
 LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="queued")
 
@@ -13,9 +13,9 @@ def test_what_says_the_same_is_counted():
     for exchange in (LOOK, slower, other, LOOK):
         recent.note("a", exchange)
     assert recent.of("a") == (
-        Heard(number=1, exchange=slower, times=2),
-        Heard(number=2, exchange=other),
-        Heard(number=3, exchange=LOOK),
+        RepeatedExchange(number=1, exchange=slower, times=2),
+        RepeatedExchange(number=2, exchange=other),
+        RepeatedExchange(number=3, exchange=LOOK),
     )
     assert recent.of("b") == ()
 

@@ -85,8 +85,8 @@ def anywhere_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Little patience until this pause: whatever comes after it may take its time."""
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
-    return lambda _: monkeypatch.setattr(download, "PATIENCE", 30.0)
+    monkeypatch.setattr(download, "TIMEOUT", 0.3)
+    return lambda _: monkeypatch.setattr(download, "TIMEOUT", 30.0)
 
 
 def get(server: FaultServer, path: Path, *, query: str = "signature=SECRET", **rules) -> Path:

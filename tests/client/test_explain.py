@@ -66,7 +66,7 @@ def update(status="generating", **fields):
 def refused(said, reason="request", generation_id=None):
     error = Refused(said, reason=reason)
     error.generation_id = generation_id
-    return explain.of_error(error)
+    return explain.explain_error(error)
 
 
 # Errors
@@ -83,7 +83,7 @@ def test_the_list_above_has_every_error():
 
 @pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
 def test_every_error_has_title_sentence_cost_and_next_step(error):
-    explained = explain.of_error(error)
+    explained = explain.explain_error(error)
     assert explained.title
     assert not explained.title.endswith(".")
     assert explained.what_happened == "It rained."
@@ -93,27 +93,27 @@ def test_every_error_has_title_sentence_cost_and_next_step(error):
 
 
 def test_no_two_kinds_of_error_share_a_title():
-    titles = {explain.of_error(error).title for error in BEFORE_AN_ID}
+    titles = {explain.explain_error(error).title for error in BEFORE_AN_ID}
     assert len(titles) == len(BEFORE_AN_ID)
 
 
 @pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
 def test_no_charge_is_ruled_out_once_there_is_an_id(error):
     """But for a generation that failed: the vendor says that those are never charged."""
-    rules_it_out = explain.NOT_CHARGED in str(explain.of_error(error))
+    rules_it_out = explain.NOT_CHARGED in str(explain.explain_error(error))
     assert rules_it_out == isinstance(error, Failed)
 
 
 @pytest.mark.parametrize("error", BEFORE_AN_ID, ids=named)
 def test_without_an_id_nothing_points_to_one(error):
-    explained = explain.of_error(error)
+    explained = explain.explain_error(error)
     assert " id" not in str(explained)
     assert "look again" not in str(explained).lower()
 
 
 def test_a_request_that_may_have_been_taken_is_never_called_free():
     for error in (SubmissionUncertain("It rained."), VeoError("It rained.")):
-        explained = str(explain.of_error(error)).lower()
+        explained = str(explain.explain_error(error)).lower()
         assert explain.NOT_CHARGED.lower() not in explained
         assert "then try again" not in explained
 
@@ -121,26 +121,26 @@ def test_a_request_that_may_have_been_taken_is_never_called_free():
 def test_who_does_not_know_whether_it_was_taken_looks_at_the_account_first():
     """Once: the client's sentence says it, too."""
     said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    explained = explain.of_error(SubmissionUncertain(said), request=FOX)
+    explained = explain.explain_error(SubmissionUncertain(said), request=FOX)
     assert explained.next_step == explain.LOOK_FIRST
     assert str(explained).count("account") == 1
     assert explained.actions == ("send_again",)
 
 
 def test_a_file_that_did_not_arrive_belongs_to_a_clip_that_is_charged():
-    explained = explain.of_error(DownloadFailed("It was cut off.", generation_id="a"))
+    explained = explain.explain_error(DownloadFailed("It was cut off.", generation_id="a"))
     assert explained.cost == "The clip is charged already; fetching it costs nothing more."
     assert explained.actions == ("fetch_again",)
 
 
 @pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
 def test_a_demo_clip_is_free_whatever_becomes_of_it(error):
-    assert explain.of_error(error, is_demo=True).cost == explain.DEMO_FREE
+    assert explain.explain_error(error, is_demo=True).cost == explain.DEMO_FREE
 
 
 def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
     said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    explained = explain.of_error(SubmissionUncertain(said), request=FOX, is_demo=True)
+    explained = explain.explain_error(SubmissionUncertain(said), request=FOX, is_demo=True)
     assert "may cost" not in str(explained)
     assert "account" not in str(explained)
     assert explained.actions == ("send",)
@@ -148,23 +148,23 @@ def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
 
 @pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
 def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
-    explained = explain.of_error(error, request=FOX, is_guest=True)
+    explained = explain.explain_error(error, request=FOX, is_guest=True)
     assert not re.search("your (AI/ML API )?account", str(explained))
     if isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits"):
         assert "its owner has to" in explained.next_step
         assert ("bring_key" in explained.actions) == (error.generation_id is None)
-    elif "account" not in str(explain.of_error(error)):
-        assert explained == explain.of_error(error, request=FOX)
+    elif "account" not in str(explain.explain_error(error)):
+        assert explained == explain.explain_error(error, request=FOX)
 
 
 def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
     out = Refused("No credits.", reason="credits")
-    assert explain.of_error(out, is_guest=True).next_step == (
+    assert explain.explain_error(out, is_guest=True).next_step == (
         "This server's key has no credits left: its owner has to top it up, or give a key of "
         "your own."
     )
     said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    assert explain.of_error(SubmissionUncertain(said), is_guest=True).next_step == (
+    assert explain.explain_error(SubmissionUncertain(said), is_guest=True).next_step == (
         "The owner of this server sees in their account whether it was taken."
     )
 
@@ -259,7 +259,7 @@ HELPS = {
 )
 def test_a_refusal_is_met_with_what_would_help(said, next_step):
     assert refused(said).next_step.startswith(next_step)
-    assert explain.of_error(Failed(said, generation_id="a")).next_step.startswith(next_step)
+    assert explain.explain_error(Failed(said, generation_id="a")).next_step.startswith(next_step)
 
 
 # What can be done next
@@ -285,8 +285,10 @@ ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
 )
 def test_a_refusal_offers_only_what_would_change_something(said, changes, actions):
     request = VideoRequest("fox", **changes)
-    assert explain.of_error(Refused(said), request=request).actions == actions
-    assert explain.of_error(Failed(said, generation_id="a"), request=request).actions == actions
+    assert explain.explain_error(Refused(said), request=request).actions == actions
+    assert (
+        explain.explain_error(Failed(said, generation_id="a"), request=request).actions == actions
+    )
 
 
 def test_every_action_has_a_label_and_none_is_offered_that_has_not():
@@ -294,25 +296,25 @@ def test_every_action_has_a_label_and_none_is_offered_that_has_not():
     assert set(explain.ACTIONS) > explain.SENDING
     offered = set()
     for error in BEFORE_AN_ID + WITH_AN_ID:
-        offered |= set(explain.of_error(error, request=FOX).actions)
+        offered |= set(explain.explain_error(error, request=FOX).actions)
     assert offered < set(explain.ACTIONS)
 
 
 @pytest.mark.parametrize("error", BEFORE_AN_ID + WITH_AN_ID, ids=named)
 def test_without_a_request_nothing_can_be_sent_again(error):
-    assert explain.SENDING.isdisjoint(explain.of_error(error).actions)
+    assert explain.SENDING.isdisjoint(explain.explain_error(error).actions)
 
 
 @pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
 def test_a_clip_that_may_come_is_looked_for_and_not_made_twice(error):
     """All that sends again is for a clip that certainly will not come."""
-    sends = not explain.SENDING.isdisjoint(explain.of_error(error, request=FOX).actions)
+    sends = not explain.SENDING.isdisjoint(explain.explain_error(error, request=FOX).actions)
     assert sends == isinstance(error, Failed | SubmissionUncertain)
 
 
 def test_a_limit_of_this_server_leaves_ones_own_key():
     limit = Busy("You have made 3 clips in 24 hours, and the limit is 3.", retry_after=86400)
-    assert explain.of_error(limit).actions == ("bring_key",)
+    assert explain.explain_error(limit).actions == ("bring_key",)
 
 
 def test_a_price_that_is_not_told_is_no_crowd_and_may_be_told_later():
@@ -326,7 +328,7 @@ def test_a_price_that_is_not_told_is_no_crowd_and_may_be_told_later():
 def test_a_key_that_is_missing_is_not_called_wrong():
     with pytest.raises(Refused) as missing:
         VeoClient().submit(FOX)
-    assert explain.of_error(missing.value).title == "A key is needed"
+    assert explain.explain_error(missing.value).title == "A key is needed"
     assert refused("Gone.", "no_key").title == "A key is needed"
     assert refused("Invalid API key.", "key").title == "The key is not accepted"
 
@@ -346,11 +348,11 @@ def no_longer_there():
 
 def test_a_video_that_was_there_has_expired():
     for error in no_longer_there():
-        explained = explain.of_error(error, request=FOX, was_complete=True)
+        explained = explain.explain_error(error, request=FOX, was_complete=True)
         assert explained.title == "The service no longer has this video"
         assert explained.cost == "It was charged when it completed, and one more is charged again."
         assert explained.actions == ("send", "check_again")
-        assert explain.of_error(error, request=FOX).title != explained.title
+        assert explain.explain_error(error, request=FOX).title != explained.title
 
 
 @pytest.mark.parametrize("error", WITH_AN_ID, ids=named)
@@ -358,20 +360,20 @@ def test_a_clip_that_was_complete_is_never_said_to_be_free_or_not_charged_yet(er
     """But for what is about a new request; a job that has its id meets neither."""
     if isinstance(error, InvalidRequest | SubmissionUncertain):
         return
-    cost = explain.of_error(error, was_complete=True).cost
+    cost = explain.explain_error(error, was_complete=True).cost
     assert cost == explain.CHARGED or cost.startswith("It was charged when it completed")
 
 
 def test_a_demo_clip_that_the_service_has_no_longer_is_made_again_for_nothing():
     error = Failed("The demo service was restarted.", generation_id="a")
-    explained = explain.of_error(error, request=FOX, is_demo=True, was_complete=True)
+    explained = explain.explain_error(error, request=FOX, is_demo=True, was_complete=True)
     assert "charged" not in str(explained)
     assert explained.actions == ("send", "check_again")
 
 
 def test_a_cut_off_file_has_not_expired():
     error = DownloadFailed("It was cut off.", generation_id="a")
-    assert explain.of_error(error, was_complete=True).title == "The video did not arrive"
+    assert explain.explain_error(error, was_complete=True).title == "The video did not arrive"
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_the_services_words_become_a_sentence(said, shown):
     ],
 )
 def test_how_long_to_wait_is_in_a_unit_that_fits(seconds, wait):
-    explained = explain.of_error(Busy("Too many.", retry_after=seconds))
+    explained = explain.explain_error(Busy("Too many.", retry_after=seconds))
     assert explained.next_step == f"{wait} then try again."
 
 
@@ -403,15 +405,15 @@ def test_how_long_to_wait_is_in_a_unit_that_fits(seconds, wait):
 
 def said_of(kind, text, **known):
     error = kind(text, **known)
-    return explain.of_error(error, request=FOX)
+    return explain.explain_error(error, request=FOX)
 
 
 EVERY_STATE = {
     "empty": explain.EMPTY,
     "gone": explain.GONE,
     "invalid": said_of(InvalidRequest, "seed must be a whole number."),
-    **{state: explain.of_waiting(state) for state in explain.WAITING},
-    "ready": explain.of_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
+    **{state: explain.explain_waiting(state) for state in explain.WAITING},
+    "ready": explain.explain_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
     "removed": explain.REMOVED,
     "stopped": explain.STOPPED,
     "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="no_key"),
@@ -419,14 +421,14 @@ EVERY_STATE = {
     "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
     "refused prompt": said_of(Refused, BLOCKED),
     "refused sound": said_of(Failed, SOUND, generation_id="a"),
-    "enhancement refused": explain.of_error(
+    "enhancement refused": explain.explain_error(
         Refused(ENHANCEMENT), request=VideoRequest("fox", enhance_prompt=False)
     ),
     "too many": said_of(Busy, "Too many requests.", retry_after=3600),
     "service trouble": said_of(Unreachable, "No usable answer (503).", generation_id="a"),
     "uncertain": said_of(SubmissionUncertain, "It may cost."),
     "gave up looking": said_of(TookTooLong, "No video after 20 minutes.", generation_id="a"),
-    "expired": explain.of_error(no_longer_there()[0], request=FOX, was_complete=True),
+    "expired": explain.explain_error(no_longer_there()[0], request=FOX, was_complete=True),
 }
 NOTHING_TO_DO = {"empty", "gone", "invalid", "ready", *explain.WAITING}
 """Where a person waits, or writes, or has the clip."""
@@ -451,22 +453,22 @@ def test_no_two_states_share_a_title():
 
 
 def test_no_news_is_told_with_what_stands_in_the_way():
-    said = explain.of_waiting("generating", update(trouble="No usable answer (503)."))
+    said = explain.explain_waiting("generating", update(trouble="No usable answer (503)."))
     assert said.title == "No news from the service"
     assert said.what_happened == "No usable answer (503). Looking again."
-    assert explain.of_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
+    assert explain.explain_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
 
 
 @pytest.mark.parametrize("state", explain.WAITING)
 def test_a_demo_clip_on_its_way_is_free(state):
-    assert explain.of_waiting(state, is_demo=True).cost == explain.DEMO_FREE
+    assert explain.explain_waiting(state, is_demo=True).cost == explain.DEMO_FREE
 
 
 @pytest.mark.parametrize("state", explain.WAITING)
 @pytest.mark.parametrize("trouble", [None, "No usable answer (503)."])
 def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trouble):
     seen = update(trouble=trouble)
-    assert explain.of_waiting(state, seen, was_complete=True).cost == explain.CHARGED
+    assert explain.explain_waiting(state, seen, was_complete=True).cost == explain.CHARGED
 
 
 @pytest.mark.parametrize(
@@ -489,7 +491,7 @@ def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trou
 def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
     state, payer, amount, was_complete, cost
 ):
-    assert explain.of_cost(state, payer, amount, was_complete=was_complete) == cost
+    assert explain.explain_cost(state, payer, amount, was_complete=was_complete) == cost
 
 
 def test_the_page_knows_which_clips_were_complete():
@@ -523,28 +525,30 @@ for clip, cost, in_the_list in (
     ],
 )
 def test_a_finished_clip_says_what_it_cost_as_far_as_that_is_known(paid, is_demo, cost):
-    assert explain.of_ready("4 s.", paid, is_demo=is_demo).cost == cost
+    assert explain.explain_ready("4 s.", paid, is_demo=is_demo).cost == cost
 
 
 def test_known_states_are_in_our_words():
-    assert explain.of_status(update("queued")) == "Waiting in line at the service"
-    assert explain.of_status(update("generating")) == "Making the video"
+    assert explain.explain_status(update("queued")) == "Waiting in line at the service"
+    assert explain.explain_status(update("generating")) == "Making the video"
 
 
 def test_a_state_that_nobody_documented_is_shown_as_it_came():
-    assert explain.of_status(update("upscaling <b>2×</b>")) == "upscaling <b>2×</b>"
+    assert explain.explain_status(update("upscaling <b>2×</b>")) == "upscaling <b>2×</b>"
 
 
 def test_fetching_is_said_only_when_there_is_something_to_fetch():
     video = Video(generation_id="a", url="https://cdn.example/a.mp4")
-    assert explain.of_status(update("completed", video=video)) == "Fetching the video"
-    assert "Fetching" not in explain.of_status(update("completed"))
+    assert explain.explain_status(update("completed", video=video)) == "Fetching the video"
+    assert "Fetching" not in explain.explain_status(update("completed"))
 
 
 def test_trouble_is_told_beside_the_state():
-    shown = explain.of_status(update(trouble="The service gave no usable answer (503)."))
+    shown = explain.explain_status(update(trouble="The service gave no usable answer (503)."))
     assert shown == "Making the video. The service gave no usable answer (503). Looking again."
-    assert explain.of_status(update(trouble="busy")) == "Making the video. busy. Looking again."
+    assert (
+        explain.explain_status(update(trouble="busy")) == "Making the video. busy. Looking again."
+    )
 
 
 def test_stopping_says_what_goes_on_and_what_it_costs():
@@ -554,11 +558,11 @@ def test_stopping_says_what_goes_on_and_what_it_costs():
         ({"was_complete": True}, explain.CHARGED),
         ({"was_complete": True, "is_demo": True}, explain.DEMO_FREE),
     ):
-        assert str(explain.of_stopped(**known)) == said.format(cost=cost)
+        assert str(explain.explain_stopped(**known)) == said.format(cost=cost)
 
 
 def test_who_stops_the_command_is_told_of_the_id_for_there_nobody_looks_any_more():
-    said = str(explain.of_error(TookTooLong("Stopped.", generation_id="a")))
+    said = str(explain.explain_error(TookTooLong("Stopped.", generation_id="a")))
     assert "The id is kept" in said
     assert "goes on" not in said
     assert "My clips" not in said

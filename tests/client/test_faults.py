@@ -84,7 +84,7 @@ from backend.jobs import Job
 from backend.ledger import Ledger, NotWritten
 from backend.storage import POSTER, Storage
 from demo_server import DemoServer
-from veo import download, explain, media, polling
+from veo import download, explain, media, polling, session
 from veo.http import CONNECT_TIMEOUT
 from veo_client import VeoClient, VideoRequest
 
@@ -852,15 +852,15 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     """Waits between tries and between looks are over at once, and counted."""
-    clock, plan = Clock(), polling.Watch.wait
+    clock, plan = Clock(), polling.PollState.wait
 
     def wait(watch, followed):
         clock.sleep(plan(watch, followed))
         return 0.0
 
     today = SimpleNamespace(datetime=SimpleNamespace(now=NOW.astimezone), UTC=datetime.UTC)
-    monkeypatch.setattr(veo_client, "datetime", today)
-    monkeypatch.setattr(polling.Watch, "wait", wait)
+    monkeypatch.setattr(session, "datetime", today)
+    monkeypatch.setattr(polling.PollState, "wait", wait)
     monkeypatch.setitem(VeoClient.submit.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "max_bytes", 1_000_000)
@@ -915,7 +915,7 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
     network = Network(monkeypatch, case.detours)
     tls = case.certificate(monkeypatch, tmp_path) if scheme == "https" else None
     service = Service(create=case.create, look=case.look, file=case.file, early=case.early, tls=tls)
-    monkeypatch.setattr(download, "PATIENCE", case.patience)
+    monkeypatch.setattr(download, "TIMEOUT", case.patience)
     case.here(monkeypatch, tmp_path)
     damaged = [path.read_bytes() for path in tmp_path.glob("ledger.sqlite")]
     house = House(tmp_path)
@@ -927,7 +927,9 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
             async with house.process(client) as jobs:
                 job = await begin(jobs)
                 seen = [
-                    explain.of_status(each.update) async for each in job.follow() if each.update
+                    explain.explain_status(each.update)
+                    async for each in job.follow()
+                    if each.update
                 ]
 
     # The state, here and for the next process, and the id with it.
@@ -948,7 +950,7 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
     if case.end is DONE:
         assert job.error is None
     else:
-        read = explain.of_error(job.error)
+        read = explain.explain_error(job.error)
         assert (read.title, read.cost, read.next_step) == (
             case.end.title,
             case.end.cost,

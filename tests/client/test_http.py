@@ -37,7 +37,14 @@ from fault_server import (
     tls_untrusted,
 )
 
-from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, Line, open_session, read_answer, read_some
+from veo.http import (
+    CONNECT_TIMEOUT,
+    AnswerTooLarge,
+    BoundedAdapter,
+    open_session,
+    read_answer,
+    read_some,
+)
 
 PATIENCE = 0.2
 LONG = 60.0
@@ -50,11 +57,13 @@ def tls(request, monkeypatch, tmp_path) -> ssl.SSLContext | None:
     return tls_trusted(monkeypatch, tmp_path) if request.param == "https" else None
 
 
-def ask(url: str, line: Line | None = None, *, method: str = "GET", **options) -> bytes:
+def ask(
+    url: str, adapter: BoundedAdapter | None = None, *, method: str = "GET", **options
+) -> bytes:
     """One exchange, its answer read to the end; the timeouts of `requests` alone would not do."""
-    line = line or Line(patience=PATIENCE)
+    adapter = adapter or BoundedAdapter(timeout=PATIENCE)
     options = {"timeout": (CONNECT_TIMEOUT, LONG), "stream": True, **options}
-    with open_session(line) as session:
+    with open_session(adapter) as session:
         return read_answer(session.request(method, url, **options))
 
 
@@ -134,7 +143,7 @@ def test_every_broken_answer_is_an_error_of_requests(tls, fault):
     """So that one `except` is enough.  And none is asked for twice."""
     with FaultServer([fault], tls=tls) as server:
         with pytest.raises(requests.RequestException):
-            ask(server.url, Line(patience=LONG))
+            ask(server.url, BoundedAdapter(timeout=LONG))
     assert server.connections == 1
 
 
@@ -143,9 +152,9 @@ def test_every_broken_answer_is_an_error_of_requests(tls, fault):
 def test_nothing_is_ever_sent_twice(tls, method, fault):
     """A repeated create request may cost twice; the script holds one answer and no more."""
     with FaultServer([fault], tls=tls) as server:
-        line = Line(patience=PATIENCE if stands_still(fault) else LONG)
+        adapter = BoundedAdapter(timeout=PATIENCE if stands_still(fault) else LONG)
         with contextlib.suppress(requests.RequestException):
-            ask(server.url, line, method=method)
+            ask(server.url, adapter, method=method)
         while not server.requests:  # it may hang before it was read
             time.sleep(0.01)
     assert len(server.requests) == 1
@@ -168,12 +177,12 @@ def test_nothing_is_ever_sent_twice(tls, method, fault):
 def test_an_answer_larger_than_any_honest_one_is_not_read(tls, large):
     with FaultServer([large], tls=tls) as server:
         with pytest.raises(AnswerTooLarge):
-            ask(server.url, Line(patience=LONG))
+            ask(server.url, BoundedAdapter(timeout=LONG))
 
 
 def test_an_answer_of_the_largest_size_is_read(tls):
     with FaultServer([answer(200, bytes(1 << 20))], tls=tls) as server:
-        assert len(ask(server.url, Line(patience=LONG))) == 1 << 20
+        assert len(ask(server.url, BoundedAdapter(timeout=LONG))) == 1 << 20
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -181,7 +190,7 @@ def test_an_answer_of_the_largest_size_is_read(tls):
 def test_a_redirect_is_an_answer_like_any_other(tls, location, follow):
     """Neither followed nor read: `requests` would unpack its body into memory, even unasked."""
     with FaultServer([endless(head(302, [("Location", location)]))], tls=tls) as server:
-        with open_session(Line(patience=LONG)) as session:
+        with open_session(BoundedAdapter(timeout=LONG)) as session:
             with session.get(server.url, stream=True, allow_redirects=follow) as response:
                 assert response.status_code == 302
                 assert response.headers["Location"] == location
@@ -198,7 +207,9 @@ def test_a_redirect_is_an_answer_like_any_other(tls, location, follow):
 )
 def test_renewed_patience_still_ends_at_the_largest_exchange(tls, flood):
     with FaultServer([flood], tls=tls) as server:
-        with open_session(Line(patience=LONG, renewed_by=1024, largest=200_000)) as session:
+        with open_session(
+            BoundedAdapter(timeout=LONG, bytes_per_timeout=1024, max_bytes=200_000)
+        ) as session:
             with pytest.raises(requests.ConnectionError, match="larger than 200000 bytes"):
                 response = session.get(server.url, stream=True)
                 with response:
@@ -208,7 +219,7 @@ def test_renewed_patience_still_ends_at_the_largest_exchange(tls, flood):
 
 def test_the_largest_exchange_is_counted_for_each_one(tls):
     with FaultServer([answer(200, bytes(6000))] * 3, tls=tls) as server:
-        with open_session(Line(patience=LONG, largest=10_000)) as session:
+        with open_session(BoundedAdapter(timeout=LONG, max_bytes=10_000)) as session:
             for _ in range(3):
                 assert len(read_answer(session.get(server.url, stream=True))) == 6000
     assert server.connections == 1
@@ -218,62 +229,64 @@ def test_the_largest_exchange_is_counted_for_each_one(tls):
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line(patience=PATIENCE)
+def adapter() -> BoundedAdapter:
+    return BoundedAdapter(timeout=PATIENCE)
 
 
-def test_nothing_was_sent_when_nobody_listens(line):
+def test_nothing_was_sent_when_nobody_listens(adapter):
     with pytest.raises(requests.ConnectionError):
-        ask(refused_url(), line)
-    assert not line.request_was_sent
+        ask(refused_url(), adapter)
+    assert not adapter.request_was_sent
 
 
-def test_nothing_was_sent_to_an_unknown_host(line, monkeypatch):
+def test_nothing_was_sent_to_an_unknown_host(adapter, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(requests.ConnectionError):
-        ask("https://cdn.example", line)
-    assert not line.request_was_sent
+        ask("https://cdn.example", adapter)
+    assert not adapter.request_was_sent
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_nothing_was_sent_when_connecting_took_too_long(line, scheme):
+def test_nothing_was_sent_when_connecting_took_too_long(adapter, scheme):
     with deaf_url(scheme) as url:
         with pytest.raises(requests.ConnectTimeout):
-            ask(url, line, timeout=(0.1, 5))
-    assert not line.request_was_sent
+            ask(url, adapter, timeout=(0.1, 5))
+    assert not adapter.request_was_sent
 
 
 @pytest.mark.parametrize("fault", [close_before_handshake, garbage_handshake])
-def test_nothing_was_sent_when_the_handshake_failed(line, fault, monkeypatch, tmp_path):
+def test_nothing_was_sent_when_the_handshake_failed(adapter, fault, monkeypatch, tmp_path):
     with FaultServer([fault], tls=tls_trusted(monkeypatch, tmp_path)) as server:
         with pytest.raises(requests.ConnectionError):
-            ask(server.url, line)
-    assert not line.request_was_sent
+            ask(server.url, adapter)
+    assert not adapter.request_was_sent
 
 
-def test_nothing_was_sent_when_the_handshake_stood_still(line, monkeypatch, tmp_path):
+def test_nothing_was_sent_when_the_handshake_stood_still(adapter, monkeypatch, tmp_path):
     @at_once
     def stand_still(connection):
         connection.wait()
 
     with FaultServer([stand_still], tls=tls_trusted(monkeypatch, tmp_path)) as server:
         with pytest.raises(requests.RequestException):
-            ask(server.url, line, timeout=(0.1, 5))
-    assert not line.request_was_sent
+            ask(server.url, adapter, timeout=(0.1, 5))
+    assert not adapter.request_was_sent
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "another host"])
-def test_nothing_was_sent_to_whom_the_certificate_does_not_fit(line, fault, monkeypatch, tmp_path):
+def test_nothing_was_sent_to_whom_the_certificate_does_not_fit(
+    adapter, fault, monkeypatch, tmp_path
+):
     tls = tls_trusted(monkeypatch, tmp_path, host="other.example")
     if fault == "unknown authority":
         tls = tls_untrusted()
     with FaultServer([], tls=tls) as server:
         with pytest.raises(requests.exceptions.SSLError):
-            ask(server.url, line)
-    assert not line.request_was_sent
+            ask(server.url, adapter)
+    assert not adapter.request_was_sent
 
 
 def test_nothing_was_sent_to_a_refused_peer(tls):
@@ -283,38 +296,38 @@ def test_nothing_was_sent_to_a_refused_peer(tls):
         peers.append(sock.getpeername())
         raise PermissionError("not there")
 
-    line = Line(patience=PATIENCE, check_peer=refuse)
+    adapter = BoundedAdapter(timeout=PATIENCE, check_peer=refuse)
     with FaultServer([], tls=tls) as server:
         with pytest.raises(requests.ConnectionError, match="not there"):
-            ask(server.url, line)
+            ask(server.url, adapter)
         assert peers == [("127.0.0.1", server.port)]
-    assert not line.request_was_sent
+    assert not adapter.request_was_sent
     assert not server.requests
 
 
 def test_an_accepted_peer_is_asked(tls):
-    line = Line(patience=LONG, check_peer=lambda _: None)
+    adapter = BoundedAdapter(timeout=LONG, check_peer=lambda _: None)
     with FaultServer([answer(200, b"hello")], tls=tls) as server:
-        assert ask(server.url, line) == b"hello"
+        assert ask(server.url, adapter) == b"hello"
 
 
 @pytest.mark.parametrize(
     "whatever",
     [close, reset, hang, garbage, answer(500), answer(400), json_answer(200, {})],
 )
-def test_something_was_sent_whatever_came_back(tls, line, whatever):
+def test_something_was_sent_whatever_came_back(tls, adapter, whatever):
     with FaultServer([whatever], tls=tls) as server:
         with contextlib.suppress(requests.RequestException):
-            ask(server.url, line, method="POST", json={"prompt": "a fox"})
-    assert line.request_was_sent
+            ask(server.url, adapter, method="POST", json={"prompt": "a fox"})
+    assert adapter.request_was_sent
 
 
-def test_something_was_sent_even_if_nobody_may_have_read_it(tls, line):
+def test_something_was_sent_even_if_nobody_may_have_read_it(tls, adapter):
     """Over TLS the connection closes after the handshake, before the request was read."""
     with FaultServer([close_before_reading], tls=tls) as server:
         with pytest.raises(requests.ConnectionError):
-            ask(server.url, line, method="POST", json={"prompt": "a fox"})
-    assert line.request_was_sent
+            ask(server.url, adapter, method="POST", json={"prompt": "a fox"})
+    assert adapter.request_was_sent
 
 
 # It stays useful
@@ -324,7 +337,7 @@ def test_a_connection_is_used_again_and_each_exchange_has_its_own_patience(tls):
     """Two exchanges together take longer than one may."""
     clock = Clock()
     with FaultServer([answer(200, bytes(60_000))] * 2, tls=tls) as server:
-        with open_session(Line(patience=LONG, clock=clock)) as session:
+        with open_session(BoundedAdapter(timeout=LONG, clock=clock)) as session:
             for _ in range(2):
                 response = session.get(server.url, stream=True)
                 clock.now += 0.6 * LONG
@@ -337,7 +350,7 @@ def test_patience_is_counted_by_the_given_clock(tls):
     clock = iter(range(0, 10_000, 100))
     with FaultServer([hang], tls=tls) as server:
         with pytest.raises((requests.Timeout, requests.ConnectionError)):
-            ask(server.url, Line(patience=99, clock=lambda: next(clock)))
+            ask(server.url, BoundedAdapter(timeout=99, clock=lambda: next(clock)))
 
 
 class Clock:
@@ -349,11 +362,11 @@ class Clock:
         return self.now
 
 
-def received_slowly(server: FaultServer, *, renewed_by: int) -> int:
+def received_slowly(server: FaultServer, *, bytes_per_timeout: int) -> int:
     """How many bytes come, at 100 a second: with patience for 15,000 in a row."""
     clock, size = Clock(), 0
-    line = Line(patience=150, renewed_by=renewed_by, clock=clock)
-    with open_session(line) as session, session.get(server.url, stream=True) as response:
+    adapter = BoundedAdapter(timeout=150, bytes_per_timeout=bytes_per_timeout, clock=clock)
+    with open_session(adapter) as session, session.get(server.url, stream=True) as response:
         while piece := read_some(response, 100):
             size += len(piece)
             clock.now = size / 100
@@ -362,13 +375,13 @@ def received_slowly(server: FaultServer, *, renewed_by: int) -> int:
 
 def test_patience_is_renewed_by_what_comes(tls):
     with FaultServer([answer(200, bytes(60_000))], tls=tls) as server:
-        assert received_slowly(server, renewed_by=10_000) == 60_000
+        assert received_slowly(server, bytes_per_timeout=10_000) == 60_000
 
 
 def test_patience_is_not_renewed_by_less(tls):
     with FaultServer([answer(200, bytes(60_000))], tls=tls) as server:
         with pytest.raises(requests.ConnectionError, match="timed out"):
-            received_slowly(server, renewed_by=20_000)
+            received_slowly(server, bytes_per_timeout=20_000)
 
 
 def test_nothing_is_taken_from_the_environment(tls, monkeypatch, tmp_path):
@@ -384,7 +397,7 @@ def test_nothing_is_taken_from_the_environment(tls, monkeypatch, tmp_path):
     monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "missing.pem"))
     cookie = answer(200, headers=[("Set-Cookie", "canary=1; Path=/")])
     with FaultServer([cookie, answer()], tls=tls) as server:
-        with open_session(Line(patience=LONG)) as session:
+        with open_session(BoundedAdapter(timeout=LONG)) as session:
             for _ in range(2):
                 read_answer(session.get(server.url, stream=True))
     assert len(server.requests) == 2
@@ -395,7 +408,10 @@ def test_nothing_is_taken_from_the_environment(tls, monkeypatch, tmp_path):
 
 
 def pieces(url: str) -> Iterator[bytes]:
-    with open_session(Line(patience=LONG)) as session, session.get(url, stream=True) as response:
+    with (
+        open_session(BoundedAdapter(timeout=LONG)) as session,
+        session.get(url, stream=True) as response,
+    ):
         while piece := read_some(response, 1000):
             yield piece
 

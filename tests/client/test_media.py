@@ -245,9 +245,9 @@ def test_zeros_in_the_middle_are_found(kind, clips_of_all_kinds, tmp_path):
 
 
 def test_zeros_in_a_picture_are_found_without_decoding():
-    assert media._has_hole("h264", b"\1" + bytes(64) + b"\1")
-    assert not media._has_hole("h264", b"\1" + bytes(3) + b"\1")
-    assert not media._has_hole("aac", bytes(64))
+    assert media._is_zero_filled("h264", b"\1" + bytes(64) + b"\1")
+    assert not media._is_zero_filled("h264", b"\1" + bytes(3) + b"\1")
+    assert not media._is_zero_filled("aac", bytes(64))
 
 
 def test_zeros_that_decode_without_a_word_are_found(whole, tmp_path):

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veo.polling import Watch, next_wait
+from veo.polling import PollState, next_wait
 from veo.types import Busy, DownloadFailed, Failed, Generation, Refused, Unreachable, Video
 
 VIDEO = Video(generation_id="a", url="https://cdn.example/a.mp4")
 
 
 def watch(**overrides):
-    return Watch("a", **{"expected": 120.0, "submitted_ago": 0.0, **overrides})
+    return PollState("a", **{"expected": 120.0, "submitted_ago": 0.0, **overrides})
 
 
 def seen(status, **fields):
@@ -71,45 +71,45 @@ def test_a_status_never_goes_backwards():
         ("generating", "completed"),
         ("error", "completed"),
     ]:
-        w.learn(seen(heard), 1.0)
+        w.record(seen(heard), 1.0)
         assert w.update(1.0, 1.0).status == shown
 
 
 def test_an_error_ends_it_in_the_services_words():
     with pytest.raises(Failed, match="policy") as caught:
-        watch().learn(seen("error", error="policy"), 1.0)
+        watch().record(seen("error", error="policy"), 1.0)
     assert caught.value.generation_id == "a"
 
 
 def test_a_video_before_completion_is_not_taken():
     w = watch()
-    w.learn(seen("generating", video=VIDEO), 1.0)
+    w.record(seen("generating", video=VIDEO), 1.0)
     assert w.video is None
 
 
 def test_completed_without_address_is_given_a_minute():
     w = watch()
-    w.learn(seen("completed"), 100.0)
-    w.learn(seen("completed"), 160.0)
+    w.record(seen("completed"), 100.0)
+    w.record(seen("completed"), 160.0)
     assert w.video is None
     with pytest.raises(DownloadFailed) as caught:
-        w.learn(seen("completed"), 160.1)
+        w.record(seen("completed"), 160.1)
     assert caught.value.generation_id == "a"
 
 
 def test_an_address_that_comes_late_is_taken():
     w = watch()
-    w.learn(seen("completed"), 100.0)
-    w.learn(seen("completed", video=VIDEO), 150.0)
+    w.record(seen("completed"), 100.0)
+    w.record(seen("completed", video=VIDEO), 150.0)
     assert w.video == VIDEO
     assert w.update(150.0, 3.0).next_poll_in == 0
 
 
 def test_one_lost_answer_does_not_lose_the_video():
     w = watch()
-    w.miss(Unreachable("no answer"), 1.0)
+    w.record_miss(Unreachable("no answer"), 1.0)
     assert w.update(1.0, 1.0).trouble == "no answer"
-    w.learn(seen("completed", video=VIDEO), 2.0)
+    w.record(seen("completed", video=VIDEO), 2.0)
     assert w.video == VIDEO
     assert w.update(2.0, 0).trouble is None
 
@@ -117,18 +117,18 @@ def test_one_lost_answer_does_not_lose_the_video():
 def test_ten_misses_in_a_row_end_it_and_one_success_forgives_them():
     w = watch()
     for _ in range(9):
-        w.miss(Unreachable("no answer"), 1.0)
-    w.learn(seen("queued"), 1.0)
+        w.record_miss(Unreachable("no answer"), 1.0)
+    w.record(seen("queued"), 1.0)
     for _ in range(9):
-        w.miss(Busy("busy"), 1.0)
+        w.record_miss(Busy("busy"), 1.0)
     with pytest.raises(Unreachable):
-        w.miss(Unreachable("no answer"), 1.0)
+        w.record_miss(Unreachable("no answer"), 1.0)
 
 
 def test_misses_back_off_to_half_a_minute():
     w, waits = watch(expected=8.0), []
     for _ in range(8):
-        w.miss(Unreachable("no answer"), 5.0)
+        w.record_miss(Unreachable("no answer"), 5.0)
         waits.append(w.wait(5.0))
     assert waits == [2, 4, 8, 16, 30, 30, 30, 30]
 
@@ -138,35 +138,35 @@ def test_misses_back_off_to_half_a_minute():
 )
 def test_retry_after_is_honoured_up_to_a_minute(said, waited):
     w = watch(expected=8.0)
-    w.miss(Busy("busy", retry_after=said), 5.0)
+    w.record_miss(Busy("busy", retry_after=said), 5.0)
     assert w.wait(5.0) == waited
 
 
 @pytest.mark.parametrize("reason", ["no_key", "key", "credits", "request"])
 def test_a_refused_look_ends_it(reason):
     with pytest.raises(Refused):
-        watch().miss(Refused("no", reason=reason), 1.0)
+        watch().record_miss(Refused("no", reason=reason), 1.0)
 
 
 def test_not_found_is_no_news_right_after_creation():
     w = watch()
     for followed in (0.0, 30.0, 59.9):
-        w.miss(Refused("no", reason="not_found"), followed)
+        w.record_miss(Refused("no", reason="not_found"), followed)
     with pytest.raises(Refused):
-        w.miss(Refused("no", reason="not_found"), 60.0)
+        w.record_miss(Refused("no", reason="not_found"), 60.0)
 
 
 def test_an_id_of_unknown_age_that_is_not_found_is_soon_given_up():
     w = watch(submitted_ago=None)
-    w.miss(Refused("no", reason="not_found"), 9.9)
+    w.record_miss(Refused("no", reason="not_found"), 9.9)
     with pytest.raises(Refused):
-        w.miss(Refused("no", reason="not_found"), 10.0)
+        w.record_miss(Refused("no", reason="not_found"), 10.0)
 
 
 def test_an_id_of_unknown_age_is_looked_up_at_once():
     w = watch(submitted_ago=None)
     assert w.wait(0.0) == 0
-    w.miss(Unreachable("no answer"), 0.0)
+    w.record_miss(Unreachable("no answer"), 0.0)
     assert w.wait(0.0) >= 2
 
 

@@ -13,12 +13,12 @@ from itertools import pairwise
 import pytest
 from conftest import KEY
 from fault_server import FaultServer, json_answer
-from test_house import FILES
+from tour.test_house import FILES
 
 from page import prompt_parts
-from veo.explain import of_error
-from veo.trace import LARGEST_READ, fit_to_show, visible
-from veo.types import tidy, unsigned
+from veo.explain import explain_error
+from veo.trace import LARGEST_READ, redact, visible
+from veo.types import clean_text, strip_query
 from veo_client import VeoClient, VideoRequest
 
 SHORT, LONG = 16 << 10, 64 << 10
@@ -91,12 +91,12 @@ def test_64_kib_of_anything_are_redacted_in_5_ms(name):
     for size in (LONG, LARGEST_READ):
         said = (NASTY | JSON)[name](size).encode()[:size]
         for secret in ("", KEY, "a" * 250 + "b" + "a" * 249):
-            assert takes_at_most(0.005, partial(fit_to_show, said, secret=secret)), len(secret)
+            assert takes_at_most(0.005, partial(redact, said, secret=secret)), len(secret)
 
 
 @pytest.mark.parametrize("name", NASTY)
 @pytest.mark.parametrize(
-    "work", [unsigned, tidy, prompt_parts.nouns], ids=lambda work: work.__name__
+    "work", [strip_query, clean_text, prompt_parts.nouns], ids=lambda work: work.__name__
 )
 def test_what_reads_foreign_words_takes_linear_time(work, name):
     assert grows_with_its_length(work, NASTY[name])
@@ -104,9 +104,9 @@ def test_what_reads_foreign_words_takes_linear_time(work, name):
 
 def test_a_megabyte_is_no_worse():
     for text in ("/" * (1 << 20), "https://" * (1 << 17), '"//?' * (1 << 18)):
-        assert takes_at_most(0.2, unsigned, text)
-        assert takes_at_most(0.01, fit_to_show, text)
-        assert takes_at_most(0.01, fit_to_show, text.encode())
+        assert takes_at_most(0.2, strip_query, text)
+        assert takes_at_most(0.01, redact, text)
+        assert takes_at_most(0.01, redact, text.encode())
 
 
 # Every pattern of ours
@@ -187,11 +187,11 @@ def test_quick_redaction_leaves_out_the_same():
 
     for _ in range(5000):
         said, other = text(), text()
-        assert unsigned(said) == QUERY.sub(r"\1?…", said)
+        assert strip_query(said) == QUERY.sub(r"\1?…", said)
         assert visible(said) == plainly_visible(said)
         for each in (said, json.dumps({other: [said, {"a": other, "b": []}, 1.50, None, {}]})):
             sent = each.encode(errors="replace")
-            assert fit_to_show(sent, secret="key-12345") == plainly_shown(sent, "key-12345")
+            assert redact(sent, secret="key-12345") == plainly_shown(sent, "key-12345")
 
 
 # Where it happens
@@ -203,7 +203,7 @@ def test_a_nasty_prompt_holds_nobody_up(said):
     heard = []
     answer = json_answer(200, {"id": "a", "message": said * 16, "error": said * 16})
     with FaultServer(answer) as server:
-        client = VeoClient(KEY, base_url=server.url).observed_by(heard.append)
+        client = VeoClient(KEY, base_url=server.url).with_trace(heard.append)
 
         def ask():
             client.submit(VideoRequest(said))
@@ -218,4 +218,4 @@ def test_a_nasty_refusal_is_explained_at_once():
         answer = json_answer(400, {"message": said * 5000})
         with FaultServer(answer) as server, pytest.raises(Exception, match=said.strip()) as refused:
             VeoClient(KEY, base_url=server.url).submit(VideoRequest("a fox"))
-        assert takes_at_most(0.005, of_error, refused.value)
+        assert takes_at_most(0.005, explain_error, refused.value)

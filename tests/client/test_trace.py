@@ -8,7 +8,7 @@ from conftest import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veo.trace import LARGEST_READ, LONGEST_SHOWN, Exchange, fit_to_show, visible
+from veo.trace import LARGEST_READ, LONGEST_SHOWN, Exchange, redact, visible
 
 SIGNED = "https://cdn.example/clip.mp4?Expires=1&Signature=s3cret#s3cret"
 LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="queued")
@@ -28,7 +28,7 @@ LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="qu
     ],
 )
 def test_a_signature_is_left_out_and_its_address_stays(said):
-    shown = fit_to_show(said.encode())
+    shown = redact(said.encode())
     assert "s3cret" not in shown
     assert "cdn.example" in shown.lower()
     assert "clip.mp4?…" in shown.lower()
@@ -47,7 +47,7 @@ def test_the_key_is_left_out_however_it_is_spelt(key):
         f"/v2/video/generations?generation_id={quote(key, safe='')}",
         {"prompt": f"my key is {key}"},
     ):
-        shown = fit_to_show(said, secret=key)
+        shown = redact(said, secret=key)
         assert "[key]" in shown
         for part in (key, json.dumps(key)[1:-1], quote(key, safe="")):
             assert part not in shown
@@ -55,7 +55,7 @@ def test_the_key_is_left_out_however_it_is_spelt(key):
 
 def test_half_a_key_does_not_stay_at_the_cut():
     said = "x" * (LONGEST_SHOWN - len(KEY) // 2) + KEY
-    shown = fit_to_show(said.encode(), secret=KEY)
+    shown = redact(said.encode(), secret=KEY)
     assert KEY[:6] not in shown
     assert len(shown) <= LONGEST_SHOWN + 1
 
@@ -74,7 +74,7 @@ def test_half_a_key_does_not_stay_where_reading_ends(filling, key, spell):
     for cut in range(1, len(spelt), 1 + len(spelt) // 20):
         size = LARGEST_READ - cut
         before = filling * (size // len(filling)) + b" " * (size % len(filling))
-        shown = fit_to_show(before + spelt * 2, secret=key)
+        shown = redact(before + spelt * 2, secret=key)
         assert spell(key[:6]) not in shown
         assert key[:6] not in shown
 
@@ -83,27 +83,27 @@ def test_what_is_too_long_to_be_read_as_json_keeps_its_secrets():
     long = ["x" * 2 * LARGEST_READ]
     for spelt in (KEY, spelt_in_full(KEY)):
         said = json.dumps([KEY, SIGNED, long]).replace(KEY, spelt).replace("?", "\\u003F")
-        shown = fit_to_show(said.replace("/", "\\u002f").encode(), secret=KEY)
+        shown = redact(said.replace("/", "\\u002f").encode(), secret=KEY)
         assert shown.startswith('["[key]", "https://cdn.example/clip.mp4?…", ')
     said = json.dumps([AWKWARD, long]).replace("/", "\\/")
-    assert fit_to_show(said.encode(), secret=AWKWARD).startswith('["[key]", ')
+    assert redact(said.encode(), secret=AWKWARD).startswith('["[key]", ')
 
 
 @given(st.binary(max_size=300) | st.text().map(str.encode))
 def test_whatever_was_said_can_be_shown(said):
     """As JSON, too: it goes to the browser."""
-    shown = fit_to_show(said, secret=KEY)
+    shown = redact(said, secret=KEY)
     assert json.loads(json.dumps(shown).encode()) == shown
     assert shown.replace("\n", "").isprintable()
 
 
 def test_what_nobody_could_see_is_escaped():
     said = {"status": "\u202edeteled", "half": "\ud800"}
-    shown = fit_to_show(json.dumps(said).encode())
+    shown = redact(json.dumps(said).encode())
     assert shown == '{\n  "status": "\\u202edeteled",\n  "half": "\\ud800"\n}'
     assert visible("a\x00\u2028é狐\n") == "a\\u0000\\u2028é狐\n"
 
 
 def test_an_answer_without_end_is_shown_in_part():
-    assert fit_to_show(b"[" * 10**6).count("[") == LONGEST_SHOWN
-    assert fit_to_show(b"") == ""
+    assert redact(b"[" * 10**6).count("[") == LONGEST_SHOWN
+    assert redact(b"") == ""

@@ -9,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veo import types
+from veo.models import LONGEST_PROMPT, MODELS
 from veo.types import (
-    LONGEST_PROMPT,
-    MODELS,
     InvalidRequest,
     Price,
     VideoRequest,
+    clean_text,
     read_generation,
     read_number,
     read_price,
-    tidy,
 )
 
 ANY_JSON = st.recursive(
@@ -199,9 +198,9 @@ def test_a_number_is_finite_and_no_truth_value():
 
 
 def test_words_of_the_service_become_one_short_line():
-    assert tidy("a\n\x1b[31mb\u202e  c") == "a [31mb c"
-    assert len(tidy("x" * 10_000)) == 300
-    assert tidy({"not": "text"}) == ""
+    assert clean_text("a\n\x1b[31mb\u202e  c") == "a [31mb c"
+    assert len(clean_text("x" * 10_000)) == 300
+    assert clean_text({"not": "text"}) == ""
 
 
 @pytest.mark.parametrize("address", ["https://cdn.example/a.mp4", "//cdn.example/a", "HTTP://a"])
@@ -210,15 +209,15 @@ def test_words_of_the_service_that_quote_a_signed_address_are_kept_without_its_q
     address, signature
 ):
     """They stand in the ledger."""
-    said = tidy(f"Cannot fetch {address}{signature} now.")
+    said = clean_text(f"Cannot fetch {address}{signature} now.")
     assert said == f"Cannot fetch {address}?… now."
     seen = read_generation("a", {"status": "error", "error": {"message": address + signature}})
     assert "canary" not in seen.error
-    assert "canary" not in tidy(f"{'x' * 1990} {address}{signature}")
+    assert "canary" not in clean_text(f"{'x' * 1990} {address}{signature}")
 
 
 def test_a_question_of_the_service_is_left_as_it_is():
-    assert tidy("Really? Ask https://help.example/why first #7") == (
+    assert clean_text("Really? Ask https://help.example/why first #7") == (
         "Really? Ask https://help.example/why first #7"
     )
 

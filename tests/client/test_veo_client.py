@@ -43,7 +43,8 @@ from jobs_fixture import BrieflyPatient
 
 import veo_client
 from demo.faults import FAULTS
-from veo import media
+from veo import media, session
+from veo.session import Answer, read_retry_after
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -57,7 +58,6 @@ from veo_client import (
     VeoError,
     Video,
     VideoRequest,
-    _retry_after,
 )
 
 UNCERTAIN = SubmissionUncertain, None
@@ -199,11 +199,12 @@ class Judge(VeoClient):
 
     def __init__(self, answers, **options):
         super().__init__(KEY, **options)
+        self._session._request = lambda *_, **__: self.answer()
         self.answers = answers
 
-    def _exchange(self, *_, **__):
+    def answer(self):
         status, said = self.answers.pop(0)
-        return veo_client._Answer(status, {}, json.dumps(said).encode())
+        return Answer(status, {}, json.dumps(said).encode())
 
 
 def outcome(call):
@@ -293,7 +294,7 @@ def test_a_name_that_does_not_resolve_sent_nothing(clock):
 
 
 def test_a_connect_timeout_sent_nothing(clock, monkeypatch):
-    monkeypatch.setattr(veo_client, "CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT", 0.1)
     with deaf_url() as url, pytest.raises(Unreachable):
         client_for(url).submit(FOX, sleep=clock.sleep)
     assert len(clock.slept) == 2
@@ -517,8 +518,8 @@ def test_closing_the_generator_asks_nothing_more():
         (None, None),
     ],
 )
-def test_every_form_of_retry_after(header, seconds):
-    assert _retry_after(header) == seconds
+def test_every_form_ofread_retry_after(header, seconds):
+    assert read_retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(
@@ -533,13 +534,13 @@ def test_every_form_of_retry_after(header, seconds):
 def test_a_date_in_retry_after(date, monkeypatch):
     now = datetime.datetime(2027, 3, 4, 5, 6, 7, tzinfo=datetime.UTC)
     today = SimpleNamespace(datetime=SimpleNamespace(now=now.astimezone), UTC=datetime.UTC)
-    monkeypatch.setattr(veo_client, "datetime", today)
-    assert _retry_after(date) == 30
+    monkeypatch.setattr(session, "datetime", today)
+    assert read_retry_after(date) == 30
 
 
 @given(st.text())
 def test_no_retry_after_breaks_the_client(header):
-    seconds = _retry_after(header)
+    seconds = read_retry_after(header)
     assert seconds is None or seconds >= 0
 
 
@@ -842,7 +843,7 @@ def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, 
 
 def observed(client):
     heard = []
-    return client.observed_by(heard.append), heard
+    return client.with_trace(heard.append), heard
 
 
 def test_every_exchange_is_told_with_what_was_said(demo, tmp_path, clock):
@@ -939,7 +940,7 @@ def test_an_observer_that_fails_loses_no_id():
         raise ZeroDivisionError
 
     with FaultServer([TAKEN]) as server:
-        assert client_for(server).observed_by(fail).submit(FOX) == "uuid:google/veo"
+        assert client_for(server).with_trace(fail).submit(FOX) == "uuid:google/veo"
 
 
 def test_an_observer_hears_of_its_own_exchanges_alone():
@@ -957,7 +958,7 @@ def test_an_observer_hears_of_its_own_exchanges_alone():
 
 def test_every_public_name_is_exported():
     """A reader of `from veo_client import ...` finds all types and errors in one place."""
-    own = ("veo_client", "veo.types")
+    own = ("veo_client", "veo.types", "veo.models")
     public = [
         name
         for name, value in vars(veo_client).items()

@@ -176,7 +176,7 @@ from veo import polling
 from page import api
 from backend import service
 
-polling.Watch.wait = lambda *_: 0.005
+polling.PollState.wait = lambda *_: 0.005
 FORM = "a fox", "google/veo-3.1-t2v", "16:9", 4, "720p", True, ""
 service.dollars_for = lambda *_: asyncio.sleep(0)  # else the list of prices would be a look
 PROGRAM = SimpleNamespace(headers={"x-aimlapi-key": KEY}, client=None, request=None)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from served import FOX, ServedPage, open_page, press_generate, wait_for
 
 from page import http_panel, texts
-from veo.trace import Exchange, Heard
+from veo.trace import Exchange, RepeatedExchange
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>boo</b>"
 
@@ -20,7 +20,7 @@ def job(state="running"):
 
 def heard(**what):
     exchange = Exchange(method="GET", **({"address": "/v2", "seconds": 0.0123} | what))
-    return Heard(number=1, exchange=exchange)
+    return RepeatedExchange(number=1, exchange=exchange)
 
 
 def row(one):
@@ -41,7 +41,7 @@ def test_an_exchange_says_what_came_of_it():
     assert (file["what"], file["outcome"]) == ("GET cdn.example", "1,234,567 bytes")
     assert file["texts"] == [["Answer", texts.EXCHANGES_NO_TEXT]]
     assert row(heard(trouble="ReadTimeout", address="cdn.example"))["texts"] == []
-    many = row(Heard(number=2, times=6, exchange=heard(status=200).exchange))
+    many = row(RepeatedExchange(number=2, times=6, exchange=heard(status=200).exchange))
     assert many["timing"] == "6 times the same, the last in 12 ms"
 
 

@@ -301,7 +301,7 @@ def test_a_key_that_the_service_refuses_says_what_to_do(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #bad-key")
     wait_for(tab, "The key is not accepted")
-    explained = explain.of_error(Refused("Invalid API key.", reason="key"))
+    explained = explain.explain_error(Refused("Invalid API key.", reason="key"))
     expect(tab.locator("#status .detail")).to_have_text(str(explained))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from page import texts
 from page.prompt_parts import LONGEST_PART, compose, nouns, put
-from veo.types import LONGEST_PROMPT
+from veo.models import LONGEST_PROMPT
 
 FULL = {name: example for name, (_, _, example) in texts.HELP_PARTS.items()}
 

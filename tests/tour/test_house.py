@@ -50,7 +50,7 @@ MODULES = sorted(FILES)
 # Nobody imports upwards.  The standard library is everybody's.
 IMPORTS = {
     "veo": {"requests", "urllib3", "av", "PIL"},
-    "veo_client": {"requests", "veo"},
+    "veo_client": {"veo"},
     "demo": {"av", "PIL", "numpy", "fastapi", "pydantic", "pydantic_core", "starlette"},
     "demo_server": {"fastapi", "uvicorn", "demo"},
     "make_clip": {"veo", "veo_client", "demo_server"},

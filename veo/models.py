@@ -1,0 +1,71 @@
+"""The one table of what each model takes: the only source of choices, limits and checks.
+
+It says what is wrong with a request; `VideoRequest` raises it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from veo.types import VideoRequest
+
+LONGEST_PROMPT = 4000
+"""Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What one model takes."""
+
+    label: str
+    aspect_ratios: tuple[str, ...] = ("16:9", "9:16")
+    durations: tuple[int, ...] = (4, 6, 8)
+    """Seconds."""
+    resolutions: tuple[str, ...] = ("720p", "1080p")
+    expected_seconds: float = 120
+    """How long 8 s of 1080p take, by the vendor's word, until our own history knows better."""
+
+
+MODELS: Mapping[str, Model] = {
+    "google/veo-3.1-t2v": Model(label="Veo 3.1"),
+    "google/veo-3.1-t2v-fast": Model(label="Veo 3.1 Fast"),
+}
+
+
+def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
+    """Each field that cannot be right, and a sentence that says why.
+
+    A check may rely on the ones before it, so only the first problem counts.
+    """
+    yield from _problems_of_text("prompt", request.prompt)
+    yield from _problems_of_text("negative_prompt", request.negative_prompt)
+    if not request.prompt.strip():
+        yield "prompt", "Describe the video: the prompt is empty."
+    yield from _not_among("model", request.model, tuple(MODELS))
+    model = MODELS[request.model]
+    yield from _not_among("aspect_ratio", request.aspect_ratio, model.aspect_ratios)
+    yield from _not_among("duration", request.duration, model.durations)
+    yield from _not_among("resolution", request.resolution, model.resolutions)
+    for name in ("enhance_prompt", "generate_audio", "auto_fix"):
+        yield from _not_among(name, getattr(request, name), (True, False))
+    if type(request.seed) is not int or not 0 <= request.seed < 2**32:
+        yield "seed", "seed must be a whole number from 0 to 4294967295."
+
+
+def _problems_of_text(name: str, text: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(text, str):
+        yield name, f"{name} must be text."
+    elif len(text) > LONGEST_PROMPT:
+        yield name, f"{name} has {len(text):,} characters; shorten it to {LONGEST_PROMPT:,}."
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        yield name, f"{name} holds half a character; type it anew."
+
+
+def _not_among(name: str, value: object, choices: tuple[object, ...]) -> Iterator[tuple[str, str]]:
+    # By type as well: True equals 1 and 8.0 equals 8, the service takes neither for the other.
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        yield name, f"{name} must be {' or '.join(json.dumps(choice) for choice in choices)}."

@@ -1,0 +1,327 @@
+"""One call to the service: the key goes into its header, the answer comes bounded and redacted.
+
+`VeoClient` says what is asked and what an answer means; this says how it is asked, and raises our
+own errors where there is no answer to read.  It knows neither prices nor waiting.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import email.utils
+import ipaddress
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+
+from veo.http import CONNECT_TIMEOUT, BoundedAdapter, open_session, read_answer
+from veo.trace import Exchange, redact
+from veo.types import (
+    Busy,
+    DownloadFailed,
+    InvalidRequest,
+    Reason,
+    Refused,
+    SubmissionUncertain,
+    Unreachable,
+    VeoError,
+    clean_text,
+)
+
+USER_AGENT = "veo-client/1.0 (python-requests)"
+
+LONGEST_KEY = 500
+SHORTEST_REAL_KEY = 8
+
+REJECTED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+"""Answers to a create request that say it was not taken."""
+
+_REASONS: Mapping[int, Reason] = {
+    401: "key",
+    402: "credits",
+    403: "credits",
+    404: "not_found",
+}
+"""What a status code is about; every other one in `REJECTED` is about the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, of any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    secret: str = field(default="", repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json_object(self) -> dict[str, Any] | None:
+        """The JSON object in the body, or None for anything else."""
+        try:
+            found = json.loads(self.body)
+            if self.secret and b"\\" in self.body:
+                # JSON may spell the key in other ways, all of which it writes alike.
+                spelt = json.dumps(self.secret)[1:-1]
+                found = json.loads(json.dumps(found).replace(spelt, "[key]"))
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def as_error(self) -> VeoError:
+        """What an answer without the asked-for object means."""
+        message = clean_text((self.json_object() or {}).get("message"))
+        status, retry_after = self.status, read_retry_after(self.headers.get("Retry-After"))
+        if status == 429:
+            return Busy(message or "The service has too many requests.", retry_after=retry_after)
+        if status in REJECTED:
+            reason = _REASONS.get(status, "request")
+            return Refused(message or f"The service refused the request ({status}).", reason=reason)
+        return Unreachable(
+            f"The service gave no usable answer ({status}).", retry_after=retry_after
+        )
+
+
+class Session:
+    """The connections of one account at one service.  Threads may share it."""
+
+    def __init__(
+        self,
+        api_key: str | None,
+        base_url: str,
+        *,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bearer = _Bearer(_checked_key(api_key))
+        self.base_url = _checked_base_url(base_url)
+        self._timeout = timeout
+        self._clock = clock
+        self._on_exchange: Callable[[Exchange], object] | None = None
+        self._connections = self._connect()[0]
+
+    @property
+    def has_key(self) -> bool:
+        return bool(self._bearer.key)
+
+    def with_trace(self, on_exchange: Callable[[Exchange], object]) -> Session:
+        """The same connections; `on_exchange` is told of every exchange made through this one."""
+        traced = copy.copy(self)
+        traced._on_exchange = on_exchange
+        return traced
+
+    def get(self, path: str, *, key: bool = True, **params: str) -> dict[str, Any]:
+        """The JSON object at `path`; asking costs nothing, so a pooled connection will do."""
+        try:
+            answer = self._request(self._connections, "GET", path, key=key, params=params)
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+        found = answer.json_object() if answer.is_success else None
+        if found is None:
+            raise answer.as_error()
+        return found
+
+    def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
+        """The answer to a request that costs money, sent at most once.
+
+        `Unreachable` means that no byte of it left; else, without an answer, it is
+        `SubmissionUncertain`.
+        """
+        # A fresh connection: a pooled one may have been closed by the service, which only shows
+        # once the request is on its way.
+        connection, adapter = self._connect()
+        connection.headers["Connection"] = "close"
+        try:
+            return self._request(connection, "POST", path, json=body)
+        except requests.RequestException as error:
+            if adapter.request_was_sent:
+                raise SubmissionUncertain(
+                    "The service did not answer: the clip may be in the making, and may cost. "
+                    "Look at your account before you send it again."
+                ) from error
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def fetch(self, url: str, path: Path) -> Path:
+        """Download a finished clip; the key stays here, for another host serves the file."""
+        # Imported here: who only submits and looks starts without it.
+        from veo import download
+
+        began = self._clock()
+        try:
+            saved = download.fetch(url, path, trusted=self._loopback())
+        except download.DownloadError as error:
+            self._trace("GET", _host(url), began, trouble=type(error).__name__)
+            expired = isinstance(error, download.AddressExpired)
+            raise DownloadFailed(str(error), expired=expired) from error
+        self._trace("GET", _host(url), began, saved=saved)
+        return saved
+
+    def _connect(self) -> tuple[requests.Session, BoundedAdapter]:
+        # A whole exchange gets a quarter more than one read of it.
+        adapter = BoundedAdapter(timeout=self._timeout * 1.25)
+        session = open_session(adapter)
+        session.headers["User-Agent"] = USER_AGENT
+        return session, adapter
+
+    def _request(self, session: requests.Session, method: str, path: str, **kwargs: Any) -> Answer:
+        began = self._clock()
+        try:
+            answer = self._send(session, method, path, **kwargs)
+        except requests.RequestException as error:
+            self._trace(method, path, began, kwargs, trouble=type(error).__name__)
+            raise
+        self._trace(method, path, began, kwargs, answer=answer)
+        return answer
+
+    def _send(
+        self, session: requests.Session, method: str, path: str, *, key: bool = True, **kwargs: Any
+    ) -> Answer:
+        try:
+            response = session.request(
+                method,
+                self.base_url + path,
+                auth=self._bearer if key else None,
+                timeout=(CONNECT_TIMEOUT, self._timeout),
+                allow_redirects=False,
+                stream=True,
+                **kwargs,
+            )
+            body = read_answer(response)
+            if secret := self._bearer.secret:
+                # Some services repeat the key in an error's text.
+                body = body.replace(secret.encode(), b"[key]")
+            return Answer(response.status_code, response.headers, body, secret)
+        except requests.RequestException as error:
+            # The request in it carries the key, and an error may be logged, kept or pickled.
+            error.request = error.response = None
+            raise
+
+    def _trace(
+        self,
+        method: str,
+        address: str,
+        began: float,
+        asked: Mapping[str, Any] = {},
+        *,
+        answer: Answer | None = None,
+        saved: Path | None = None,
+        trouble: str = "",
+    ) -> None:
+        """Tell whoever observes; whatever goes wrong in that, the answer counts."""
+        if not self._on_exchange:
+            return
+        show = partial(redact, secret=self._bearer.secret)
+        with suppress(Exception):
+            if asked.get("params"):
+                address += "?" + urlencode(asked["params"], safe=":/")
+            self._on_exchange(
+                Exchange(
+                    method=method,
+                    address=show(address),
+                    seconds=self._clock() - began,
+                    status=answer.status if answer else None,
+                    sent=show(asked["json"]) if "json" in asked else "",
+                    answer=show(answer.body) if answer else "",
+                    size=saved.stat().st_size if saved else None,
+                    trouble=trouble,
+                )
+            )
+
+    def _loopback(self) -> str | None:
+        """The base URL if it is this machine: the one place a clip may come from in the clear."""
+        return self.base_url if _is_loopback(urlsplit(self.base_url).hostname or "") else None
+
+    def _unreachable(self, error: requests.RequestException) -> Unreachable:
+        host = urlsplit(self.base_url).hostname
+        if isinstance(error, requests.exceptions.SSLError):
+            return Unreachable(f"{host} could not prove its identity; nothing was sent.")
+        again = random.uniform(0.5, 1.5) if isinstance(error, requests.ConnectionError) else None
+        return Unreachable(f"{host} could not be reached: check the connection.", retry_after=again)
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Puts the key into the one header it belongs in; shows it nowhere."""
+
+    def __init__(self, key: str | None) -> None:
+        self.key = key
+
+    def __repr__(self) -> str:
+        return "<key>" if self.key else "<no key>"
+
+    @property
+    def secret(self) -> str:
+        """The key, if it is one to hide: "demo" is a word."""
+        return self.key if self.key and len(self.key) >= SHORTEST_REAL_KEY else ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.key}"
+        return request
+
+
+def read_retry_after(header: str | None) -> float | None:
+    """Seconds from a `Retry-After` header: a number, a date, or None for neither (RFC 9110)."""
+    if not header:
+        return None
+    with suppress(ValueError):
+        seconds = float(header)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
+    with suppress(ValueError, OverflowError):
+        then = email.utils.parsedate_to_datetime(header)
+        then = then if then.tzinfo else then.replace(tzinfo=datetime.UTC)  # "-0000", or no zone
+        return max((then - datetime.datetime.now(datetime.UTC)).total_seconds(), 0.0)
+    return None
+
+
+def _checked_key(key: str | None) -> str | None:
+    """The key without the spaces around it.  `requests` would put a bad one into its error text."""
+    key = str(key or "").strip()
+    if not key.isascii() or not key.isprintable() or " " in key or len(key) > LONGEST_KEY:
+        raise InvalidRequest(
+            "That API key holds a space or a character that no key has; copy it again.",
+            field="api_key",
+        )
+    return key or None
+
+
+def _checked_base_url(url: str) -> str:
+    """`url` without a trailing slash or version; https, except on this machine."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    keeps_the_key_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    if not keeps_the_key_safe or not host or parts.query or parts.fragment or parts.username:
+        raise InvalidRequest(
+            "The base URL must look like https://host, or http://127.0.0.1:port on this machine.",
+            field="base_url",
+        )
+    # The vendor's own examples write the version into the base URL.
+    path = parts.path.rstrip("/").removesuffix("/v1").removesuffix("/v2").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _host(url: str) -> str:
+    with suppress(ValueError):
+        return urlsplit(url).hostname or ""
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
