@@ -37,7 +37,7 @@ class Keys:
 
     def forget(self, owner: str) -> None:
         if self._clients.pop(owner, None):
-            # A timer that goes on would hold the owner's name for as long as it has left.
+            # Else it would forget a newer key before its time.
             self._timers.pop(owner).cancel()
 
     def has(self, owner: str) -> bool:

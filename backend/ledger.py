@@ -54,7 +54,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     "downloading": frozenset({"done", "needs_key", "needs_attention"}),
     "needs_key": frozenset({"running"}),
     "needs_attention": frozenset({"running"}),
-    "done": frozenset({"downloading"}),  # its clip was removed to make room
+    "done": frozenset({"downloading"}),  # its clip was evicted
     "rejected": frozenset(),
     "failed": frozenset(),
 }
@@ -135,7 +135,7 @@ class Entry:
     generation_id: str | None
     error: dict[str, Any] | None
     clip: str | None
-    """The clip's place in the data folder."""
+    """The clip's id in `backend.storage`."""
     facts: dict[str, Any] | None
     created: float
     submitted: float | None
@@ -326,7 +326,7 @@ class Ledger:
     def delete(self, job_id: str) -> bool:
         """Forget what a job was, once nobody drives it any more; what it cost is kept.
 
-        So is the clip's place, until `clip_removed`: a crash must not leave files that no row
+        So is the clip's id, until `clip_removed`: a crash must not leave files that no row
         names.  SQLite overwrites the rest in its files; Postgres does so in its own time.
         """
         forgotten = {"request": None, "error": None, "facts": None}
@@ -350,7 +350,7 @@ class Ledger:
             connection.execute(statement)
 
     def clip_removed(self, job_id: str) -> None:
-        """Forget the place of a deleted job's clip, now that nothing is there any more.
+        """Forget the id of a deleted job's clip, now that its files are removed.
 
         Another runner's stays until that has removed it: the clip lies in its folder, not here.
         """
