@@ -69,7 +69,7 @@ from backend.ledger import (
 )
 from backend.look_limits import AT_ONCE
 from backend.runner import LOOK_AGAIN_AFTER
-from veo import download, explain, media, polling
+from veo import download, explain, media, polling, session
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -501,7 +501,7 @@ async def test_a_request_that_is_not_taken_is_sent_once(house, reply):
 
 @in_a_loop
 async def test_a_service_that_is_not_there_was_sent_nothing(house, monkeypatch):
-    monkeypatch.setattr(veo_client, "random", SimpleNamespace(uniform=lambda *_: 0.0))
+    monkeypatch.setattr(session, "random", SimpleNamespace(uniform=lambda *_: 0.0))
     async with house.process(VeoClient(KEY, base_url=refused_url())) as jobs:
         job = await begin(jobs)
         assert await watch(job) == ["prepared", "submitting", "rejected"]
@@ -1815,7 +1815,7 @@ async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypa
             await until(lambda: looking.state == "running" and looking.update)
             service.scripts["look"] = [completed]
             service.scripts["file"] = [hang]
-            monkeypatch.setattr(download, "PATIENCE", 0.2)
+            monkeypatch.setattr(download, "TIMEOUT", 0.2)
             monkeypatch.setattr(download, "_pause_before", lambda _: 0.0)
             await until(lambda: looking.state == "downloading")
             service.scripts["look"] = [hang]
