@@ -22,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import veo_client
 from backend.ledger import (
     OPEN,
     Entry,
@@ -37,6 +36,7 @@ from backend.ledger import (
 )
 from backend.look_limits import Turn, Turns
 from backend.storage import DEMO_CLIP, Shelf
+from backend.stored_errors import error_from_json, error_to_json
 from veo import media
 from veo.trace import Recent
 from veo_client import (
@@ -157,7 +157,7 @@ class Job:
 
     @property
     def error(self) -> VeoError | None:
-        return _error_from(self.entry)
+        return error_from_json(self.entry.error, self.entry.generation_id)
 
     @property
     def facts(self) -> media.Facts | None:
@@ -507,7 +507,7 @@ class Jobs:
         """
         was: State = "running" if was_sent else "prepared"
         to: State = "needs_attention" if was_sent else "rejected"
-        await self._write(job_id, was, to, error=_as_json(_not_written_down()))
+        await self._write(job_id, was, to, error=error_to_json(_not_written_down()))
 
     async def _surely(self, steps: Coroutine[Any, Any, Result]) -> Result:
         """Go through with `steps`, though whoever asked leaves: a closed tab cancels its handler,
@@ -717,7 +717,7 @@ class Jobs:
         unknown = isinstance(error, Refused) and error.reason == "not_found"
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
-        await self._move(job, job.state, _state_after(job.entry, error), error=_as_json(error))
+        await self._move(job, job.state, _state_after(job.entry, error), error=error_to_json(error))
 
     async def _move(
         self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
@@ -807,10 +807,7 @@ def _restarted_before_sending() -> TookTooLong:
 
 
 def _restarted_while_sending() -> SubmissionUncertain:
-    return SubmissionUncertain(
-        "The server stopped while the request was sent: the clip may be in the making, and may "
-        "cost. Look at your account before you send it again."
-    )
+    return SubmissionUncertain.after("The server stopped while the request was sent")
 
 
 def _demo_restarted() -> Failed:
@@ -825,33 +822,8 @@ def _nobody_waits(job: Job) -> TookTooLong:
 def _our_fault(job: Job) -> VeoError:
     """What can be said after an error that nobody foresaw."""
     if job.state == "submitting":
-        return SubmissionUncertain(
-            "Something went wrong here: the clip may be in the making, and may cost. "
-            "Look at your account before you send it again."
-        )
+        return SubmissionUncertain.after("Something went wrong here")
     return VeoError("Something went wrong here.", generation_id=job.generation_id)
-
-
-def _as_json(error: VeoError) -> dict[str, Any]:
-    return {
-        "kind": type(error).__name__,
-        "text": str(error),
-        "reason": getattr(error, "reason", None),
-        "retry_after": error.retry_after,
-    }
-
-
-def _error_from(entry: Entry) -> VeoError | None:
-    """The error that was written down, as it was raised."""
-    if not entry.error:
-        return None
-    kind: type[VeoError] = getattr(veo_client, str(entry.error.get("kind")), VeoError)
-    error = kind(str(entry.error.get("text")))
-    error.generation_id = entry.generation_id
-    error.retry_after = entry.error.get("retry_after")
-    if isinstance(error, Refused) and entry.error.get("reason"):
-        error.reason = entry.error["reason"]
-    return error
 
 
 def _leave_waiting_to_us(_: float) -> None:
