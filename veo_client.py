@@ -263,10 +263,7 @@ def _read_id(answer: Answer) -> str:
         generation_id = str(generation_id)
     if isinstance(generation_id, str) and generation_id:
         return generation_id
-    raise SubmissionUncertain(
-        f"The service answered {answer.status} without an id: the clip may be in the making, "
-        "and may cost. Look at your account before you send it again."
-    )
+    raise SubmissionUncertain.after(f"The service answered {answer.status} without an id")
 
 
 def _first_set(names: tuple[str, ...]) -> str | None:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import veo_client
 from backend.ledger import ACTIVE_STATES, Entry, State
+from backend.stored_errors import error_from_json
 from veo import media
-from veo_client import Refused, TookTooLong, Update, VeoError, VideoRequest
+from veo_client import TookTooLong, Update, VeoError, VideoRequest
 
 ONE_CALL = "program:"
 """Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
@@ -96,7 +96,7 @@ class Job:
 
     @property
     def error(self) -> VeoError | None:
-        return _error_from(self.entry)
+        return error_from_json(self.entry.error, self.entry.generation_id)
 
     @property
     def facts(self) -> media.Facts | None:
@@ -146,26 +146,3 @@ class Job:
         self.update = update or self.update
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def error_as_json(error: VeoError) -> dict[str, Any]:
-    """What `Job.error` needs to make the error again."""
-    return {
-        "kind": type(error).__name__,
-        "text": str(error),
-        "reason": getattr(error, "reason", None),
-        "retry_after": error.retry_after,
-    }
-
-
-def _error_from(entry: Entry) -> VeoError | None:
-    """The error that was written down, as it was raised."""
-    if not entry.error:
-        return None
-    kind: type[VeoError] = getattr(veo_client, str(entry.error.get("kind")), VeoError)
-    error = kind(str(entry.error.get("text")))
-    error.generation_id = entry.generation_id
-    error.retry_after = entry.error.get("retry_after")
-    if isinstance(error, Refused) and entry.error.get("reason"):
-        error.reason = entry.error["reason"]
-    return error

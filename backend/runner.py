@@ -31,11 +31,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.background import Background
-from backend.job import Job, error_as_json
+from backend.job import Job
 from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
 from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
+from backend.stored_errors import error_to_json
 from veo import media
 from veo_client import (
     Busy,
@@ -263,7 +264,7 @@ class Runner:
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
         to = _state_after(job.entry, error)
-        await self.transition(job, job.state, to, error=error_as_json(error))
+        await self.transition(job, job.state, to, error=error_to_json(error))
 
     async def transition(
         self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
@@ -344,10 +345,7 @@ def _restarted_before_sending() -> TookTooLong:
 
 
 def _restarted_while_sending() -> SubmissionUncertain:
-    return SubmissionUncertain(
-        "The server stopped while the request was sent: the clip may be in the making, and may "
-        "cost. Look at your account before you send it again."
-    )
+    return SubmissionUncertain.after("The server stopped while the request was sent")
 
 
 def _demo_restarted() -> Failed:
@@ -362,10 +360,7 @@ def _nobody_waits(job: Job) -> TookTooLong:
 def _our_fault(job: Job) -> VeoError:
     """What can be said after an error that nobody foresaw."""
     if job.state == "submitting":
-        return SubmissionUncertain(
-            "Something went wrong here: the clip may be in the making, and may cost. "
-            "Look at your account before you send it again."
-        )
+        return SubmissionUncertain.after("Something went wrong here")
     return VeoError("Something went wrong here.", generation_id=job.generation_id)
 
 

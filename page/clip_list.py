@@ -12,10 +12,10 @@ from typing import Any
 
 import gradio as gr
 
+from backend import states
 from backend.jobs import Job
 from backend.storage import Storage
 from page import copying, picking, texts
-from veo import explain
 
 TEMPLATE = f"""
 <section aria-labelledby="my-clips-title">
@@ -187,15 +187,15 @@ def rows(jobs: list[Job], storage: Storage) -> list[dict[str, Any]]:
 def _row(job: Job, storage: Storage) -> dict[str, Any]:
     entry = job.entry
     clip = storage.address(entry.clip) if entry.state == "done" else ""
-    again = explain.AGAIN.get(entry.state) if not clip else None
+    again = states.AGAIN.get(entry.state) if not clip else None
     return {
         "id": job.id,
         "state": entry.state,
         "running": not job.is_over,
-        "title": explain.explain_state(entry.state, gone=entry.state == "done" and not clip),
+        "title": states.explain_state(entry.state, gone=entry.state == "done" and not clip),
         "name": str((entry.request or {}).get("prompt") or f"id {entry.generation_id}"),
         "created": entry.created,
-        "cost": explain.explain_cost(
+        "cost": states.explain_cost(
             entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
         ),
         "poster": storage.address(entry.clip, "poster") if clip else "",
@@ -205,5 +205,5 @@ def _row(job: Job, storage: Storage) -> dict[str, Any]:
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
-        "ask": explain.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
+        "ask": states.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
     }

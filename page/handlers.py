@@ -19,6 +19,7 @@ import gradio as gr
 
 from backend import pricing, service, takes
 from backend.jobs import Job
+from backend.states import OFFER_CHANGED
 from page import (
     clip_list,
     comparison,
@@ -238,7 +239,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
                     values = form.values_of_change(action)
                     kept = {**kept, "takes": []}
                 else:
-                    note = f"{explain.OFFER_CHANGED.title}. {explain.OFFER_CHANGED.cost}"
+                    note = f"{OFFER_CHANGED.title}. {OFFER_CHANGED.cost}"
         elif job:
             job = await service.the_jobs().look_again(job)
     except VeoError as error:

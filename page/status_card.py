@@ -13,14 +13,14 @@ from typing import Any
 
 import gradio as gr
 
-from backend import service
+from backend import service, states
 from backend.jobs import Job
 from page import copying, texts
 from veo import explain
-from veo.explain import Words
+from veo.explain import Explanation
 from veo_client import VeoError
 
-STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in explain.STEPS.items())
+STEPS = "".join(f'<li data-step="{name}">{label}</li>' for name, label in states.STEPS.items())
 
 TEMPLATE = f"""
 <div class="card" data-state="idle" tabindex="-1">
@@ -305,14 +305,14 @@ IN_THE_BROWSER = {
     "seconds": texts.SECONDS_LEFT,
     "minutes": texts.MINUTES_LEFT,
     "soon": texts.SOON,
-    "ready": explain.STEPS["ready"],
+    "ready": states.STEPS["ready"],
     "sending": sorted(explain.SENDING),
-    "send_again": explain.SEND_AGAIN,
+    "send_again": states.SEND_AGAIN,
     "other_prompt": texts.OTHER_PROMPT,
     "slow": {
         "left": texts.SLOW,
-        "title": explain.WAITING["slow"].title,
-        "happened": explain.WAITING["slow"].what_happened,
+        "title": states.WAITING["slow"].title,
+        "happened": states.WAITING["slow"].what_happened,
     },
 }
 
@@ -342,21 +342,21 @@ def build() -> gr.HTML:
 
 
 def idle() -> dict[str, Any]:
-    return _card("idle", explain.EMPTY)
+    return _card("idle", states.EMPTY)
 
 
 def looking() -> dict[str, Any]:
     """The card while an id is asked for that may be no job's."""
     doing = texts.IN_THE_TAB["looking"]
-    return _card("running", explain.WAITING["looking"], step=STEP["looking"], doing=doing)
+    return _card("running", states.WAITING["looking"], step=STEP["looking"], doing=doing)
 
 
 def offer_changed() -> dict[str, Any]:
-    return _card("failed", explain.OFFER_CHANGED)
+    return _card("failed", states.OFFER_CHANGED)
 
 
 def gone() -> dict[str, Any]:
-    return _card("idle", explain.GONE)
+    return _card("idle", states.GONE)
 
 
 def of_error(error: VeoError) -> dict[str, Any]:
@@ -367,11 +367,11 @@ def of_error(error: VeoError) -> dict[str, Any]:
 def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
     """The card of somebody who no longer waits; a job that is over shows as it is."""
     if job is None:
-        return _card("stopped", explain.STOPPED)
+        return _card("stopped", states.STOPPED)
     if job.is_over:
         # Its other takes may go on: this is no end that somebody is told of.
         return of_job(job, has_clip=has_clip) | {"click": ""}
-    said = explain.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    said = states.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
     return _of(job, "stopped", said)
 
 
@@ -401,7 +401,7 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
     )
 
 
-def in_words(job: Job, *, has_clip: bool) -> Words:
+def in_words(job: Job, *, has_clip: bool) -> Explanation:
     """What a job's card says and offers."""
     if job.error:
         return explain.explain_error(
@@ -413,11 +413,11 @@ def in_words(job: Job, *, has_clip: bool) -> Words:
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:
-        return explain.REMOVED.for_a_demo() if job.is_demo else explain.REMOVED
+        return states.REMOVED.for_a_demo() if job.is_demo else states.REMOVED
     if job.state == "done" and job.facts:
         facts = f"{job.facts.in_words()}."
-        return explain.explain_ready(facts, job.entry.dollars, is_demo=job.is_demo)
-    return explain.explain_waiting(
+        return states.explain_ready(facts, job.entry.dollars, is_demo=job.is_demo)
+    return states.explain_waiting(
         _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
     )
 
@@ -433,7 +433,7 @@ def _waits(job: Job) -> str:
     return {"queued": "queued", "completed": "saving"}.get(job.update.status, "generating")
 
 
-def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
+def _of(job: Job, state: str, said: Explanation, **more: Any) -> dict[str, Any]:
     return _card(
         state,
         said,
@@ -449,7 +449,7 @@ def _of(job: Job, state: str, said: Words, **more: Any) -> dict[str, Any]:
 
 def _card(
     state: str,
-    said: Words,
+    said: Explanation,
     *,
     job: str = "",
     click: str = "",

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend import states
 from backend import takes as backend_takes
 from backend.jobs import Job
 from backend.storage import Storage
@@ -230,7 +231,7 @@ def _title(job: Job, *, gone: bool) -> str:
         return explain.explain_error(job.error).title
     if job.state == "running" and job.update:
         return explain.explain_status(job.update)
-    return explain.explain_state(job.state, gone=gone)
+    return states.explain_state(job.state, gone=gone)
 
 
 def on_card(card: dict[str, Any], job: Job, takes: Sequence[Job], note: str) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import gradio as gr
-from test_explain import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
+from client.test_explain import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
 
+from backend import states
 from page import status_card, theme
 from veo import explain
 
@@ -18,15 +19,15 @@ def every_card() -> list[dict[str, Any]]:
     }
     cards = [status_card.idle(), status_card.gone(), status_card.stopped(None, has_clip=False)]
     cards.append(status_card.offer_changed())
-    cards += [made("idle", explain.REMOVED, **an_id), made("stopped", explain.STOPPED, **an_id)]
-    for waits in explain.WAITING:
+    cards += [made("idle", states.REMOVED, **an_id), made("stopped", states.STOPPED, **an_id)]
+    for waits in states.WAITING:
         step = status_card.STEP.get(waits, "generating")
         slow = waits == "slow"
-        said = explain.explain_waiting("generating" if slow else waits)
+        said = states.explain_waiting("generating" if slow else waits)
         times = {"elapsed": 300.0 if slow else 30.0, "expected": 120.0, "may_be_slow": slow}
         cards.append(made("running", said, step=step, left_known=True, **an_id, **times))
     for dollars, is_demo in ((None, False), (0.0, False), (3.2, False), (0.0, True)):
-        said = explain.explain_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
+        said = states.explain_ready("1280 × 720, 4 s, 24 fps.", dollars, is_demo=is_demo)
         cards.append(made("done", said, step="ready", elapsed=90.0, **an_id))
     for error in (*BEFORE_AN_ID, *WITH_AN_ID):
         for is_demo in (False, True):

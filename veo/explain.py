@@ -1,18 +1,18 @@
-"""What a person reads: every state and error in words, with its cost and its next step.
+"""What a person reads of an error or a status: a title, its cost and the next step.
 
-The page and the command share it, so that both say the same.  It knows the client's types and
-neither widgets nor terminals.
+The page and the command share it, so that both say the same.  It decides by the attributes of an
+error and never by its text.  It knows neither widgets nor terminals nor jobs.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from veo.types import (
+    About,
     Busy,
     DownloadFailed,
     Failed,
@@ -39,33 +39,6 @@ CHARGED = "The clip is charged already; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
 
 LOOK_FIRST = "Look at your account before you send it again."
-
-STATES = {
-    "prepared": "About to be sent",
-    "submitting": "Being sent",
-    "running": "Being made",
-    "downloading": "Being fetched",
-    "done": "Ready",
-    "rejected": "Refused",
-    "uncertain": "Not known whether it was taken",
-    "failed": "Could not be made",
-    "needs_key": "Waits for your key",
-    "needs_attention": "Not fetched yet",
-}
-"""A job in the list of clips, by the ledger's states."""
-
-AGAIN = {
-    "done": "Fetch again",
-    "uncertain": "Send again anyway",
-    "needs_key": "Look again",
-    "needs_attention": "Look again",
-}
-"""What may be tried again, and what the button says."""
-
-SEND_AGAIN = (
-    "The first request may have been taken, and then this makes and charges a second clip. "
-    "Send it again anyway?"
-)
 
 Action = Literal[
     "send",
@@ -102,19 +75,10 @@ SENDING: frozenset[Action] = frozenset(
 WITHOUT_A_JOB: frozenset[Action] = frozenset({"bring_key", "change_prompt"})
 """Those that make sense where no request was written down."""
 
-STEPS = {
-    "sent": "Sent",
-    "queued": "Queued",
-    "generating": "Generating",
-    "saving": "Saving",
-    "ready": "Ready",
-}
-"""The way of a clip, in order."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """A state or an error as a person should meet it."""
+class Explanation:
+    """A state or an error as a person meets it."""
 
     title: str
     what_happened: str
@@ -126,122 +90,9 @@ class Words:
     def __str__(self) -> str:
         return " ".join(filter(None, (self.what_happened, self.cost, self.next_step)))
 
-    def for_a_demo(self) -> Words:
+    def for_a_demo(self) -> Explanation:
         """The same about a demo clip, which never costs anything."""
         return replace(self, cost=DEMO_FREE)
-
-
-EMPTY = Words(
-    title="Ready when you are",
-    what_happened="Write a prompt, then press Generate.",
-    cost="Nothing is sent before that.",
-)
-
-OFFER_CHANGED = Words(
-    title="The price is another now",
-    what_happened="What it costs, or whose key pays, has changed since the button said so.",
-    cost="Nothing was sent.",
-    next_step="Look at the button again, then press it.",
-)
-
-GONE = Words(
-    title="That clip is not here any more",
-    what_happened="It was deleted meanwhile.",
-    cost="Deleting costs nothing.",
-)
-
-REMOVED = Words(
-    title="Removed to make room",
-    what_happened="Newer clips needed its place on this server.",
-    cost=CHARGED,
-    next_step="Fetch it again, as long as the service has it.",
-    actions=("fetch_again",),
-)
-
-STOPPED = Words(
-    title="Stopped looking",
-    what_happened="The clip goes on without you.",
-    cost=CHARGED_WHEN_COMPLETE,
-    next_step="It appears under My clips.",
-    actions=("check_again",),
-)
-"""On the page, whose server goes on looking; who stops the command reads `TookTooLong`."""
-
-GOES_ON = "You may close this page: the clip goes on, under My clips."
-
-WAITING: Mapping[str, Words] = {
-    "sending": Words(
-        title="Sending the request",
-        what_happened="It is sent once.",
-        cost=CHARGED_WHEN_COMPLETE,
-    ),
-    "looking": Words(
-        title="Looking for it at the service",
-        what_happened="Looking costs nothing.",
-        cost=CHARGED_WHEN_COMPLETE,
-    ),
-    "queued": Words(
-        title=STATUSES["queued"],
-        what_happened="The service does not tell the place in line.",
-        cost=CHARGED_WHEN_COMPLETE,
-        next_step=GOES_ON,
-    ),
-    "generating": Words(
-        title=STATUSES["generating"],
-        what_happened="",
-        cost=CHARGED_WHEN_COMPLETE,
-        next_step=GOES_ON,
-    ),
-    "slow": Words(
-        title="Taking longer than usual",
-        what_happened="The service is still at it, and is asked again and again.",
-        cost=CHARGED_WHEN_COMPLETE,
-        next_step=GOES_ON,
-    ),
-    "reconnecting": Words(
-        title="No news from the service",
-        what_happened="Looking again.",
-        cost=CHARGED_WHEN_COMPLETE,
-        next_step=GOES_ON,
-    ),
-    "saving": Words(title=STATUSES["completed"], what_happened="", cost=CHARGED),
-}
-"""A job on its way."""
-
-
-def explain_waiting(
-    state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
-) -> Words:
-    """A job on its way, by a name in `WAITING`, and what its last look showed.
-
-    `was_complete` says that the service had the video before.
-    """
-    words = WAITING[state]
-    if update and state in ("queued", "generating", "saving"):
-        words = replace(words, title=explain_status(replace(update, trouble=None)))
-    if update and update.trouble and state != "saving":
-        words = WAITING["reconnecting"]
-        trouble = _sentence(update.trouble)
-        words = replace(words, what_happened=f"{trouble} {words.what_happened}")
-    if was_complete:
-        words = replace(words, cost=CHARGED)
-    return words.for_a_demo() if is_demo else words
-
-
-def explain_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Words:
-    """A job that goes on though whoever asked for it no longer waits."""
-    words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
-    return words.for_a_demo() if is_demo else words
-
-
-def explain_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Words:
-    """A finished clip; `facts` are its size and length in words."""
-    cost = "It is charged, now that it is complete."
-    if dollars_paid is not None:
-        cost = f"It cost {dollars(dollars_paid)}." if dollars_paid else "It was free."
-    if is_demo:
-        return Words(title="Your demo clip is ready", what_happened=facts, cost=DEMO_FREE)
-    return Words(title="Your clip is ready", what_happened=facts, cost=cost)
 
 
 def explain_status(update: Update) -> str:
@@ -252,26 +103,7 @@ def explain_status(update: Update) -> str:
     state = STATUSES.get(update.status, update.status)
     if update.status == "completed" and not update.video:
         state = "The video is ready, its address is not there yet"
-    return f"{state}. {_sentence(update.trouble)} Looking again." if update.trouble else state
-
-
-def explain_state(state: str, *, gone: bool = False) -> str:
-    """A job's state in the list; `gone` when its clip was removed to make room."""
-    return "Removed to make room" if gone else STATES[state]
-
-
-def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
-    """What a job costs, as far as it is known; empty where nothing can be said.
-
-    A clip that was complete once is charged, whatever became of it here.
-    """
-    if payer == "demo":
-        return "demo, free"
-    if state in ("rejected", "failed") and not was_complete:
-        return "nothing charged"
-    if amount is None:
-        return ""
-    return dollars(amount) + ("" if was_complete else " if it completes")
+    return f"{state}. {as_sentence(update.trouble)} Looking again." if update.trouble else state
 
 
 def explain_error(
@@ -281,7 +113,7 @@ def explain_error(
     is_demo: bool = False,
     is_guest: bool = False,
     was_complete: bool = False,
-) -> Words:
+) -> Explanation:
     """Title, cost, next step and actions for `error`; the one place where errors become words.
 
     `request` is what was sent, as far as it is known: without it nothing can be sent again.
@@ -291,15 +123,22 @@ def explain_error(
     words = _explain(error, was_complete=was_complete)
     if is_guest:
         words = _for_a_guest(words, error)
-    happened = _sentence(str(error)).removesuffix(LOOK_FIRST).strip() or words.title
+    happened = _what_happened(error, is_demo=is_demo) or words.title
     if is_demo:
         words = words.for_a_demo()
         if isinstance(error, SubmissionUncertain):
-            happened = happened.replace(", and may cost.", ".")
             again = "Send it again: two demo clips cost no more than one."
             words = replace(words, next_step=again, actions=("send",))
     possible = tuple(action for action in words.actions if _is_possible(action, request))
     return replace(words, what_happened=happened, actions=possible[:2])
+
+
+def _what_happened(error: VeoError, *, is_demo: bool) -> str:
+    if isinstance(error, SubmissionUncertain) and error.event:
+        # The error's own text says what to do, too; here that is the next step.
+        cost = "" if is_demo else ", and may cost"
+        return f"{error.event}: the clip may be in the making{cost}."
+    return as_sentence(str(error))
 
 
 def _is_possible(action: Action, request: VideoRequest | None) -> bool:
@@ -313,15 +152,17 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
     }.get(action, True)
 
 
-def _explain(error: VeoError, *, was_complete: bool) -> Words:
+def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
     """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
     has_id = bool(error.generation_id)
     cost = CHARGED if was_complete else CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
     again = "look again" if has_id else "try again"
     retry: Action = "check_again" if has_id else "send"
 
-    def words(title: str, cost: str, next_step: str, *actions: Action) -> Words:
-        return Words(title=title, what_happened="", cost=cost, next_step=next_step, actions=actions)
+    def words(title: str, cost: str, next_step: str, *actions: Action) -> Explanation:
+        return Explanation(
+            title=title, what_happened="", cost=cost, next_step=next_step, actions=actions
+        )
 
     match error:
         case InvalidRequest():
@@ -351,10 +192,10 @@ def _explain(error: VeoError, *, was_complete: bool) -> Words:
             next_step = "Check the id, then look again."
             return words("The service does not show this video", cost, next_step, retry)
         case Refused():
-            return _after_refusal(str(error), "The service refused this request")
+            return _after_refusal(error.about, "The service refused this request")
         case Failed():
             # It has an id, yet the vendor says that failed generations are never charged.
-            return _after_refusal(str(error), "The service could not make this video")
+            return _after_refusal(error.about, "The service could not make this video")
         case Busy():
             next_step = f"Wait {_for_how_long(error.retry_after)}, then {again}."
             # Whoever spends this server's key meets its limits; with their own they may go on.
@@ -389,7 +230,7 @@ _OF_THE_OWNER: Mapping[Reason, str] = {
 }
 
 
-def _for_a_guest(words: Words, error: VeoError) -> Words:
+def _for_a_guest(words: Explanation, error: VeoError) -> Explanation:
     """The same to whoever spends this server's key and cannot look at its account."""
     owners = _OF_THE_OWNER.get(error.reason) if isinstance(error, Refused) else None
     if owners and error.generation_id:
@@ -398,7 +239,8 @@ def _for_a_guest(words: Words, error: VeoError) -> Words:
     if owners:
         next_step = f"{owners}, or give a key of your own."
         return replace(words, next_step=next_step, actions=("bring_key", "send"))
-    if "your account" in words.next_step:
+    if "send_again" in words.actions:
+        # It is not known whether the request was taken, and the account would tell.
         next_step = "The owner of this server sees in their account whether it was taken."
         return replace(words, next_step=next_step)
     return words
@@ -408,49 +250,31 @@ def _has_expired(error: VeoError) -> bool:
     """Whether `error`, about a video that was there, says that it or its file is no longer."""
     if isinstance(error, Refused):
         return error.reason == "not_found"
-    link_is_dead = isinstance(error, DownloadFailed) and "no longer valid" in str(error)
+    link_is_dead = isinstance(error, DownloadFailed) and error.expired
     return link_is_dead or isinstance(error, Failed)
 
 
-# What a refusal is about, by the service's own words; it has no codes for that.  Where "anything"
-# stands between two words, a line is tried once, from its first or to its last such word.
-_A_SETTING = re.compile(
-    r"^(?>.*?expected\b).+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
-    r"|^(?>.*invalid (enum |literal )?(value|type|option)\b)(?!.*expected true)|unrecognized key"
-    r"|must be (an? (boolean|string|number|integer)|one of|less|greater|at (least|most)|\d)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ENHANCEMENT = re.compile(r"enhance_?prompt|prompt[ -]enhancement", re.IGNORECASE)
-_SOUND = re.compile(
-    r"generate_?audio|\b(audio|sound|soundtrack)\b|(?<!hate )\bspeech\b", re.IGNORECASE
-)
-_POLICY = re.compile(
-    r"\b(polic(y|ies)|safety|unsafe|moderation)\b|(?<!case.)sensitive|violat|prohibited"
-    r"|responsible ai",
-    re.IGNORECASE,
-)
-
-
-def _after_refusal(said: str, title: str) -> Words:
+def _after_refusal(about: About | None, title: str) -> Explanation:
     """What would help."""
     next_step = "Change the prompt or the settings, then try again."
     actions: tuple[Action, ...] = ("another_seed", "change_prompt")
-    if _A_SETTING.search(said):
-        next_step = "Change what it names, then try again."
-        actions = ()
-    elif _ENHANCEMENT.search(said):
-        title = "Prompt enhancement is required"
-        next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
-        actions = ("with_enhancement", "change_prompt")
-    elif _SOUND.search(said):
-        title = "The sound was refused"
-        next_step = "Try without sound, or with other words for it."
-        actions = ("without_sound", "another_seed", "change_prompt")
-    elif _POLICY.search(said):
-        title = "The prompt was refused"
-        next_step = "Change the prompt, or try another seed."
-        actions = ("with_auto_fix", "another_seed", "change_prompt")
-    return Words(
+    match about:
+        case "setting":
+            next_step = "Change what it names, then try again."
+            actions = ()
+        case "enhancement":
+            title = "Prompt enhancement is required"
+            next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
+            actions = ("with_enhancement", "change_prompt")
+        case "sound":
+            title = "The sound was refused"
+            next_step = "Try without sound, or with other words for it."
+            actions = ("without_sound", "another_seed", "change_prompt")
+        case "policy":
+            title = "The prompt was refused"
+            next_step = "Change the prompt, or try another seed."
+            actions = ("with_auto_fix", "another_seed", "change_prompt")
+    return Explanation(
         title=title, what_happened="", cost=NOT_CHARGED, next_step=next_step, actions=actions
     )
 
@@ -470,9 +294,9 @@ def dollars(amount: float | None) -> str:
     return f"about ${amount:,.2f}" if amount else "free"
 
 
-def _sentence(said: str) -> str:
-    """`said` with a full stop: the service leaves it out, and more is said after it."""
-    return said if not said or said.endswith((".", "!", "?", "…")) else f"{said}."
+def as_sentence(text: str) -> str:
+    """`text` with a full stop: the service leaves it out, and more is said after it."""
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _for_how_long(seconds: float | None) -> str:

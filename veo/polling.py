@@ -16,6 +16,7 @@ from veo.types import (
     Unreachable,
     Update,
     Video,
+    subject_of,
 )
 
 LONGEST_WAIT = 15.0
@@ -92,7 +93,7 @@ class PollState:
         if self.status != "completed":
             if generation.status == "error":
                 reason = generation.error or "The service gave no reason."
-                raise Failed(reason, generation_id=self.generation_id)
+                raise Failed(reason, generation_id=self.generation_id, about=subject_of(reason))
             self._advance(generation.status)
         if self.status == "completed":
             self.video = generation.video

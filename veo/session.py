@@ -36,6 +36,7 @@ from veo.types import (
     Unreachable,
     VeoError,
     clean_text,
+    subject_of,
 )
 
 USER_AGENT = "veo-client/1.0 (python-requests)"
@@ -87,8 +88,11 @@ class Answer:
         if status == 429:
             return Busy(message or "The service has too many requests.", retry_after=retry_after)
         if status in REJECTED:
-            reason = _REASONS.get(status, "request")
-            return Refused(message or f"The service refused the request ({status}).", reason=reason)
+            return Refused(
+                message or f"The service refused the request ({status}).",
+                reason=_REASONS.get(status, "request"),
+                about=subject_of(message),
+            )
         return Unreachable(
             f"The service gave no usable answer ({status}).", retry_after=retry_after
         )
@@ -147,10 +151,7 @@ class Session:
             return self._request(connection, "POST", path, json=body)
         except requests.RequestException as error:
             if adapter.request_was_sent:
-                raise SubmissionUncertain(
-                    "The service did not answer: the clip may be in the making, and may cost. "
-                    "Look at your account before you send it again."
-                ) from error
+                raise SubmissionUncertain.after("The service did not answer") from error
             raise self._unreachable(error) from error
         finally:
             connection.close()

@@ -147,10 +147,7 @@ class Progress:
         """After Ctrl-C, which stops the looking, not the work."""
         if self._is_sending and not self.demo:
             return self.failed(
-                SubmissionUncertain(
-                    "Stopped while the request was on its way: the clip may be in the making, and "
-                    "may cost. Look at your account before you send it again."
-                )
+                SubmissionUncertain.after("Stopped while the request was on its way")
             )
         return self.failed(TookTooLong("Stopped."))
 

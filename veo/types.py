@@ -22,12 +22,15 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from veo.models import MODELS, problems
 
 Reason = Literal["no_key", "no_price", "key", "credits", "request", "not_found"]
 """The first two are said here, before anything is sent; the others are the service's."""
+
+About = Literal["setting", "enhancement", "sound", "policy"]
+"""What in a request the service objects to, as far as its words tell: see `subject_of`."""
 
 
 class VeoError(Exception):
@@ -54,9 +57,12 @@ class InvalidRequest(VeoError):
 class Refused(VeoError):
     """The service said no.  Nothing was charged."""
 
-    def __init__(self, message: str, *, reason: Reason = "request") -> None:
+    def __init__(
+        self, message: str, *, reason: Reason = "request", about: About | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.about = about
 
     @property
     def is_about_the_key(self) -> bool:
@@ -75,9 +81,28 @@ class Unreachable(VeoError):
 class SubmissionUncertain(VeoError):
     """The create request left, its answer did not arrive: the clip may exist and may cost."""
 
+    event: str = ""
+    """What happened to the request, without what follows from it."""
+
+    @classmethod
+    def after(cls, event: str) -> Self:
+        """The error after `event`, such as "The service did not answer"."""
+        error = cls(
+            f"{event}: the clip may be in the making, and may cost. "
+            "Look at your account before you send it again."
+        )
+        error.event = event
+        return error
+
 
 class Failed(VeoError):
     """The service took the request and could not make the video."""
+
+    def __init__(
+        self, message: str, *, generation_id: str | None = None, about: About | None = None
+    ) -> None:
+        super().__init__(message, generation_id=generation_id)
+        self.about = about
 
 
 class TookTooLong(VeoError):
@@ -261,6 +286,35 @@ def strip_query(text: str) -> str:
 _SIGNED = re.compile(
     r'([\s"][^\s"/]*+(?:/(?!\\?/)[^\s"/]*+)*+/\\?/[^\s"?#]*+)'  # "https://host/path, \/\/host
     r'[?#][^\s"]*+'
+)
+
+
+def subject_of(message: str) -> About | None:
+    """What a refusal is about, by the service's own words, for it has no codes for that.
+
+    Call it where those words are read, and nowhere else: code decides by the attribute `about`.
+    """
+    if re.search(_A_SETTING, message, re.IGNORECASE | re.MULTILINE):
+        return "setting"
+    if re.search(_ENHANCEMENT, message, re.IGNORECASE):
+        return "enhancement"
+    if re.search(_SOUND, message, re.IGNORECASE):
+        return "sound"
+    return "policy" if re.search(_POLICY, message, re.IGNORECASE) else None
+
+
+# Compiled when the first refusal is read.  Where "anything" stands between two words, a line is
+# tried once, from its first or to its last such word.
+_A_SETTING = (
+    r"^(?>.*?expected\b).+\breceived\b(?! false)|expected (boolean|string|number|integer|one of)\b"
+    r"|^(?>.*invalid (enum |literal )?(value|type|option)\b)(?!.*expected true)|unrecognized key"
+    r"|must be (an? (boolean|string|number|integer)|one of|less|greater|at (least|most)|\d)"
+)
+_ENHANCEMENT = r"enhance_?prompt|prompt[ -]enhancement"
+_SOUND = r"generate_?audio|\b(audio|sound|soundtrack)\b|(?<!hate )\bspeech\b"
+_POLICY = (
+    r"\b(polic(y|ies)|safety|unsafe|moderation)\b|(?<!case.)sensitive|violat|prohibited"
+    r"|responsible ai"
 )
 
 

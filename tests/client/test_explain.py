@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from served import in_a_fresh_python
 
+from backend import states
 from veo import explain, types
 from veo.types import (
     Busy,
@@ -24,6 +25,7 @@ from veo.types import (
     VeoError,
     Video,
     VideoRequest,
+    subject_of,
 )
 from veo_client import VeoClient
 
@@ -64,7 +66,7 @@ def update(status="generating", **fields):
 
 
 def refused(said, reason="request", generation_id=None):
-    error = Refused(said, reason=reason)
+    error = Refused(said, reason=reason, about=subject_of(said))
     error.generation_id = generation_id
     return explain.explain_error(error)
 
@@ -120,8 +122,12 @@ def test_a_request_that_may_have_been_taken_is_never_called_free():
 
 def test_who_does_not_know_whether_it_was_taken_looks_at_the_account_first():
     """Once: the client's sentence says it, too."""
-    said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    explained = explain.explain_error(SubmissionUncertain(said), request=FOX)
+    lost = SubmissionUncertain.after("The service did not answer")
+    assert str(lost).endswith(f" {explain.LOOK_FIRST}")
+    explained = explain.explain_error(lost, request=FOX)
+    assert explained.what_happened == (
+        "The service did not answer: the clip may be in the making, and may cost."
+    )
     assert explained.next_step == explain.LOOK_FIRST
     assert str(explained).count("account") == 1
     assert explained.actions == ("send_again",)
@@ -139,8 +145,9 @@ def test_a_demo_clip_is_free_whatever_becomes_of_it(error):
 
 
 def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
-    said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    explained = explain.explain_error(SubmissionUncertain(said), request=FOX, is_demo=True)
+    lost = SubmissionUncertain.after("The service did not answer")
+    explained = explain.explain_error(lost, request=FOX, is_demo=True)
+    assert explained.what_happened == "The service did not answer: the clip may be in the making."
     assert "may cost" not in str(explained)
     assert "account" not in str(explained)
     assert explained.actions == ("send",)
@@ -163,8 +170,8 @@ def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
         "This server's key has no credits left: its owner has to top it up, or give a key of "
         "your own."
     )
-    said = f"The clip may be in the making, and may cost. {explain.LOOK_FIRST}"
-    assert explain.explain_error(SubmissionUncertain(said), is_guest=True).next_step == (
+    lost = SubmissionUncertain.after("The service did not answer")
+    assert explain.explain_error(lost, is_guest=True).next_step == (
         "The owner of this server sees in their account whether it was taken."
     )
 
@@ -259,7 +266,16 @@ HELPS = {
 )
 def test_a_refusal_is_met_with_what_would_help(said, next_step):
     assert refused(said).next_step.startswith(next_step)
-    assert explain.explain_error(Failed(said, generation_id="a")).next_step.startswith(next_step)
+    failed = Failed(said, generation_id="a", about=subject_of(said))
+    assert explain.explain_error(failed).next_step.startswith(next_step)
+
+
+def test_what_a_refusal_is_about_is_read_where_the_answer_is_read():
+    """Afterwards the attribute alone decides, whatever the text says."""
+    said = "generate_audio is not supported for this model."
+    assert subject_of(said) == "sound"
+    assert explain.explain_error(Refused(said)).title == "The service refused this request"
+    assert explain.explain_error(Refused("No.", about="sound")).title == "The sound was refused"
 
 
 # What can be done next
@@ -285,10 +301,10 @@ ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
 )
 def test_a_refusal_offers_only_what_would_change_something(said, changes, actions):
     request = VideoRequest("fox", **changes)
-    assert explain.explain_error(Refused(said), request=request).actions == actions
-    assert (
-        explain.explain_error(Failed(said, generation_id="a"), request=request).actions == actions
-    )
+    about = subject_of(said)
+    assert explain.explain_error(Refused(said, about=about), request=request).actions == actions
+    failed = Failed(said, generation_id="a", about=about)
+    assert explain.explain_error(failed, request=request).actions == actions
 
 
 def test_every_action_has_a_label_and_none_is_offered_that_has_not():
@@ -341,8 +357,8 @@ def test_only_the_reason_says_what_a_refusal_is_about():
 
 def no_longer_there():
     gone = Refused("There is no such generation.", reason="not_found")
-    link = DownloadFailed("The video's address is no longer valid (HTTP 410).")
-    gone.generation_id = link.generation_id = "a"
+    gone.generation_id = "a"
+    link = DownloadFailed("HTTP 410.", generation_id="a", expired=True)
     return gone, link, Failed("It expired.", generation_id="a")
 
 
@@ -372,7 +388,8 @@ def test_a_demo_clip_that_the_service_has_no_longer_is_made_again_for_nothing():
 
 
 def test_a_cut_off_file_has_not_expired():
-    error = DownloadFailed("It was cut off.", generation_id="a")
+    """Whatever the text says: the attribute decides."""
+    error = DownloadFailed("It was cut off, and is no longer valid.", generation_id="a")
     assert explain.explain_error(error, was_complete=True).title == "The video did not arrive"
 
 
@@ -409,20 +426,20 @@ def said_of(kind, text, **known):
 
 
 EVERY_STATE = {
-    "empty": explain.EMPTY,
-    "gone": explain.GONE,
+    "empty": states.EMPTY,
+    "gone": states.GONE,
     "invalid": said_of(InvalidRequest, "seed must be a whole number."),
-    **{state: explain.explain_waiting(state) for state in explain.WAITING},
-    "ready": explain.explain_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
-    "removed": explain.REMOVED,
-    "stopped": explain.STOPPED,
+    **{state: states.explain_waiting(state) for state in states.WAITING},
+    "ready": states.explain_ready("1280 × 720, 4 s.", 1.6, is_demo=False),
+    "removed": states.REMOVED,
+    "stopped": states.STOPPED,
     "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="no_key"),
     "bad key": said_of(Refused, "Invalid API key.", reason="key"),
     "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
-    "refused prompt": said_of(Refused, BLOCKED),
-    "refused sound": said_of(Failed, SOUND, generation_id="a"),
+    "refused prompt": said_of(Refused, BLOCKED, about="policy"),
+    "refused sound": said_of(Failed, SOUND, generation_id="a", about="sound"),
     "enhancement refused": explain.explain_error(
-        Refused(ENHANCEMENT), request=VideoRequest("fox", enhance_prompt=False)
+        Refused(ENHANCEMENT, about="enhancement"), request=VideoRequest("fox", enhance_prompt=False)
     ),
     "too many": said_of(Busy, "Too many requests.", retry_after=3600),
     "service trouble": said_of(Unreachable, "No usable answer (503).", generation_id="a"),
@@ -430,7 +447,7 @@ EVERY_STATE = {
     "gave up looking": said_of(TookTooLong, "No video after 20 minutes.", generation_id="a"),
     "expired": explain.explain_error(no_longer_there()[0], request=FOX, was_complete=True),
 }
-NOTHING_TO_DO = {"empty", "gone", "invalid", "ready", *explain.WAITING}
+NOTHING_TO_DO = {"empty", "gone", "invalid", "ready", *states.WAITING}
 """Where a person waits, or writes, or has the clip."""
 
 
@@ -453,22 +470,22 @@ def test_no_two_states_share_a_title():
 
 
 def test_no_news_is_told_with_what_stands_in_the_way():
-    said = explain.explain_waiting("generating", update(trouble="No usable answer (503)."))
+    said = states.explain_waiting("generating", update(trouble="No usable answer (503)."))
     assert said.title == "No news from the service"
     assert said.what_happened == "No usable answer (503). Looking again."
-    assert explain.explain_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
+    assert states.explain_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
 
 
-@pytest.mark.parametrize("state", explain.WAITING)
+@pytest.mark.parametrize("state", states.WAITING)
 def test_a_demo_clip_on_its_way_is_free(state):
-    assert explain.explain_waiting(state, is_demo=True).cost == explain.DEMO_FREE
+    assert states.explain_waiting(state, is_demo=True).cost == explain.DEMO_FREE
 
 
-@pytest.mark.parametrize("state", explain.WAITING)
+@pytest.mark.parametrize("state", states.WAITING)
 @pytest.mark.parametrize("trouble", [None, "No usable answer (503)."])
 def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trouble):
     seen = update(trouble=trouble)
-    assert explain.explain_waiting(state, seen, was_complete=True).cost == explain.CHARGED
+    assert states.explain_waiting(state, seen, was_complete=True).cost == explain.CHARGED
 
 
 @pytest.mark.parametrize(
@@ -491,7 +508,7 @@ def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trou
 def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
     state, payer, amount, was_complete, cost
 ):
-    assert explain.explain_cost(state, payer, amount, was_complete=was_complete) == cost
+    assert states.explain_cost(state, payer, amount, was_complete=was_complete) == cost
 
 
 def test_the_page_knows_which_clips_were_complete():
@@ -525,7 +542,7 @@ for clip, cost, in_the_list in (
     ],
 )
 def test_a_finished_clip_says_what_it_cost_as_far_as_that_is_known(paid, is_demo, cost):
-    assert explain.explain_ready("4 s.", paid, is_demo=is_demo).cost == cost
+    assert states.explain_ready("4 s.", paid, is_demo=is_demo).cost == cost
 
 
 def test_known_states_are_in_our_words():
@@ -558,7 +575,7 @@ def test_stopping_says_what_goes_on_and_what_it_costs():
         ({"was_complete": True}, explain.CHARGED),
         ({"was_complete": True, "is_demo": True}, explain.DEMO_FREE),
     ):
-        assert str(explain.explain_stopped(**known)) == said.format(cost=cost)
+        assert str(states.explain_stopped(**known)) == said.format(cost=cost)
 
 
 def test_who_stops_the_command_is_told_of_the_id_for_there_nobody_looks_any_more():

@@ -18,7 +18,7 @@ from tour.test_house import FILES
 from page import prompt_parts
 from veo.explain import explain_error
 from veo.trace import LARGEST_READ, redact, visible
-from veo.types import clean_text, strip_query
+from veo.types import clean_text, strip_query, subject_of
 from veo_client import VeoClient, VideoRequest
 
 SHORT, LONG = 16 << 10, 64 << 10
@@ -218,4 +218,5 @@ def test_a_nasty_refusal_is_explained_at_once():
         answer = json_answer(400, {"message": said * 5000})
         with FaultServer(answer) as server, pytest.raises(Exception, match=said.strip()) as refused:
             VeoClient(KEY, base_url=server.url).submit(VideoRequest("a fox"))
+        assert takes_at_most(0.005, subject_of, str(refused.value))
         assert takes_at_most(0.005, explain_error, refused.value)

@@ -1,0 +1,189 @@
+"""The states of a job in words: in the list of clips, on its way, at its end.
+
+What an error or the service's own status means stands in `veo.explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from veo.explain import (
+    CHARGED,
+    CHARGED_WHEN_COMPLETE,
+    DEMO_FREE,
+    STATUSES,
+    Explanation,
+    as_sentence,
+    dollars,
+    explain_status,
+)
+from veo.types import Update
+
+STATES = {
+    "prepared": "About to be sent",
+    "submitting": "Being sent",
+    "running": "Being made",
+    "downloading": "Being fetched",
+    "done": "Ready",
+    "rejected": "Refused",
+    "uncertain": "Not known whether it was taken",
+    "failed": "Could not be made",
+    "needs_key": "Waits for your key",
+    "needs_attention": "Not fetched yet",
+}
+"""A job in the list of clips, by the ledger's states."""
+
+AGAIN = {
+    "done": "Fetch again",
+    "uncertain": "Send again anyway",
+    "needs_key": "Look again",
+    "needs_attention": "Look again",
+}
+"""What may be tried again, and what the button says."""
+
+SEND_AGAIN = (
+    "The first request may have been taken, and then this makes and charges a second clip. "
+    "Send it again anyway?"
+)
+
+STEPS = {
+    "sent": "Sent",
+    "queued": "Queued",
+    "generating": "Generating",
+    "saving": "Saving",
+    "ready": "Ready",
+}
+"""The way of a clip, in order."""
+
+
+EMPTY = Explanation(
+    title="Ready when you are",
+    what_happened="Write a prompt, then press Generate.",
+    cost="Nothing is sent before that.",
+)
+
+OFFER_CHANGED = Explanation(
+    title="The price is another now",
+    what_happened="What it costs, or whose key pays, has changed since the button said so.",
+    cost="Nothing was sent.",
+    next_step="Look at the button again, then press it.",
+)
+
+GONE = Explanation(
+    title="That clip is not here any more",
+    what_happened="It was deleted meanwhile.",
+    cost="Deleting costs nothing.",
+)
+
+REMOVED = Explanation(
+    title="Removed to make room",
+    what_happened="Newer clips needed its place on this server.",
+    cost=CHARGED,
+    next_step="Fetch it again, as long as the service has it.",
+    actions=("fetch_again",),
+)
+
+STOPPED = Explanation(
+    title="Stopped looking",
+    what_happened="The clip goes on without you.",
+    cost=CHARGED_WHEN_COMPLETE,
+    next_step="It appears under My clips.",
+    actions=("check_again",),
+)
+"""On the page, whose server goes on looking; who stops the command reads `TookTooLong`."""
+
+GOES_ON = "You may close this page: the clip goes on, under My clips."
+
+WAITING: Mapping[str, Explanation] = {
+    "sending": Explanation(
+        title="Sending the request",
+        what_happened="It is sent once.",
+        cost=CHARGED_WHEN_COMPLETE,
+    ),
+    "looking": Explanation(
+        title="Looking for it at the service",
+        what_happened="Looking costs nothing.",
+        cost=CHARGED_WHEN_COMPLETE,
+    ),
+    "queued": Explanation(
+        title=STATUSES["queued"],
+        what_happened="The service does not tell the place in line.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "generating": Explanation(
+        title=STATUSES["generating"],
+        what_happened="",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "slow": Explanation(
+        title="Taking longer than usual",
+        what_happened="The service is still at it, and is asked again and again.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "reconnecting": Explanation(
+        title="No news from the service",
+        what_happened="Looking again.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
+    "saving": Explanation(title=STATUSES["completed"], what_happened="", cost=CHARGED),
+}
+"""A job on its way."""
+
+
+def explain_waiting(
+    state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
+) -> Explanation:
+    """A job on its way, by a name in `WAITING`, and what its last look showed.
+
+    `was_complete` says that the service had the video before.
+    """
+    words = WAITING[state]
+    if update and state in ("queued", "generating", "saving"):
+        words = replace(words, title=explain_status(replace(update, trouble=None)))
+    if update and update.trouble and state != "saving":
+        words = WAITING["reconnecting"]
+        trouble = as_sentence(update.trouble)
+        words = replace(words, what_happened=f"{trouble} {words.what_happened}")
+    if was_complete:
+        words = replace(words, cost=CHARGED)
+    return words.for_a_demo() if is_demo else words
+
+
+def explain_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Explanation:
+    """A job that goes on though whoever asked for it no longer waits."""
+    words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
+    return words.for_a_demo() if is_demo else words
+
+
+def explain_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Explanation:
+    """A finished clip; `facts` are its size and length in words."""
+    cost = "It is charged, now that it is complete."
+    if dollars_paid is not None:
+        cost = f"It cost {dollars(dollars_paid)}." if dollars_paid else "It was free."
+    if is_demo:
+        return Explanation(title="Your demo clip is ready", what_happened=facts, cost=DEMO_FREE)
+    return Explanation(title="Your clip is ready", what_happened=facts, cost=cost)
+
+
+def explain_state(state: str, *, gone: bool = False) -> str:
+    """A job's state in the list; `gone` when its clip was removed to make room."""
+    return "Removed to make room" if gone else STATES[state]
+
+
+def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
+    """What a job costs, as far as it is known; empty where nothing can be said.
+
+    A clip that was complete once is charged, whatever became of it here.
+    """
+    if payer == "demo":
+        return "demo, free"
+    if state in ("rejected", "failed") and not was_complete:
+        return "nothing charged"
+    if amount is None:
+        return ""
+    return dollars(amount) + ("" if was_complete else " if it completes")
