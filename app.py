@@ -9,30 +9,15 @@ HTTP, no SQL, and decides nothing about waiting or money; what happens at an eve
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import os
-import signal
-import sys
-import threading
 from typing import Any
-from unittest import mock
 
-# Both are read at import.  Without the first every page load tells Gradio's makers; without the
-# second Gradio's own client, which stands behind the tools for agents, asks the Hub for a list.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-if "SPACE_ID" not in os.environ:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-# At every import Gradio writes type stubs of its components beside their files, which takes nearly
-# half of the time.  Those that have no file it leaves out.
-with mock.patch.object(inspect, "getfile", side_effect=OSError):
-    import gradio as gr
-    import gradio.routes
-from starlette.middleware import Middleware
+# isort: off
+import page.gradio_patches.early_import  # noqa: F401  # before anything else imports Gradio
+import gradio as gr
+# isort: on
 
 from backend import pricing, service
-from backend.config import WrongSetting
 from page import (
     api,
     clip_list,
@@ -51,29 +36,17 @@ from page import (
     status_card,
     takes_grid,
     texts,
-    theme,
     visitors,
 )
-from page.gradio_patches import limits
-from page.gradio_patches.closings import Closings
-from page.gradio_patches.discreet import DiscreetBlocks
-from page.web import half_sent
-from page.web.compressed import Compressed
-from page.web.errors import HANDLERS, Unforeseen, only_places_of
-from page.web.first_paint import FirstPaint
-from page.web.guard import PROXIES_OF_A_SPACE, Guard, NoCors
-from page.web.ranges import Ranges
-from veo_client import InvalidRequest, VeoClient
-
-VISITORS_AT_ONCE = 500
+from page.gradio_patches.blocks import PageBlocks
+from page.web import serve
+from page.web.serve import VISITORS_AT_ONCE
 
 
-def build_page() -> gr.Blocks:
+def build_page() -> PageBlocks:
     """The whole page.  It starts nothing: the demo service begins with the first demo clip."""
-    page: gr.Blocks
-    with DiscreetBlocks(
-        title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 86400)
-    ) as page:
+    page: PageBlocks
+    with PageBlocks(title=texts.TITLE, analytics_enabled=False) as page:
         # A fixed one keeps the storage readable after a restart.
         kept = gr.BrowserState(
             {},
@@ -207,7 +180,6 @@ def build_page() -> gr.Blocks:
         api.add(fields, mcp=service.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
-    limits.bound(page._queue)
     return page
 
 
@@ -221,81 +193,7 @@ ONCE_PAINTED = f"""async () => {{
 
 def main() -> None:
     """Serve the page until it is stopped."""
-    os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
-    try:
-        VeoClient()
-        with service.data_folder_held():
-            service.the_jobs()  # now, where a person reads what is wrong with the ledger
-            serve(build_page())
-    except InvalidRequest as error:
-        sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, service.InUse, service.NoLedger) as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
-
-
-def middleware(page: gr.Blocks) -> list[Middleware]:
-    """What stands before Gradio's `page`."""
-    known = service.the_settings()
-    guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts)
-    first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
-    closings = Middleware(Closings, queue=page._queue)
-    return [
-        Middleware(Unforeseen),
-        guard,
-        Middleware(Ranges),
-        Middleware(Compressed),
-        first,
-        closings,
-    ]
-
-
-def serve(page: gr.Blocks) -> None:
-    if service.the_settings().mcp:
-        if not (package := importlib.util.find_spec("mcp")):
-            sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
-        only_places_of(package.submodule_search_locations or [])
-    # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
-    proxies = PROXIES_OF_A_SPACE if service.the_settings().on_space else ""
-    os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
-    half_sent.bound()
-    # Gradio has no switch for it.
-    gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
-    # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([service.the_shelf().folder, examples.POSTERS])
-    page.launch(
-        css=theme.CSS,
-        theme=theme.THEME,
-        # Well above the visitors at once: at exactly as many, they would share the web server's
-        # own threads and everybody would wait.
-        max_threads=4 * VISITORS_AT_ONCE,
-        state_session_capacity=limits.STATES,
-        # Gradio's history keeps every input in the browser, passwords in clear.
-        run_history=False,
-        show_error=False,
-        ssr_mode=False,
-        enable_monitoring=False,
-        # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
-        # a crowd at the door would keep the page from starting.
-        _frontend=False,
-        mcp_server=service.the_settings().mcp,
-        footer_links=["api"],
-        app_kwargs={
-            "lifespan": service.lifespan,
-            "middleware": middleware(page),
-            "exception_handlers": HANDLERS,
-        },
-        prevent_thread_lock=True,
-    )
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print("Stopping: a request that is being sent is waited for.")
-    finally:
-        service.stop_jobs()
+    serve.run(build_page)
 
 
 if __name__ == "__main__":

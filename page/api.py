@@ -17,7 +17,7 @@ import gradio as gr
 from backend import service
 from backend.jobs import ONE_CALL, Job
 from page import form
-from page.gradio_patches import limits
+from page.gradio_patches.queue import has_gone
 from page.visitors import spender_of
 from veo import explain
 from veo_client import TookTooLong, VeoClient, VeoError, VideoRequest
@@ -202,7 +202,7 @@ async def unless_gone(request: gr.Request, answer: Coroutine[Any, Any, Answer]) 
     answering = asyncio.create_task(answer)
     try:
         while not answering.done():
-            if await limits.has_gone(request):
+            if await has_gone(request):
                 raise TookTooLong("Nobody waits for the answer any more.")
             await asyncio.wait([answering], timeout=GONE_AFTER)
         return answering.result()

@@ -31,7 +31,7 @@ FAULT = r".*(?:An event ended in|A request ended in|fault of ours|Traceback).*(?
 
 PASSING_ON = {
     *("process_api", "_process"),
-    *("__call__", "_pass_on", "_answer", "_join", "_stream", "push_and_note", "push_bounded"),
+    *("__call__", "_pass_on", "_answer", "_join", "_stream", "push"),
 }
 """What of ours stands between Gradio and its web server, or its events."""
 

@@ -1,1 +1,1 @@
-"""Everything that leans on Gradio's inside.  It knows nothing of what the events do."""
+"""What leans on Gradio's inside: `docs/gradio-patches.md` has the reason, gain and test of each."""

@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from page import draft, texts, theme
-from page.gradio_patches import closings
+from page.gradio_patches import stream_ends
 
 CSS = f"""
 #first-paint {{ position: absolute; inset: 0 0 auto; box-sizing: border-box; margin: 0 auto;
@@ -76,7 +76,7 @@ const observer = new MutationObserver(handOver);
 observer.observe(document.body, { childList: true, subtree: true });
 """
 
-HEAD = f"<title>{texts.TITLE}</title><style>{CSS}</style><script>{closings.JAVASCRIPT}</script>"
+HEAD = f"<title>{texts.TITLE}</title><style>{CSS}</style><script>{stream_ends.JAVASCRIPT}</script>"
 
 LATE = (texts.STILL_COMING, texts.DOES_NOT_COME)
 

@@ -1,7 +1,8 @@
-"""What stands before Gradio: only hosts of ours and routes that this page uses, what acts only from
-our own page, bounded bodies, strict headers, and one address for each visitor.
+"""Stands before Gradio: refuses what this page does not need, and bounds and marks the rest.
 
-An ASGI middleware. It knows requests and answers, and nothing of what the page does.
+Answered are only hosts of ours, routes that the page uses, and what acts only from our own page;
+bodies and addresses have a largest size.  Every answer gets strict headers, every request one
+address for its visitor, and the page itself is compressed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,8 +24,12 @@ from page.web import origins
 LARGEST_BODY = 256 * 1024
 """Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
 
+LONGEST_ADDRESS = 8 * 1024
+"""Bytes of a path and its query.  Gradio makes the page's address of them after it has answered,
+and its URL parser fails at 64 KiB: nobody would hear of the error."""
+
 # Gradio also takes uploads, proxies Spaces, tells who is online and edits itself; not here.
-USED = re.compile(
+ALLOWED_ROUTES = re.compile(
     r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) /?
     | /(assets|static|svelte|pwa_icon) (/.*)?
     | /(login|logout) (/.*)?                      # Hugging Face's, where a Space turns it on
@@ -38,7 +44,7 @@ USED = re.compile(
 
 # What a browser loads for the page stands under the page's own policy; sixty times, the policy
 # would be a twelfth of all bytes.
-OF_THE_PAGE = re.compile(r"/(assets|static|svelte|pwa_icon)/.*|/theme\.css")
+STATIC_ROUTES = re.compile(r"/(assets|static|svelte|pwa_icon)/.*|/theme\.css")
 
 NO_GUESSING = {"X-Content-Type-Options": "nosniff"}
 
@@ -55,6 +61,9 @@ POLICY = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
+
+# Gradio compresses files by their endings, and these two have none.
+COMPRESSED = ("/", "/config")
 
 MCP = re.compile(r"/gradio_api/mcp(/.*)?")
 
@@ -75,7 +84,10 @@ ANOTHER_PAGE = (
     "press there. A proxy before it must pass the Host header on as it is."
 )
 
-SEALED = "x-sealed-visitor"
+HOSTS_UNCHECKED = ("x-forwarded-host", "x-gradio-server")
+"""Headers that Gradio would believe before `Host`, which is the one that we check."""
+
+VISITOR_HEADER = "x-sealed-visitor"
 
 AGENT_GONE = "veo.agent_gone"
 """In a request's scope: tells whether it was made for an agent who has hung up since."""
@@ -93,8 +105,9 @@ class Guard:
     def __init__(
         self, app: ASGIApp, *, on_space: bool, mcp: bool, hosts: Collection[str] = ()
     ) -> None:
-        self._app, self._hosts = app, hosts
-        self._used = (USED, MCP) if mcp else (USED,)
+        self._app, self._compressing = app, GZipMiddleware(app)
+        self._hosts = hosts
+        self._allowed = (ALLOWED_ROUTES, MCP) if mcp else (ALLOWED_ROUTES,)
         policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
         self._headers = {
             "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in policy.items()),
@@ -110,18 +123,18 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        headers = NO_GUESSING if OF_THE_PAGE.fullmatch(scope["path"]) else self._headers
+        headers = NO_GUESSING if STATIC_ROUTES.fullmatch(scope["path"]) else self._headers
 
         async def send_strictly(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 answered.update(headers)
-                del answered[SEALED]  # should anything repeat the request's headers
+                del answered[VISITOR_HEADER]  # should anything repeat the request's headers
             await send(message)
 
         if refusal := self._refusal(scope):
             await refusal(scope, receive, send_strictly)
-        elif not any(used.fullmatch(scope["path"]) for used in self._used):
+        elif not any(allowed.fullmatch(scope["path"]) for allowed in self._allowed):
             await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
         else:
             await self._pass_on(scope, receive, send_strictly)
@@ -139,8 +152,9 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = secrets.token_hex(8) if MCP.fullmatch(scope["path"]) else ""
         self._agents.add(call)
+        app = self._compressing if scope["path"] in COMPRESSED else self._app
         try:
-            await self._app(self._from_visitor(scope, call), receive, send)
+            await app(self._from_visitor(scope, call), receive, send)
         finally:
             self._agents.discard(call)
 
@@ -150,49 +164,39 @@ class Guard:
         host = origins.asked_host(asked, self._hosts)
         if not host:
             return PlainTextResponse(NOT_OUR_HOST, 400)
+        if len(scope["path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+            return PlainTextResponse("Too long.", 414)
         acts = scope["method"] not in ONLY_READS or LOGOUT.fullmatch(scope["path"])
         if acts and origins.from_another_page(asked, host):
             return PlainTextResponse(ANOTHER_PAGE, 403)
         return None
 
     def _from_visitor(self, scope: Scope, call: str) -> Scope:
-        """The request, with its visitor's place on the network for an address.
+        """The request, with its visitor's network (`network_of`) in place of their address.
 
-        For an agent, Gradio calls itself over loopback, with the headers of the agent's request:
-        the address is among them, sealed, for nobody else is believed.  So is the name of its call,
-        for Gradio does not hang up on itself when the agent does.
+        For an agent, Gradio calls itself over loopback, with the headers of the agent's request.
+        One of them is ours: a secret that proves it, the agent's network, and the name of the
+        agent's call, for Gradio does not hang up on itself when the agent does.
         """
         headers = Headers(scope=scope).mutablecopy()
-        seal, _, sealed = headers.get(SEALED, "").partition(" ")
+        seal, _, sealed = headers.get(VISITOR_HEADER, "").partition(" ")
         address, _, agents = sealed.partition(" ")
         if not secrets.compare_digest(seal.encode(), self._seal.encode()):
             address, agents = network_of(scope["client"][0] if scope["client"] else ""), ""
         # No header ends in a space, and Gradio repeats a request's head in an answer with a range.
-        headers[SEALED] = f"{self._seal} {address} {call}".rstrip()
+        headers[VISITOR_HEADER] = f"{self._seal} {address} {call}".rstrip()
         del headers["x-forwarded-for"]  # uvicorn would believe it in that call
-        del headers["x-forwarded-host"]  # Gradio would, and only Host was checked
+        for name in HOSTS_UNCHECKED:
+            del headers[name]
         agent_gone = {AGENT_GONE: lambda: bool(agents) and agents not in self._agents}
         return {**scope, **agent_gone, "headers": headers.raw, "client": (address, 0)}
-
-
-class NoCors:
-    """In place of Gradio's own CORS middleware, which would let other sites read the answers.
-
-    That stands before all of ours, and answers a browser's question for other sites by itself.
-    """
-
-    def __init__(self, app: ASGIApp, **_: object) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
 
 def network_of(address: str) -> str:
     """What one visitor has of the network: an IPv4 address, but of IPv6 a whole /64.
 
-    Proxies spell one address in many ways; whatever is none is nobody in particular, else each
-    that somebody makes up would be one more visitor.
+    Proxies spell one address in many ways.  What is no address becomes "": else each that somebody
+    makes up would count as one more visitor.
     """
     with suppress(ValueError):
         known = ipaddress.ip_address(_bare(address))

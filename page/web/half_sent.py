@@ -1,9 +1,8 @@
-"""Ends requests that do not arrive whole: each after a time, and the oldest when one address has
-too many.
+"""Closes connections whose request does not arrive whole: each after a time, and the oldest when
+one address has too many.
 
-uvicorn bounds only how long a connection is idle between two requests, so a head that stops in
-its middle, a body that was announced, or a byte a second would hold one for ever.  This knows
-connections, and nothing of what is asked.
+uvicorn bounds only how long a connection is idle between two requests.  A head that stops in its
+middle, a body that was announced, or a byte a second would hold a connection for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import functools
 from typing import Any
 
 import h11
-from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -22,14 +20,20 @@ from page.web.guard import network_of
 TOO_SLOW = b"The request did not arrive in time: send it again."
 
 
-class WholeInTime(H11Protocol):
+class BoundedConnection(H11Protocol):
     """uvicorn's connection, which a request that is not whole holds for a bounded time."""
 
     head_seconds = 10.0
     body_seconds = 30.0
     """For at most `guard.LARGEST_BODY`: a phone on a bad line sends a form in five."""
-    at_once = 50
-    """Half-sent requests of one address on the network; a browser opens six connections."""
+
+    max_half_sent = 50
+    """Half-sent requests of one network, once they are older than `new_seconds`."""
+    new_seconds = 2.0
+    """An honest request is whole by then, or its browser has connected ahead and will try again."""
+    max_new = 600
+    """Half-sent requests of one network, however new: those of a hundred browsers behind a school's
+    one address that open the page at once, with six connections each."""
 
     _timer: asyncio.TimerHandle | None = None
     _awaited: Any = None
@@ -78,19 +82,35 @@ class WholeInTime(H11Protocol):
         self._timer = None
 
     def _bound_its_network(self) -> None:
-        # The oldest goes, not the newest: an honest request is whole in a moment.
+        """Close the oldest of what is too much: what is new may be whole in a moment."""
         half_sent = [
             each
             for each in self.connections
-            if isinstance(each, WholeInTime) and each._timer and each._network == self._network
+            if isinstance(each, BoundedConnection)
+            and each._timer
+            and each._network == self._network
         ]
-        if len(half_sent) > self.at_once:
-            min(half_sent, key=lambda each: each._since)._give_up()
+        half_sent.sort(key=lambda each: each._since)
+        waited_since = self.loop.time() - self.new_seconds
+        waiting = [each for each in half_sent if each._since < waited_since]
+        waiting.sort(key=lambda each: each._has_begun())
+        for each in (
+            waiting[: max(0, len(half_sent) - self.max_half_sent)]
+            or half_sent[: max(0, len(half_sent) - self.max_new)]
+        ):
+            each._give_up()
+
+    def _has_begun(self) -> bool:
+        """Whether a part of a request has come.
+
+        Before that a browser takes no harm when we close: it has connected ahead, or has kept the
+        connection for its next request, and opens another.
+        """
+        return self._awaited is h11.SEND_BODY or bool(self.conn.trailing_data[0])
 
     def _give_up(self) -> None:
         self._stop_watching()
-        begun = self._awaited is h11.SEND_BODY or self.conn.trailing_data[0]
-        if begun and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        if self._has_begun() and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._answer_too_slow()
             self.transport.close()
         else:
@@ -121,11 +141,3 @@ def _trusted(proxies: str) -> Any:
     async def nothing(*_: Any) -> None: ...
 
     return ProxyHeadersMiddleware(nothing, proxies).trusted_hosts
-
-
-def bound() -> None:
-    """Let uvicorn serve with `WholeInTime`.
-
-    Gradio makes uvicorn's `Config` itself and passes no protocol, so what its "auto" means is set.
-    """
-    HTTP_PROTOCOLS["auto"] = f"{__name__}:{WholeInTime.__name__}"

@@ -1,4 +1,4 @@
-"""What is left out changes nothing of what arrives."""
+"""What our Blocks leave out changes nothing of what arrives."""
 
 from served import in_a_fresh_python
 
@@ -10,26 +10,49 @@ import asyncio
 from itertools import product
 
 import gradio as gr
-from page.gradio_patches.blocks import LeanBlocks
+from page.gradio_patches.blocks import PageBlocks
 
-def answers(kind, values):
+def answers(kind, values, by_component=False):
     with kind(analytics_enabled=False) as page:
         outputs = [gr.HTML(), gr.Textbox(), gr.JSON()]
         gr.Button().click(lambda: None, None, outputs)
     event = next(iter(page.fns.values()))
     state = gr.state_holder.SessionState(page)
-    shown = asyncio.run(page.postprocess_data(event, list(values), state))
+    changes = [*values]
+    if by_component:
+        changes = {each: new for each, new in zip(outputs, values) if new != gr.skip()}
+    shown = asyncio.run(page.postprocess_data(event, changes, state))
     return shown, sum(state[output._id] is not output for output in outputs)
 
 changes = {"said": "<p>"}, gr.Textbox(label="New"), [{"kept": 1}]
 for values in product(*((gr.skip(), change) for change in changes)):
-    plain, _ = answers(gr.Blocks, values)
-    shown, built = answers(LeanBlocks, values)
+    plain, all_built = answers(gr.Blocks, values)
     expected = [
         value if value == gr.skip() else told for value, told in zip(values, plain, strict=True)
     ]
-    assert shown == expected, (shown, expected)
-    assert built == isinstance(values[1], gr.Textbox), values
+    nothing = all(value == gr.skip() for value in values)
+    for by_component in (False, True)[: 1 if nothing else 2]:
+        shown, built = answers(PageBlocks, values, by_component)
+        assert shown == expected, (shown, expected)
+        assert built == isinstance(values[1], gr.Textbox), values
+    assert all_built == sum(new == gr.skip() for new in values) + built  # as Gradio does it
+""")
+
+
+def test_a_value_that_is_a_list_or_a_dict_is_no_list_of_outputs():
+    in_a_fresh_python("""
+import asyncio
+import gradio as gr
+from page.gradio_patches.blocks import PageBlocks
+
+def answer(kind, value):
+    with kind(analytics_enabled=False) as page:
+        gr.Button().click(lambda: None, None, gr.JSON())
+    event = next(iter(page.fns.values()))
+    return asyncio.run(page.postprocess_data(event, value, gr.state_holder.SessionState(page)))
+
+for value in ([1], [gr.skip()], {}, {"a": 1}, [], [[]], gr.skip(), gr.update(visible=False)):
+    assert answer(PageBlocks, value) == answer(gr.Blocks, value), value
 """)
 
 
@@ -37,7 +60,7 @@ def test_the_page_is_described_once_and_not_for_every_session():
     in_a_fresh_python("""
 import gradio as gr
 from gradio.state_holder import SessionState
-from page.gradio_patches.blocks import LeanBlocks
+from page.gradio_patches.blocks import PageBlocks
 
 def page(kind):
     with kind(analytics_enabled=False) as page:
@@ -45,7 +68,7 @@ def page(kind):
         gr.State({"kept": 1})
     return page
 
-plain, ours = page(gr.Blocks), page(LeanBlocks)
+plain, ours = page(gr.Blocks), page(PageBlocks)
 alike = [each.default_config.get_config() for each in (plain, ours)]
 described = [[each["props"]["label"] for each in page["components"] if each["type"] == "textbox"]
              for page in alike]

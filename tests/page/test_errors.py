@@ -120,7 +120,7 @@ def test_an_odd_path_is_no_page_of_log(path, served):
         ("on_load", [], {}),
         ("on_load", [3], {}),
         ("on_fetch", [], {}),
-        ("on_fetch", [[KEY]] * 30, {"X-Gradio-Server": "http://[::1"}),
+        ("on_fetch", [[]] * 30, {"X-Gradio-Server": "http://[::1"}),
         ("restore_form", [{"form": ["\ud800", 1, 1, 1, 1, 1, 1, 1, 1, 1]}], {}),
         ("on_money", [[]] * 7, {}),
     ],
@@ -142,6 +142,33 @@ def test_an_odd_event_is_a_line_of_log_and_ends(handler, data, headers, served):
             told += sent(served, "GET", f"/gradio_api/queue/data?session_hash={session}").text
             assert re.search("process_completed|unexpected_error", told)
     assert KEY not in told
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Gradio-Server"])
+@pytest.mark.parametrize("value", ["[::1", "http://[::1", f"x:{KEY}", "evil.example", "\xff", ""])
+def test_a_host_that_only_gradio_would_believe_changes_nothing(header, value, served):
+    """Only `Host` is checked, so only that is used."""
+    headers = {header: value.encode("latin-1")}
+    with at_most_a_line(served):
+        data = {"data": ["google/veo-3.1-t2v", 4, "720p", True]}
+        asked, odd = (
+            sent(served, "POST", "/gradio_api/run/price", json=data, headers=each)
+            for each in ({}, headers)
+        )
+        assert odd.status_code == 200
+        assert odd.json()["data"] == asked.json()["data"]
+        assert "process_completed" in pressed(served, "on_load", [None], headers)
+        config = sent(served, "GET", "/config", headers=headers)
+        assert config.json()["root"] == served.url
+
+
+def pressed(served, handler, data, headers):
+    """What the event of a button comes to."""
+    session = secrets.token_hex(8)
+    body = {"fn_index": served.numbers[handler], "data": data, "session_hash": session}
+    joined = sent(served, "POST", "/gradio_api/queue/join", json=body, headers=headers)
+    assert joined.status_code == 200
+    return sent(served, "GET", f"/gradio_api/queue/data?session_hash={session}").text
 
 
 def test_what_an_agent_gets_wrong_is_a_line_without_what_it_sent(served):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import resource
 import select
 import socket
 import threading
@@ -13,9 +14,9 @@ import requests
 import uvicorn
 from served import FOX, ROOT, ServedPage
 
-from page.web.half_sent import WholeInTime
+from page.web.half_sent import BoundedConnection
 
-HEAD_SECONDS, BODY_SECONDS = 1.5, 2.5
+HEAD_SECONDS, BODY_SECONDS, NEW_SECONDS = 2.5, 2.5, 0.1
 SLACK = 2.0
 """Seconds that a busy machine may take longer."""
 AT_ONCE = 50
@@ -142,6 +143,7 @@ def test_one_address_holds_few_and_keeps_nobody_out(half, hasty_page):
         honest = stack.enter_context(opened(hasty_page.port, stream))
         assert b" 200 " in honest.recv(65536)
         flood = hold(AT_ONCE + 70, "127.0.0.1")
+        time.sleep(NEW_SECONDS + 0.3)
         assert requests.get(hasty_page.url, timeout=10).status_code == 200
         assert len(held(flood)) <= AT_ONCE
         # The newest stay: an honest request is among them until it is whole.
@@ -240,20 +242,20 @@ def test_nothing_of_it_is_logged(hasty_page):
 # Behind a proxy
 
 
-class InMoreHaste(WholeInTime):
+class InMoreHaste(BoundedConnection):
     head_seconds = body_seconds = 1.0
-    at_once = 5
+    max_half_sent, new_seconds = 5, 0.0
 
 
 @contextlib.contextmanager
-def server_that_believes(proxies):
+def server_that_believes(proxies, protocol=InMoreHaste):
     async def app(scope, receive, send):
         await receive()
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body"})
 
     config = uvicorn.Config(
-        app, port=0, http=InMoreHaste, lifespan="off", log_config=None, forwarded_allow_ips=proxies
+        app, port=0, http=protocol, lifespan="off", log_config=None, forwarded_allow_ips=proxies
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=asyncio.run, args=(server.serve(),))
@@ -278,3 +280,84 @@ def test_a_proxy_may_hold_many_for_its_visitors_but_not_for_longer(proxies, stay
         assert len(held(halves)) == stay
         for each in halves:
             closed_with(each, 0.5 + SLACK)
+
+
+# A school, whose pupils have one address
+
+
+class InASchool(BoundedConnection):
+    """As it is, but what is new on a busy machine may take longer to be whole."""
+
+    new_seconds, head_seconds = 30.0, 60.0
+
+
+@pytest.fixture
+def many_files():
+    """Both ends of 600 connections in one process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_hundred_browsers_of_a_school_connect_at_once_and_each_is_served():
+    """Each six times, before the first of them has sent its request."""
+    with server_that_believes("", InASchool) as port, contextlib.ExitStack() as stack:
+        school = [stack.enter_context(opened(port)) for _ in range(6 * 100)]
+        time.sleep(0.5)
+        for connection in school:
+            connection.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        for connection in school:
+            connection.settimeout(30)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+class InABusySchool(BoundedConnection):
+    """As it is, but for a class and not a school."""
+
+    max_half_sent, new_seconds, max_new = 5, 1.0, 20
+    head_seconds = 60.0
+
+
+def soon_held(connections, many):
+    """Those that are left when they are `many`, or after a time."""
+    end = time.monotonic() + SLACK
+    while len(held(connections)) != many and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.1)  # no more are closed
+    return held(connections)
+
+
+def test_what_is_new_is_closed_only_if_it_is_far_too_much():
+    with server_that_believes("", InABusySchool) as port, contextlib.ExitStack() as stack:
+
+        def hold(many):
+            return [stack.enter_context(opened(port, b"GET / HT")) for _ in range(many)]
+
+        first = hold(20)
+        assert soon_held(first, 20) == first
+        more = hold(3)
+        assert soon_held(first, 17) == first[3:]  # the oldest go
+        time.sleep(InABusySchool.new_seconds)
+        assert len(held([*first, *more])) == 20  # who comes next has them closed
+        last = hold(1)
+        assert soon_held([*first, *more, *last], 5) == [*first, *more, *last][-5:]
+
+
+def test_a_slow_phone_keeps_its_place_beside_connections_that_ask_nothing():
+    """A browser keeps some open for its next request."""
+    with server_that_believes("", InABusySchool) as port, contextlib.ExitStack() as stack:
+        phone = stack.enter_context(opened(port, b"GET / HTTP/1.1\r\nHo"))
+        time.sleep(0.1)
+        idle = [stack.enter_context(opened(port)) for _ in range(15)]
+        time.sleep(1.2)
+        idle.append(stack.enter_context(opened(port)))
+        assert soon_held(idle, 4) == idle[-4:]
+        phone.sendall(b"st: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert closed_with(phone, SLACK).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_newest_two_seconds_of_a_hundred_browsers_are_safe():
+    assert BoundedConnection.max_new >= 6 * 100
+    assert 2.0 <= BoundedConnection.new_seconds < BoundedConnection.head_seconds

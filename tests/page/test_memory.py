@@ -22,8 +22,8 @@ IMPATIENT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import app
-from page import crowd
-crowd.UNHEARD, crowd.EVERY = {UNHEARD}, 0.5
+from page.gradio_patches import queue
+queue.FORGET_AFTER, queue.FORGET_EVERY = {UNHEARD}, 0.5
 app.main()
 """
 

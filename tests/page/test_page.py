@@ -551,25 +551,7 @@ def test_a_key_from_a_program_goes_to_the_service_only(visitors_page):
     assert KEY not in visitors_page.log
 
 
-# What the page relies on in Gradio
-
-
-def test_gradio_still_has_what_we_set_in_its_queue():
-    """At its own 2,000, so many page loads push a waiting visitor's messages out: ours refuses the
-    newcomer long before.  At its own pace, it looks for something to do 1,000 times a second."""
-    in_a_fresh_python(
-        "import app, gradio as gr; ours, plain = app.build_page()._queue, gr.Blocks()._queue;"
-        "from page.gradio_patches import limits; from gradio.utils import LRUCache;"
-        "assert type(plain.pending_messages_per_session) is LRUCache;"
-        "assert type(plain.pending_event_ids_session) is type(plain.event_ids_to_events) is dict;"
-        "store = ours.pending_messages_per_session;"
-        "assert store.max_size * limits.A_SESSION > 4 * limits.TOGETHER;"
-        "assert ours.ANALYTICS_MAX_EVENTS == 0 and plain.ANALYTICS_MAX_EVENTS;"
-        "assert ours.ANAYLTICS_CACHE_FREQUENCY > 1e9 and plain.ANAYLTICS_CACHE_FREQUENCY;"
-        "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001;"
-        "wait = 'progress_update_sleep_when_free';"
-        "assert getattr(ours, wait) == 60 and getattr(plain, wait) == 0.01"
-    )
+# What the page asks of Gradio
 
 
 def test_the_page_keeps_no_history_of_inputs(demo_page):

@@ -56,7 +56,7 @@ IMPORTS = {
     "make_clip": {"veo", "veo_client", "demo_server"},
     "backend": {"platformdirs", "sqlalchemy", "veo", "veo_client", "demo_server"},
     "page": {"gradio", "fastapi", "h11", "starlette", "uvicorn", "veo", "veo_client", "backend"},
-    "app": {"gradio", "starlette", "veo_client", "backend", "page"},
+    "app": {"gradio", "backend", "page"},
 }
 NEEDS_MORE = {"veo.media": {"av", "PIL"}}
 """The rest of `veo` needs only `requests`, and the `urllib3` below it."""

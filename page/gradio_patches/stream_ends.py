@@ -1,23 +1,21 @@
-"""What is pressed just as Gradio closes a stream of news is heard of all the same.
+"""Works around a race in Gradio's event stream: an event whose messages nobody reads.
 
-Gradio's server ends a session's stream when nothing of it is pending, and its browser side opens
-another for the next event.  If the end and the next event's answer cross on the way, the browser
-takes the old stream for open, and nobody reads what the event came to: a clip is paid for, and the
-page shows nothing.  So each event is answered with how many streams of its session were ended
-before, and the browser takes it for begun once it has heard as many ends.
+Gradio's server ends a session's stream when none of its events is pending, and its browser side
+opens another for the next event.  If that end and the answer to the next event cross on the way,
+the browser takes the old stream for open, and nobody reads what the event came to: a clip is paid
+for, and the page shows nothing.
 
-It knows Gradio's queue and its wire, and nothing of what the events do.
+So the answer to each event tells how many streams of its session have ended, and the browser side
+waits until it has heard as many ends before it takes the event for begun.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from gradio.queueing import Queue
 from gradio.server_messages import CloseStreamMessage
-from gradio.utils import LRUCache
 from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from page.gradio_patches.queue import PageQueue
 
 ENDED = "x-streams-ended"
 
@@ -44,22 +42,11 @@ JAVASCRIPT = f"""{{
 """For the page's head, before Gradio's own scripts."""
 
 
-class Closings:
-    """Counts the streams of `queue` that end, and tells it with the answer to an event."""
+class StreamEnds:
+    """Counts the streams of `queue` that end, and tells the number with the answer to an event."""
 
-    def __init__(self, app: ASGIApp, *, queue: Queue) -> None:
-        self._app = app
-        # As many as have messages kept; the longest unused is forgotten, and waits for none.
-        self._ended: LRUCache[str, int] = LRUCache(queue.pending_messages_per_session.max_size)
-        push = queue.push
-
-        async def push_and_note(body: Any, request: Any, username: str | None) -> Any:
-            pushed = await push(body=body, request=request, username=username)
-            # From here on no stream ends before this event does, so none is missed.
-            request.state.streams_ended = self._ended.get(body.session_hash, 0)
-            return pushed
-
-        queue.push = push_and_note  # type: ignore[method-assign]  # Gradio has no hook for it
+    def __init__(self, app: ASGIApp, *, queue: PageQueue) -> None:
+        self._app, self._ended = app, queue.streams_ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""

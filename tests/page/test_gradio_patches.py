@@ -1,0 +1,118 @@
+"""Gradio, uvicorn and mcp still have the inside that `page/gradio_patches` leans on.
+
+What each patch does to a visitor is tested beside its subject; the table in
+`page/gradio_patches/__init__.py` says where.
+"""
+
+import subprocess
+import sys
+
+import pytest
+from served import ROOT, ServedPage, in_a_fresh_python
+
+COUNT_STUBS = """
+import sys
+stubs = 0
+def count(event, args):
+    global stubs
+    file = str(args[0]) if event == "open" else ""
+    stubs += "components" in file and file.endswith(".pyi")
+sys.addaudithook(count)
+import {module}
+print(stubs)
+"""
+
+
+@pytest.mark.parametrize(("module", "writes"), [("gradio", True), ("app", False)])
+def test_gradio_writes_type_stubs_at_its_import_and_ours_does_not(module, writes, tmp_path):
+    found = subprocess.run(
+        [sys.executable, "-c", COUNT_STUBS.format(module=module)],
+        cwd=ROOT,
+        env=ServedPage.environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (int(found.stdout) > 0) == writes, found.stderr
+
+
+def test_the_environment_is_set_before_gradio_is_imported():
+    in_a_fresh_python("""
+import app, os
+from gradio import analytics
+import huggingface_hub.constants
+assert not analytics.analytics_enabled()
+assert huggingface_hub.constants.HF_HUB_OFFLINE or "SPACE_ID" in os.environ
+""")
+
+
+def test_gradio_still_has_what_we_set_in_its_queue():
+    """At its own 2,000, so many page loads push a waiting visitor's messages out: ours refuses the
+    newcomer long before.  At its own pace, it looks for something to do 1,000 times a second."""
+    in_a_fresh_python("""
+import app
+import gradio as gr
+from gradio.queueing import Queue
+from gradio.utils import LRUCache
+from page.gradio_patches import queue
+
+ours, plain = app.build_page()._queue, gr.Blocks()._queue
+assert type(plain) is Queue and type(ours) is queue.PageQueue
+assert {*vars(plain)} <= {*vars(ours)}
+assert type(plain.pending_messages_per_session) is LRUCache
+assert type(plain.pending_event_ids_session) is type(plain.event_ids_to_events) is dict
+assert ours.unread.max_size * queue.SESSION_BYTES > 4 * queue.MAX_BYTES
+assert ours.max_size == 1000 and ours.default_concurrency_limit == 500
+assert ours.ANALYTICS_MAX_EVENTS == 1 and ours.ANAYLTICS_CACHE_FREQUENCY > 1e8
+assert ours.compute_analytics_summary([{}]) == {"functions": {}}
+assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001
+""")
+
+
+def test_gradio_still_keeps_sessions_as_we_replace_them():
+    in_a_fresh_python("""
+import app
+from gradio.routes import App
+from page.gradio_patches import queue
+
+page = app.build_page()
+plain = page.app.state_holder
+assert plain is page.state_holder
+states = queue.PageStates()
+assert {*vars(plain)} == {*vars(states)} | {"blocks"}
+states.set_blocks(page)
+assert page.state_holder is states and states.capacity == plain.capacity
+long = "x" * 65
+assert states[long] is not states[long] and states[long[1:]] is states[long[1:]]
+assert {*states.session_data} == {*states.time_last_used} == {long[1:]}
+""")
+
+
+def test_gradio_still_puts_its_own_cors_before_ours():
+    in_a_fresh_python("""
+import app, gradio as gr, gradio.routes
+from page.gradio_patches import routes
+
+def outermost():
+    with gr.Blocks() as page:
+        pass
+    return [each.cls for each in page.app.user_middleware]
+
+own = gradio.routes.CustomCORSMiddleware
+assert own in outermost()
+routes.send_no_cors_headers()
+assert routes.NoCors in outermost() and own not in outermost()
+""")
+
+
+def test_uvicorn_serves_with_our_connection_when_it_is_told_no_protocol():
+    in_a_fresh_python("""
+import uvicorn
+from page.gradio_patches import routes
+from page.web.half_sent import BoundedConnection
+
+routes.bound_connections()
+config = uvicorn.Config(None)
+config.load()
+assert config.http_protocol_class is BoundedConnection
+""")
