@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: setup run test check bench notebooks lab crash-test
+.PHONY: setup run test test-quick check bench notebooks lab crash-test
 
 setup: .venv/for-running .venv/for-testing
 
@@ -13,6 +13,10 @@ run: .venv/for-running
 # Three at a time even on two cores: whoever tests a page mostly waits for it.
 test: .venv/for-testing
 	$(BIN)/pytest -n 3 --dist loadfile
+
+# The rooms below the page, for whoever changes one: no browser, no notebook, nothing that takes long.
+test-quick: .venv/for-testing
+	$(BIN)/pytest tests/client tests/backend tests/demo tests/tour -n 2 --dist loadfile -m "not slow"
 
 check: .venv/for-testing
 	$(BIN)/ruff check

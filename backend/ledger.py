@@ -45,7 +45,7 @@ State = Literal[
 ]
 Payer = Literal["demo", "server", "visitor"]
 
-ARROWS: Mapping[State, frozenset[State]] = {
+TRANSITIONS: Mapping[State, frozenset[State]] = {
     "prepared": frozenset({"submitting", "rejected"}),
     "submitting": frozenset({"running", "rejected", "uncertain"}),
     # An answer that came late, or an id that a person found in the account.
@@ -59,13 +59,13 @@ ARROWS: Mapping[State, frozenset[State]] = {
     "failed": frozenset(),
 }
 
-OPEN: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
+ACTIVE_STATES: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
 """What somebody has to drive on."""
 
-FREE: tuple[State, ...] = ("rejected", "failed")
+UNCHARGED_STATES: tuple[State, ...] = ("rejected", "failed")
 """What certainly cost nothing; an uncertain one counts as spent."""
 
-NOT_TAKEN_YET: tuple[State, ...] = ("prepared", "submitting", "uncertain")
+WITHOUT_ID: tuple[State, ...] = ("prepared", "submitting", "uncertain")
 """What has not been given an id."""
 
 VERSION = 1
@@ -82,7 +82,7 @@ _jobs = sa.Table(
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(128), nullable=False),
     sa.Column("payer", sa.String(16), nullable=False),
-    sa.Column("spender", sa.String(128), nullable=False),
+    sa.Column("spender", sa.String(128), nullable=False, key="quota_key"),  # its older name
     sa.Column("runner", sa.String(64), nullable=False),
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("request", sa.JSON(none_as_null=True)),
@@ -104,7 +104,7 @@ _jobs = sa.Table(
 
 # What a deleted one asked for is forgotten, yet this is kept.  What was only looked for by its id
 # has neither: it cost nothing here.
-_ASKED_HERE = _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(NOT_TAKEN_YET)
+_ASKED_HERE = _jobs.c.submitted.is_not(None) | _jobs.c.state.in_(WITHOUT_ID)
 _ONLY_LOOKED_FOR = sa.and_(
     sa.not_(_ASKED_HERE), _jobs.c.request.is_(sa.null()), _jobs.c.deleted.is_(None)
 )
@@ -121,7 +121,7 @@ class Entry:
     owner: str
     """The visitor whose job it is; nobody else may see it."""
     payer: Payer
-    spender: str
+    quota_key: str
     """Whose spending of the server's key this counts towards."""
     runner: str
     """The process, by its data folder, that drives it."""
@@ -170,11 +170,33 @@ class Spent:
 
 
 class LimitReached(Exception):
-    """One more clip would be above a limit; the text says which."""
+    """One more clip would be above a limit of `Limits`; nothing was written."""
+
+    def __init__(
+        self,
+        *,
+        whose: Literal["visitor", "everybody"],
+        counted: Literal["clips", "dollars"],
+        limit: float,
+        so_far: float,
+        this_clip: float,
+    ) -> None:
+        super().__init__(f"{counted} of {whose}: {so_far:g} and {this_clip:g} more, of {limit:g}")
+        self.whose = whose
+        self.counted = counted
+        self.limit = limit
+        self.so_far = so_far
+        """In the last 24 hours, without this clip."""
+        self.this_clip = this_clip
 
 
-class PriceNotTold(LimitReached):
-    """Where dollars are bounded, what it costs must be known."""
+class PriceNotTold(Exception):
+    """Dollars are limited, and what this clip costs is not known; nothing was written."""
+
+    def __init__(self, *, limit: float) -> None:
+        super().__init__(f"no price is known, and the limit is {limit:g} dollars")
+        self.limit = limit
+        """Dollars, the lowest that holds."""
 
 
 class OutOfReach(Exception):
@@ -245,13 +267,13 @@ class Ledger:
         payer: Payer,
         request: Mapping[str, object] | None,
         expected: float,
-        spender: str = "",
+        quota_key: str = "",
         dollars: float | None = None,
         generation_id: str | None = None,
         limits: Limits | None = None,
         job_id: str | None = None,
     ) -> Entry:
-        """Write down what is about to be asked; raises `LimitReached` and writes nothing.
+        """Write down what is about to be asked; `LimitReached` or `PriceNotTold` writes nothing.
 
         A job whose `generation_id` is known was submitted before and begins as `running`.  Who
         gives a `new_id` can look whether the row is there though `NotWritten` was raised.
@@ -261,7 +283,7 @@ class Ledger:
             "id": job_id or new_id(),
             "owner": owner,
             "payer": payer,
-            "spender": spender or owner,
+            "quota_key": quota_key or owner,
             "runner": self._runner,
             "state": "running" if generation_id else "prepared",
             "request": dict(request) if request else None,
@@ -273,7 +295,7 @@ class Ledger:
         }
         with self._write() as connection:
             if limits:
-                self._require_room(connection, spender or owner, dollars, limits)
+                self._check_limits(connection, quota_key or owner, dollars, limits)
             connection.execute(_jobs.insert().values(row))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
@@ -286,12 +308,12 @@ class Ledger:
         taken by the service gets the time of that, for a limit counts by it.
         """
         before: Collection[State] = (was,) if isinstance(was, str) else was
-        forbidden = [state for state in before if to not in ARROWS[state]]
+        forbidden = [state for state in before if to not in TRANSITIONS[state]]
         if forbidden:
             raise ValueError(f"no arrow leads from {forbidden[0]} to {to}")
-        if to in OPEN and not {*before} & {*OPEN}:
+        if to in ACTIVE_STATES and not {*before} & {*ACTIVE_STATES}:
             changes["runner"] = self._runner
-        if to == "running" and {*before} <= {*NOT_TAKEN_YET}:
+        if to == "running" and {*before} <= {*WITHOUT_ID}:
             changes.setdefault("submitted", self._clock())
         statement = (
             _jobs.update()
@@ -310,7 +332,9 @@ class Ledger:
         forgotten = {"request": None, "error": None, "facts": None}
         statement = (
             _jobs.update()
-            .where(_jobs.c.id == job_id, _jobs.c.state.not_in(OPEN), _jobs.c.deleted.is_(None))
+            .where(
+                _jobs.c.id == job_id, _jobs.c.state.not_in(ACTIVE_STATES), _jobs.c.deleted.is_(None)
+            )
             .values(deleted=self._clock(), generation_id=None, **forgotten)
         )
         with self._write() as connection:
@@ -343,7 +367,7 @@ class Ledger:
             connection.execute(statement)
         self._empty_journal()
 
-    def half_deleted(self) -> list[Entry]:
+    def awaiting_file_removal(self) -> list[Entry]:
         """This runner's deleted jobs whose clip may still be there."""
         return list(
             self._read(
@@ -404,7 +428,7 @@ class Ledger:
             _jobs.c.owner == owner,
             _jobs.c.created >= since,
             _jobs.c.payer != "demo",
-            _jobs.c.state.not_in(FREE),
+            _jobs.c.state.not_in(UNCHARGED_STATES),
             _ASKED_HERE,
         )
         dollars, unfinished, unpriced = self._rows(query)[0]
@@ -429,43 +453,48 @@ class Ledger:
         )
         return float(took[len(took) // 2]) if len(took) >= 3 else None
 
-    def _require_room(
-        self, connection: sa.Connection, spender: str, dollars: float | None, limits: Limits
+    def _check_limits(
+        self, connection: sa.Connection, quota_key: str, dollars: float | None, limits: Limits
     ) -> None:
-        """Raise `LimitReached` if one more clip of the server's is above a limit."""
+        """Raise `LimitReached` if one more clip of the server's is above a limit, `PriceNotTold` if
+        that cannot be known."""
+        whose: Literal["visitor", "everybody"]
         if self._engine.dialect.name == "postgresql":
             # Two visitors who read the same sum would both be below the limit.
             connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
-        if dollars is None and min(limits.dollars, limits.dollars_a_visitor) < math.inf:
-            raise PriceNotTold("The service does not tell what this clip costs.")
+        lowest = min(limits.dollars, limits.dollars_a_visitor)
+        if dollars is None and lowest < math.inf:
+            raise PriceNotTold(limit=lowest)
         spent = sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(_jobs.c.dollars), 0.0)
         ).where(
             _jobs.c.payer == "server",
             _jobs.c.created > self._clock() - DAY,
-            _jobs.c.state.not_in(FREE),
+            _jobs.c.state.not_in(UNCHARGED_STATES),
             _ASKED_HERE,
         )
         for whose, query, most_clips, most_dollars in (
             (
-                "You have",
-                spent.where(_jobs.c.spender == spender),
+                "visitor",
+                spent.where(_jobs.c.quota_key == quota_key),
                 limits.clips_a_visitor,
                 limits.dollars_a_visitor,
             ),
-            ("Visitors together have", spent, limits.clips, limits.dollars),
+            ("everybody", spent, limits.clips, limits.dollars),
         ):
             clips, cost = connection.execute(query).one()
             if clips + 1 > most_clips:
-                made = "1 clip" if clips == 1 else f"{clips} clips"
                 raise LimitReached(
-                    f"{whose} made {made} in 24 hours, and the limit is {most_clips:g}."
+                    whose=whose, counted="clips", limit=most_clips, so_far=clips, this_clip=1
                 )
             # Rounded, for three clips at $0.40 are $1.2000000000000002; and so that NaN is refused.
             if not round(cost + (dollars or 0.0), 6) <= most_dollars:
                 raise LimitReached(
-                    f"{whose} spent ${cost:,.2f} in 24 hours, this clip costs "
-                    f"${dollars or 0:,.2f}, and the limit is ${most_dollars:,.2f}."
+                    whose=whose,
+                    counted="dollars",
+                    limit=most_dollars,
+                    so_far=cost,
+                    this_clip=dollars or 0.0,
                 )
 
     def _empty_journal(self) -> None:
@@ -503,7 +532,7 @@ class Ledger:
     ) -> Iterator[Entry]:
         order = _jobs.c.created.desc() if newest_first else _jobs.c.created
         query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
-        return (Entry(**row._mapping) for row in self._rows(query))
+        return (Entry(**dict(zip(_jobs.c.keys(), row, strict=True))) for row in self._rows(query))
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         try:

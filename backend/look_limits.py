@@ -50,24 +50,24 @@ class Turns:
         self._begun_by = Counter[str]()
         self._lock = threading.Lock()
 
-    def take(self, spender: str) -> Turn:
+    def take(self, quota_key: str) -> Turn:
         """A turn for one look; raises `Busy` for one too many."""
         with self._lock:
             now = self._clock()
             self._forget(now - MINUTE)
-            if self._held[spender] >= AT_ONCE:
+            if self._held[quota_key] >= AT_ONCE:
                 raise Busy(f"You look for {AT_ONCE} clips by their ids, and no more go at once.")
-            if self._begun_by[spender] >= A_MINUTE:
+            if self._begun_by[quota_key] >= A_MINUTE:
                 said = f"You looked at {A_MINUTE} ids in a minute, and no more are allowed."
                 raise Busy(said, retry_after=MINUTE)
-            self._held[spender] += 1
-            self._begun_by[spender] += 1
-            self._begun.append((now, spender))
-        return Turn(lambda: self._end(spender))
+            self._held[quota_key] += 1
+            self._begun_by[quota_key] += 1
+            self._begun.append((now, quota_key))
+        return Turn(lambda: self._end(quota_key))
 
-    def _end(self, spender: str) -> None:
+    def _end(self, quota_key: str) -> None:
         with self._lock:
-            _count_down(self._held, spender)
+            _count_down(self._held, quota_key)
 
     def _forget(self, before: float) -> None:
         while self._begun and self._begun[0][0] < before:

@@ -30,7 +30,7 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
-from backend.storage import Shelf
+from backend.storage import Storage
 from demo_server import DemoServer
 from veo.files import Locked, keep_private, locked, publish
 from veo_client import (
@@ -80,8 +80,8 @@ def demo_service() -> DemoServer:
 
 
 @functools.cache
-def the_shelf() -> Shelf:
-    return Shelf(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
+def the_shelf() -> Storage:
+    return Storage(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
 
 
 @functools.cache
@@ -262,19 +262,32 @@ async def begin(
             request,
             owner=owner,
             payer=payer,
-            spender=spender,
+            quota_key=spender,
             expected=await _expected_seconds(request, payer),
             dollars=await dollars_for(jobs.client_for(owner, payer), request),
             limits=the_settings().limits if payer == "server" else None,
         )
-    except PriceNotTold as error:
-        raise Refused(str(error), reason="no_price") from None
+    except PriceNotTold:
+        said = "The service does not tell what this clip costs."
+        raise Refused(said, reason="no_price") from None
     except LimitReached as error:
-        said = f"{error} With an API key of your own you may go on."
+        said = f"{explain_limit(error)} With an API key of your own you may go on."
         raise Busy(said, retry_after=DAY) from None
     except OutOfReach:
         said = "The server cannot write its list of clips now, so nothing was sent."
         raise TookTooLong(said) from None
+
+
+def explain_limit(reached: LimitReached) -> str:
+    """Which limit of the server's key one more clip would be above, in a sentence."""
+    who = {"visitor": "You have", "everybody": "Visitors together have"}[reached.whose]
+    if reached.counted == "clips":
+        made = "1 clip" if reached.so_far == 1 else f"{reached.so_far:.0f} clips"
+        return f"{who} made {made} in 24 hours, and the limit is {reached.limit:g}."
+    return (
+        f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
+        f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
+    )
 
 
 _rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
@@ -308,7 +321,7 @@ async def look_for(generation_id: object, *, owner: str, spender: str) -> Job:
             owner=owner,
             payer=payer,
             expected=DEMO_EXPECTED if payer == "demo" else 120.0,
-            spender=spender,
+            quota_key=spender,
         )
     except OutOfReach:
         raise TookTooLong("The server cannot write its list of clips now.") from None

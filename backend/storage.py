@@ -1,8 +1,9 @@
-"""The folder of finished clips: each in a folder of its own, with its poster and a note beside it.
+"""Finished clips: each in a folder of its own, with its poster and a note beside it.
 
-A folder's name cannot be guessed, because whoever knows it may fetch what is in it.  The shelf has
-room for so many bytes; demo clips go first, then the oldest.  This module knows files; it knows no
-jobs, no network and no page.
+A clip is known by its `clip_id`, the folder's name.  It cannot be guessed, because whoever knows it
+may fetch what is in it.  There is room for so many bytes; demo clips are evicted first, then the
+oldest.  A browser gets an address and what must read a file its path, so that clips can lie
+elsewhere one day.  This module knows no jobs and no network.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from veo import media
 from veo.files import publish
@@ -23,85 +26,92 @@ from veo.files import publish
 POSTER, NOTE = "poster.jpg", "clip.json"
 DEMO_CLIP = "demo-clip.mp4"
 """The name of what cost nothing, and is easily made again."""
-PLACE = re.compile(r"[A-Za-z0-9_-]{22}")
-"""What `new_place` gives; a folder with another name is none of ours."""
+CLIP_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+"""What `new_clip_id` gives; a folder with another name is none of ours."""
+
+Kind = Literal["clip", "poster", "note"]
+"""A note is the clip's request and facts, as JSON."""
 
 
-class Shelf:
-    """Finished clips below `folder`, at most `most_bytes` of them."""
+class Storage:
+    """Finished clips below `folder`, at most `most_bytes` of them, served below `served_at`."""
 
-    def __init__(self, folder: Path, *, most_bytes: float) -> None:
+    def __init__(
+        self, folder: Path, *, most_bytes: float, served_at: str = "gradio_api/file="
+    ) -> None:
         self.folder = folder
         self.most_bytes = most_bytes
-        self._making_room = threading.Lock()
+        self._served_at = served_at
+        self._evicting = threading.Lock()
 
     @staticmethod
-    def new_place() -> str:
+    def new_clip_id() -> str:
         """The name of a folder for one clip."""
         return secrets.token_urlsafe(16)
 
-    def clip(self, place: str | None) -> Path | None:
-        """The clip at `place`, unless it was removed."""
-        with suppress(_NoPlace, FileNotFoundError):
-            return next(self._at(place).glob("*.mp4"), None)
-        return None
+    def address(self, clip_id: str | None, kind: Kind = "clip") -> str:
+        """Where a browser gets it, relative to the page; empty when it is not there."""
+        path = self.file(clip_id, kind)
+        return f"{self._served_at}{quote(str(path))}" if path else ""
 
-    def has_something(self, place: str | None) -> bool:
-        """Whether a clip arrived at `place`, be it whole or not."""
-        with suppress(_NoPlace, FileNotFoundError):
-            return any(self._at(place).glob(f"*.mp4{media.UNCHECKED}")) or bool(self.clip(place))
-        return False
+    def name(self, clip_id: str | None) -> str:
+        """What the clip is called when it is saved; empty when it is not there."""
+        path = self.file(clip_id)
+        return path.name if path else ""
 
-    def poster(self, place: str | None) -> Path | None:
-        return self._beside(place, POSTER)
-
-    def note(self, place: str | None) -> Path | None:
-        """The clip's request and facts, as JSON."""
-        return self._beside(place, NOTE)
-
-    def _beside(self, place: str | None, name: str) -> Path | None:
-        with suppress(_NoPlace):
-            path = self._at(place) / name
+    def file(self, clip_id: str | None, kind: Kind = "clip") -> Path | None:
+        """The file, for what must read it; None when it was removed or never came."""
+        with suppress(_NoSuchClip, FileNotFoundError):
+            folder = self._folder_of(clip_id)
+            if kind == "clip":
+                return next(folder.glob("*.mp4"), None)
+            path = folder / {"poster": POSTER, "note": NOTE}[kind]
             return path if path.is_file() else None
         return None
 
+    def has_something(self, clip_id: str | None) -> bool:
+        """Whether a clip arrived, be it whole or not."""
+        with suppress(_NoSuchClip, FileNotFoundError):
+            unchecked = self._folder_of(clip_id).glob(f"*.mp4{media.UNCHECKED}")
+            return any(unchecked) or bool(self.file(clip_id))
+        return False
+
     def receive(
         self,
-        place: str,
+        clip_id: str,
         download: Callable[[Path], object],
         *,
         name: str,
         request: Mapping[str, object] | None,
     ) -> media.Facts:
-        """Let `download` fetch a clip to `place` and tell what it is; once it is whole, only tell.
+        """Let `download` fetch the clip and tell what it is; once it is whole, only tell.
 
         Raises what `download` does, `BrokenClip`, or `OSError`.
         """
-        path = self._at(place) / name
+        path = self._folder_of(clip_id) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        poster = path.with_name(POSTER)
         try:
-            facts = media.inspect(path)
+            facts = media.inspect(path, poster=poster)
         except media.BrokenClip:  # not there yet, or damaged since
-            facts = media.receive(download, path, request)
-        with suppress(media.BrokenClip, OSError):
-            media.poster(path, path.with_name(POSTER))
+            facts = media.receive(download, path, request, poster=poster)
         with suppress(OSError):
             _write_note(path.with_name(NOTE), {"request": request, "facts": asdict(facts)})
         return facts
 
-    def remove(self, place: str) -> None:
-        with suppress(_NoPlace):
-            shutil.rmtree(self._at(place), ignore_errors=True)
+    def remove(self, clip_id: str) -> None:
+        with suppress(_NoSuchClip):
+            shutil.rmtree(self._folder_of(clip_id), ignore_errors=True)
 
-    def make_room(self, in_use: Collection[str]) -> list[str]:
+    def evict(self, in_use: Collection[str]) -> list[str]:
         """Remove the oldest clips until the rest fits; never one that is just arriving.
 
         Demo clips go first, and none pushes out what was paid for: anybody may make them.
         """
-        with self._making_room:  # two at once would count what is just going, and take one too many
-            sizes = {place: _bytes_in(place) for place in self._oldest_first()}
-            free = {place: size for place, size in sizes.items() if _is_demo(place)}
-            paid = {place: size for place, size in sizes.items() if place not in free}
+        with self._evicting:  # two at once would count what is just going, and take one too many
+            sizes = {folder: _bytes_in(folder) for folder in self._oldest_first()}
+            free = {folder: size for folder, size in sizes.items() if _is_demo(folder)}
+            paid = {folder: size for folder, size in sizes.items() if folder not in free}
             left = self.most_bytes - sum(paid.values())
             return [
                 *self._remove_oldest(free, left, in_use),
@@ -112,46 +122,46 @@ class Shelf:
         self, sizes: Mapping[Path, int], most_bytes: float, in_use: Collection[str]
     ) -> list[str]:
         too_many, removed = sum(sizes.values()) - most_bytes, list[str]()
-        for place, size in sizes.items():
+        for folder, size in sizes.items():
             if too_many <= 0:
                 break
-            if place.name not in in_use:
-                self.remove(place.name)
-                removed.append(place.name)
-                too_many -= size - _bytes_in(place)  # a file that is open may not go
+            if folder.name not in in_use:
+                self.remove(folder.name)
+                removed.append(folder.name)
+                too_many -= size - _bytes_in(folder)  # a file that is open may not go
         return removed
 
-    def _at(self, place: str | None) -> Path:
-        """The folder of `place`; no name leads out of the shelf."""
-        if not place or not PLACE.fullmatch(place):
-            raise _NoPlace("There is no place of that name on a shelf.")
-        return self.folder / place
+    def _folder_of(self, clip_id: str | None) -> Path:
+        """The folder of a clip; no id leads out of ours."""
+        if not clip_id or not CLIP_ID.fullmatch(clip_id):
+            raise _NoSuchClip("There is no clip with that id.")
+        return self.folder / clip_id
 
     def _oldest_first(self) -> list[Path]:
         arrived = dict[Path, float]()
-        for place in self.folder.glob("*"):
+        for folder in self.folder.glob("*"):
             with suppress(FileNotFoundError):
-                if PLACE.fullmatch(place.name) and place.is_dir():
-                    arrived[place] = place.stat().st_mtime
+                if CLIP_ID.fullmatch(folder.name) and folder.is_dir():
+                    arrived[folder] = folder.stat().st_mtime
         return sorted(arrived, key=arrived.__getitem__)
 
 
-class _NoPlace(ValueError):
-    """No name of a folder on a shelf."""
+class _NoSuchClip(ValueError):
+    """Not an id that `new_clip_id` can give."""
 
 
-def _is_demo(place: Path) -> bool:
+def _is_demo(folder: Path) -> bool:
     """Whether a demo clip is there, or arriving."""
     with suppress(FileNotFoundError):
-        return any(place.glob(f"{DEMO_CLIP}*"))
+        return any(folder.glob(f"{DEMO_CLIP}*"))
     return False
 
 
-def _bytes_in(place: Path) -> int:
+def _bytes_in(folder: Path) -> int:
     """How much is there now: other threads may be filling or emptying it."""
     size = 0
     with suppress(FileNotFoundError):
-        for file in place.iterdir():
+        for file in folder.iterdir():
             with suppress(FileNotFoundError):
                 size += file.stat().st_size
     return size

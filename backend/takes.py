@@ -1,26 +1,17 @@
-"""Several takes of one request: what differs, how they are sent, how they are followed together.
+"""Several takes of one request: what differs, and how they are sent.
 
-It decides which requests there are and when the rest may follow the first; it knows neither the
-page nor the ledger.
+It decides which requests there are and when the rest may be sent; it knows neither the page nor the
+ledger.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Hashable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
-from backend.jobs import Job
+from backend.job import Job
 from veo_client import MODELS, InvalidRequest, VeoError, VideoRequest
 
 MOST = 4
@@ -102,69 +93,7 @@ async def begin_after(
     return begun, None
 
 
-_follows: dict[Hashable, tuple[asyncio.Future[None], asyncio.Future[None]]] = {}
-"""For each watcher, what is done when it shall end, and what is done when it has ended."""
-
-LAST_WORD = 5.0
-"""Seconds to wait for the last that a follower tells; nobody may be there to hear it."""
-
-
-def stop_following(watcher: Hashable) -> asyncio.Future[None] | None:
-    """End what `watcher` follows: whoever asks for something else looks no longer at that.
-
-    Gives what is done when all of it has been told.
-    """
-    end, ended = _follows.pop(watcher, (None, None))
-    if end:
-        end.set_result(None)
-    return ended
-
-
-async def followed_no_more(watcher: Hashable) -> None:
-    """End what `watcher` follows, and come back when nothing of it is told any more."""
-    if ended := stop_following(watcher):
-        await asyncio.wait([ended], timeout=LAST_WORD)
-
-
-async def follow_all(
-    jobs: Sequence[Job], *, watcher: Hashable
-) -> AsyncGenerator[asyncio.Future[None]]:
-    """Yield for `jobs` as they are now, and again after each change, until all are over.
-
-    It ends, too, when `watcher` follows others; what it yields is a future that is done then.
-    """
-    stop_following(watcher)
-    loop = asyncio.get_running_loop()
-    end, ended = _follows[watcher] = loop.create_future(), loop.create_future()
-    streams = [job.follow() for job in jobs]
-    for stream in streams:
-        await anext(stream)
-    changing: dict[asyncio.Future[Any], AsyncIterator[Job]]
-    changing = {asyncio.ensure_future(anext(stream, None)): stream for stream in streams}
-    try:
-        yield end
-        while changing:
-            changed, _ = await asyncio.wait([*changing, end], return_when=asyncio.FIRST_COMPLETED)
-            if end.done():
-                return
-            over = 0
-            for each in changed:
-                stream = changing.pop(each)
-                if each.result() is None:
-                    over += 1
-                else:
-                    changing[asyncio.ensure_future(anext(stream, None))] = stream
-            if over < len(changed):
-                yield end
-    finally:
-        for each in changing:
-            each.cancel()
-        if _follows.get(watcher) == (end, ended):
-            del _follows[watcher]
-        ended.set_result(None)
-
-
-def most_telling(jobs: Sequence[Job]) -> Job:
+def job_to_show(jobs: Sequence[Job]) -> Job:
     """The job to tell about: the first that is on its way, else the first that is done."""
     return next(
         (job for job in jobs if not job.is_over),

@@ -22,7 +22,7 @@ import numpy as np
 
 from backend.jobs import Jobs
 from backend.ledger import open_ledger
-from backend.storage import Shelf
+from backend.storage import Storage
 from benchmarks import service
 from benchmarks.measure import peak_mib
 from benchmarks.table import Row
@@ -159,7 +159,7 @@ def wait_as_jobs(client: VeoClient, folder: Path) -> None:
             VideoRequest(f"job {number}"),
             owner=f"visitor {number}",
             payer="server",
-            spender="everybody",
+            quota_key="everybody",
             expected=EXPECTED,
         )
         async for _ in job.follow():
@@ -176,7 +176,7 @@ def wait_as_jobs(client: VeoClient, folder: Path) -> None:
     asyncio.run(wait_for_all())
 
 
-class Instant(Shelf):
+class Instant(Storage):
     """Has every clip at once."""
 
     def receive(self, *_: Any, **__: Any) -> Facts:

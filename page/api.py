@@ -104,7 +104,7 @@ async def status(
             service.checked_id(generation_id),
             owner=owner,
             payer=service.payer_for(owner),
-            spender=spender_of(owner, request),
+            quota_key=spender_of(owner, request),
         )
         return {
             "generation_id": seen.generation_id,
@@ -168,12 +168,12 @@ async def a_program(request: gr.Request, api_key: str | None) -> AsyncIterator[s
     failed: VeoError | None = None
     try:
         if key := api_key or request.headers.get(KEY_HEADER):
-            await jobs.bring_key(owner, VeoClient(key))
+            await jobs.set_key(owner, VeoClient(key))
         yield owner
     except VeoError as error:
         failed = error
-    if not jobs.go_on_for(owner):
-        jobs.drop_key(owner)
+    if not jobs.has_unfinished(owner):
+        jobs.forget_key(owner)
     if failed:
         raise spoken(failed) from None
 
@@ -190,7 +190,7 @@ async def finished(job: Job) -> tuple[str, dict[str, Any]]:
     """The clip of `job` and its facts, once it is over."""
     async for _ in job.follow():
         pass
-    clip, facts = service.the_shelf().clip(job.entry.clip), job.facts
+    clip, facts = service.the_shelf().file(job.entry.clip), job.facts
     if job.error or not clip or not facts:
         raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
     return str(clip), asdict(facts) | _about(job)

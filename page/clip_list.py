@@ -8,15 +8,13 @@ jobs and words, and decides nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
 from backend import states
 from backend.jobs import Job
-from backend.storage import Shelf
+from backend.storage import Storage
 from page import copying, picking, texts
 
 TEMPLATE = f"""
@@ -181,14 +179,14 @@ def build() -> gr.HTML:
     )
 
 
-def rows(jobs: list[Job], shelf: Shelf) -> list[dict[str, Any]]:
+def rows(jobs: list[Job], storage: Storage) -> list[dict[str, Any]]:
     """What the browser shows of `jobs`; all of it may be shown to their owner."""
-    return [_row(job, shelf) for job in jobs]
+    return [_row(job, storage) for job in jobs]
 
 
-def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
+def _row(job: Job, storage: Storage) -> dict[str, Any]:
     entry = job.entry
-    clip = shelf.clip(entry.clip) if entry.state == "done" else None
+    clip = storage.address(entry.clip) if entry.state == "done" else ""
     again = states.AGAIN.get(entry.state) if not clip else None
     return {
         "id": job.id,
@@ -200,17 +198,12 @@ def _row(job: Job, shelf: Shelf) -> dict[str, Any]:
         "cost": states.explain_cost(
             entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
         ),
-        "poster": address(shelf.poster(entry.clip) if clip else None),
-        "clip": address(clip),
-        "note": address(shelf.note(entry.clip) if clip else None),
-        "file": clip.name if clip else "",
+        "poster": storage.address(entry.clip, "poster") if clip else "",
+        "clip": clip,
+        "note": storage.address(entry.clip, "note") if clip else "",
+        "file": storage.name(entry.clip) if clip else "",
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
         "ask": states.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
     }
-
-
-def address(path: Path | None) -> str:
-    """Where this page serves the file, relative to it."""
-    return f"gradio_api/file={quote(str(path))}" if path else ""

@@ -16,8 +16,8 @@ import gradio as gr
 
 from backend import takes
 from backend.jobs import Job
-from backend.storage import Shelf
-from page import clip_list, takes_grid, texts
+from backend.storage import Storage
+from page import takes_grid, texts
 
 TEMPLATE = """
 <section hidden aria-labelledby="compare-title">
@@ -243,10 +243,12 @@ def build() -> gr.HTML:
     )
 
 
-def side_by_side(jobs: Sequence[Job], shelf: Shelf) -> dict[str, Any]:
+def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
     """What the browser shows of two jobs of its visitor; a note when a clip is not there."""
     there = [
-        (job, clip) for job in jobs if job.state == "done" and (clip := shelf.clip(job.entry.clip))
+        (job, clip)
+        for job in jobs
+        if job.state == "done" and (clip := storage.address(job.entry.clip))
     ]
     opened = time.time()  # so that the same two open again
     if len(there) != 2:
@@ -258,7 +260,7 @@ def side_by_side(jobs: Sequence[Job], shelf: Shelf) -> dict[str, Any]:
         "note": "",
         "tall": any(job.facts and job.facts.height > job.facts.width for job, _ in there),
         "sides": [
-            {"clip": clip_list.address(clip), "caption": f"{side} · {_caption(job, names)}"}
+            {"clip": clip, "caption": f"{side} · {_caption(job, names)}"}
             for side, (job, clip) in zip(texts.COMPARE_SIDES, there, strict=True)
         ],
     }

@@ -13,7 +13,6 @@ import html
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -135,7 +134,7 @@ async def begin_takes(
     """The first take of `wanted` goes ahead, the rest follow once it is taken."""
     *values, count, differs, kept, offer = inputs
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     spender = visitors.spender_of(owner, request)
     try:
         asked = takes.takes_of(wanted, count, differs)
@@ -173,7 +172,7 @@ def check_id(generation_id: str, _: Kept) -> list[dict[str, Any]]:
 
 async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> AsyncIterator[Shown]:
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     # The service is asked before there is a job.
     yield (status_card.looking(), *(gr.skip(),) * 6, http_panel.nothing())
     try:
@@ -189,7 +188,7 @@ async def on_fetch(generation_id: str, kept: Kept, request: gr.Request) -> Async
 async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Put a clip of the list on the card."""
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     if job := await chosen(event, owner):
         async for shown in show(job, kept, owner, request):
             yield shown
@@ -200,7 +199,7 @@ async def on_select(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
 async def on_retry(kept: Kept, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
     """Look again for a clip of the list; send again what may not have been taken."""
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     job = await chosen(event, owner)
     try:
         if job and job.state == "uncertain" and job.request:
@@ -224,7 +223,7 @@ async def on_action(kept: Kept, event: gr.EventData, request: gr.Request) -> Asy
     Gives the form's values, too, after those for `result`.
     """
     kept, owner = entered(kept, request)
-    takes.stop_following(watcher(owner, request))
+    service.the_jobs().following.stop(watcher(owner, request))
     job, action = await chosen(event, owner), str(getattr(event, "action", ""))
     values = as_it_is = [gr.skip()] * len(form.FIELDS)
     note = ""
@@ -293,7 +292,7 @@ async def on_stop(kept: Kept, request: gr.Request) -> Shown:
     Gradio would cancel the following after this, and what it still told would stand on the card.
     """
     kept, owner = entered(kept, request)
-    await takes.followed_no_more(watcher(owner, request))
+    await service.the_jobs().following.stop_and_wait(watcher(owner, request))
     job = await service.the_jobs().get(str(kept.get("job", "")), owner)
     clip = clip_of(job) if job else None
     card = status_card.stopped(job, has_clip=bool(clip))
@@ -317,20 +316,21 @@ async def on_key(text: str, kept: Kept, request: gr.Request) -> Shown:
         return "", html.escape(str(explain.explain_error(error))), mode(owner), kept
     except VeoError:
         note = texts.KEY_UNCHECKED
-    await service.the_jobs().bring_key(owner, client)
+    await service.the_jobs().set_key(owner, client)
     return "", note, mode(owner, balance), kept
 
 
 def on_forget_key(kept: Kept, request: gr.Request) -> Shown:
     """Forget a visitor's key at once: a note, and the line that says whose key is used."""
     _, owner = entered(kept, request)
-    service.the_jobs().drop_key(owner)
+    service.the_jobs().forget_key(owner)
     return texts.KEY_DROPPED, mode(owner)
 
 
-def clip_of(job: Job) -> Path | None:
-    """The file of a finished job, unless it made room for others."""
-    return service.the_shelf().clip(job.entry.clip) if job.state == "done" else None
+def clip_of(job: Job) -> str | None:
+    """The id of a finished job's clip, unless it was evicted."""
+    is_there = job.state == "done" and service.the_shelf().file(job.entry.clip)
+    return job.entry.clip if is_there else None
 
 
 async def show(
@@ -344,11 +344,12 @@ async def show(
     several = await owned(kept["takes"], owner)
     followed = several if job.id in [each.id for each in several] else [*several, job]
     states = list[str]()
-    playing: Path | None = Path()  # no clip's: the first time, the player is set in any case
+    playing: str | None = ""  # no clip's: the first time, the player is set in any case
     shown_heard = may_stop = None
-    async with aclosing(takes.follow_all(followed, watcher=watcher(owner, request))) as changes:
+    following, viewer = service.the_jobs().following, watcher(owner, request)
+    async with aclosing(following.follow(followed, viewer=viewer)) as changes:
         async for end in changes:
-            told = job if picked else takes.most_telling(followed)
+            told = job if picked else takes.job_to_show(followed)
             done = next((each for each in followed if each.state == "done"), told)
             played = told if picked else done
             clip = clip_of(played)
@@ -361,7 +362,7 @@ async def show(
                 return
             if states == was:
                 rows = gr.skip()
-            heard = service.the_jobs().exchanges.of(told.id)
+            heard = service.the_jobs().recent_http.of(told.id)
             hood = gr.skip() if (told.id, heard) == shown_heard else http_panel.of_job(told, heard)
             shown_heard = told.id, heard
             stoppable = any(each.generation_id and not each.is_over for each in followed)
@@ -392,11 +393,13 @@ async def priced(actions: list[list[Any]], job: Job, owner: str) -> list[list[An
     return with_prices
 
 
-def playable(clip: Path | None) -> Shown:
+def playable(clip_id: str | None) -> Shown:
     """Player and download button."""
-    if clip is None:
+    if clip_id is None:
         return "", no_download()
-    return clip_list.address(clip), gr.DownloadButton(value=str(clip), interactive=True)
+    storage = service.the_shelf()
+    download = gr.DownloadButton(value=str(storage.file(clip_id)), interactive=True)
+    return storage.address(clip_id), download
 
 
 async def listed(kept: Kept, owner: str, on_card: Job | None = None) -> Shown:

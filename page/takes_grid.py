@@ -15,8 +15,8 @@ import gradio as gr
 from backend import states
 from backend import takes as backend_takes
 from backend.jobs import Job
-from backend.storage import Shelf
-from page import clip_list, picking, texts
+from backend.storage import Storage
+from page import picking, texts
 from veo import explain
 from veo_client import MODELS, VideoRequest
 
@@ -197,20 +197,22 @@ def build() -> gr.HTML:
     )
 
 
-def rows(takes: Sequence[Job], shelf: Shelf, *, on_card: Job | None = None) -> list[dict[str, Any]]:
+def rows(
+    takes: Sequence[Job], storage: Storage, *, on_card: Job | None = None
+) -> list[dict[str, Any]]:
     """What the browser shows of `takes`; nothing of one alone.  `on_card` is marked."""
     if len(takes) < 2:
         return []
     requests = [job.request for job in takes if job.request]
     names = ["seed", *(name for name in backend_takes.differing(requests) if name != "seed")]
     return [
-        _row(job, number, names, shelf) | {"shown": on_card is not None and job.id == on_card.id}
+        _row(job, number, names, storage) | {"shown": on_card is not None and job.id == on_card.id}
         for number, job in enumerate(takes, 1)
     ]
 
 
-def _row(job: Job, number: int, names: list[str], shelf: Shelf) -> dict[str, Any]:
-    clip = shelf.clip(job.entry.clip) if job.state == "done" else None
+def _row(job: Job, number: int, names: list[str], storage: Storage) -> dict[str, Any]:
+    clip = storage.address(job.entry.clip) if job.state == "done" else ""
     return {
         "id": job.id,
         "name": texts.TAKE.format(number=number),
@@ -219,8 +221,8 @@ def _row(job: Job, number: int, names: list[str], shelf: Shelf) -> dict[str, Any
         "title": _title(job, gone=job.state == "done" and not clip),
         "elapsed": round(job.elapsed, 1),
         "settings": in_words(job.request, names) if job.request else "",
-        "poster": clip_list.address(shelf.poster(job.entry.clip) if clip else None),
-        "clip": clip is not None,
+        "poster": storage.address(job.entry.clip, "poster") if clip else "",
+        "clip": bool(clip),
     }
 
 

@@ -33,10 +33,10 @@ import sqlalchemy as sa
 
 from backend import ledger as ledger_module
 from backend import service
-from backend import storage as shelf_module
+from backend import storage as storage_module
 from backend.jobs import Job, Jobs
 from backend.ledger import Ledger
-from backend.storage import Shelf
+from backend.storage import Storage
 from veo import download as veo_download
 from veo import files, http, media, polling
 from veo_client import SubmissionUncertain, VeoClient, VideoRequest
@@ -60,12 +60,12 @@ STEPS = (
     (http._WatchedStream, "readinto"),
     (veo_download, "_next_piece"),
     (files.Part, "open"),
-    (media, "inspect"),
+    (media, "_facts"),
     (media, "write_request"),
-    (media, "poster"),
-    (shelf_module, "_write_note"),
-    (Shelf, "make_room"),
-    (Shelf, "remove"),
+    (media, "_save_picture"),
+    (storage_module, "_write_note"),
+    (Storage, "evict"),
+    (Storage, "remove"),
     (shutil, "rmtree"),
     (os, "fsync"),
     (os, "unlink"),
@@ -169,7 +169,7 @@ async def _work(life: dict, told: "Told") -> None:
             connection.connection.driver_connection.executescript(HISTORY)
         async with service.lifespan(None):
             if life["visitors_key"]:
-                await jobs.bring_key(OWNER, VeoClient(life["visitors_key"]))
+                await jobs.set_key(OWNER, VeoClient(life["visitors_key"]))
             known = {job.entry.request["prompt"] for job in await jobs.of(OWNER) if job.request}
             asked = [prompt for prompt in life["prompts"] if prompt not in known]
             await asyncio.gather(*(_ask(prompt, told) for prompt in asked))
@@ -199,7 +199,8 @@ async def _jobs_in_one_thread() -> Jobs:
     loop, one = asyncio.get_running_loop(), ThreadPoolExecutor(1)
     loop.set_default_executor(one)
     jobs = await loop.run_in_executor(one, service.the_jobs)
-    jobs._asking = jobs._fetching = jobs._writing = one
+    background = jobs.background
+    background.asking = background.fetching = background.writing = one
     return jobs
 
 
@@ -284,12 +285,12 @@ def sends_before_it_writes() -> None:
 
     async def generate(self, request, *, owner, payer, expected, limits=None, **more):
         send = self.client_for(owner, payer).submit
-        generation_id = await self._in(self._asking, send, request)
+        generation_id = await self.background.run_in_pool(self.background.asking, send, request)
         add = partial(
             self.ledger.add, owner=owner, payer=payer, request=request.body(), expected=expected
         )
-        entry = await self._in(self._writing, partial(add, generation_id=generation_id, **more))
-        return self._drive(Job(entry))
+        entry = await self.background.write(partial(add, generation_id=generation_id, **more))
+        return self._start_driver(Job(entry))
 
     Jobs.generate = generate
 
@@ -309,7 +310,7 @@ def sends_again_after_a_restart() -> None:
         await start(self)
         rename("failed", "prepared")
         for entry in sent:
-            self._drive(Job(replace(entry, state="prepared")))
+            self._start_driver(Job(replace(entry, state="prepared")))
 
     Jobs.start = hopeful
 
@@ -342,9 +343,9 @@ def commits_at_the_end() -> None:
 def downloads_straight_to_the_name() -> None:
     """The clip has its name while its bytes arrive."""
 
-    def receive(download, path, request):
+    def receive(download, path, request, *, poster):
         download(path)
-        facts = media.inspect(path)
+        facts = media.inspect(path, poster=poster)
         media.write_request(path, request)
         return replace(facts, size=path.stat().st_size)
 
@@ -354,10 +355,10 @@ def downloads_straight_to_the_name() -> None:
 
 def done_before_it_is_there() -> None:
     """The row says done while the clip still lies elsewhere."""
-    receive = Shelf.receive
+    receive = Storage.receive
 
     def hasty(self, place, *arguments, **named):
-        aside = Shelf(self.folder.with_name("aside"), most_bytes=self.most_bytes)
+        aside = Storage(self.folder.with_name("aside"), most_bytes=self.most_bytes)
         facts = receive(aside, place, *arguments, **named)
 
         def arrive():
@@ -369,22 +370,22 @@ def done_before_it_is_there() -> None:
         at_end.append(thread.join)
         return facts
 
-    Shelf.receive = hasty
+    Storage.receive = hasty
 
 
 def done_before_poster_and_note() -> None:
     """The row says done before the clip's poster and note are there."""
-    poster, make_room, missing = media.poster, Shelf.make_room, []
+    save, evict, missing = media._save_picture, Storage.evict, []
 
     def later(*arguments):
         missing.append(arguments)
 
     def catch_up(self, in_use):
         while missing:
-            poster(*missing.pop())
-        return make_room(self, in_use)
+            save(*missing.pop())
+        return evict(self, in_use)
 
-    media.poster, Shelf.make_room = later, catch_up
+    media._save_picture, Storage.evict = later, catch_up
 
 
 def sends_again_when_the_answer_is_lost() -> None:
@@ -415,15 +416,15 @@ def two_drivers_without_compare_and_set() -> None:
 
 def two_drivers() -> None:
     """Two drive the same job.  No mistake where money is concerned, as long as moves compare."""
-    drive = Jobs._drive
+    drive = Jobs._start_driver
 
-    def twice(self, job):
+    def twice(self, job, *turn, **left_over):
         if job.state == "prepared":
-            drivers.append(Jobs(self.ledger, self.shelf, client_of=service.client_of))
+            drivers.append(Jobs(self.ledger, self.storage, client_of=service.client_of))
             drive(drivers[-1], Job(job.entry))
-        return drive(self, job)
+        return drive(self, job, *turn, **left_over)
 
-    Jobs._drive = twice
+    Jobs._start_driver = twice
 
 
 def forgets_downloads_at_the_start() -> None:
@@ -441,7 +442,7 @@ def writes_the_key_down() -> None:
     add = Ledger.add
 
     def telling(self, **named):
-        return add(self, **{**named, "spender": os.environ["AIMLAPI_KEY"]})
+        return add(self, **{**named, "quota_key": os.environ["AIMLAPI_KEY"]})
 
     Ledger.add = telling
 

@@ -40,7 +40,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from backend.ledger import OPEN
+from backend.ledger import ACTIVE_STATES
 from veo import media
 
 KEY = "canary-of-the-crash-tests-0123456789"
@@ -479,7 +479,7 @@ class Site:
 
     def _judge_way(self, row: "Row") -> Iterator[tuple[str, str]]:
         way = " → ".join(row.states)
-        if row.state in OPEN:
+        if row.state in ACTIVE_STATES:
             yield "left open", f"{way}: {row.prompt!r}"
         elif (_without_waiting(row.states) if self.visitor else row.states) not in PATHS:
             yield "wrong way", f"{way}: {row.prompt!r}"
@@ -585,7 +585,7 @@ FIRST_OF_TWO = (
     "after Ledger.move to downloading",
     "after veo.download._next_piece",
     "after veo.media.write_request veo-clip.mp4.unchecked",
-    "after veo.media.poster veo-clip.mp4",
+    "after veo.media._save_picture",
 )
 """Where the first of two kills comes, one for each stage of a job."""
 

@@ -12,15 +12,16 @@ import ssl
 import tempfile
 import time
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urljoin
 
 from conftest import KEY
 from fault_server import FaultServer, file_answer, html_answer, json_answer, stands_still
 
-from backend.jobs import Jobs
-from backend.ledger import open_ledger
-from backend.storage import Shelf
+from backend.jobs import Job, Jobs
+from backend.ledger import Entry, open_ledger
+from backend.storage import Storage
 from demo import film as demo_film
 from veo.session import Session
 from veo_client import VeoClient, VideoRequest
@@ -139,14 +140,14 @@ class House:
     def __init__(self, folder):
         self.folder = folder
         self.ledger = open_ledger(f"sqlite:///{folder / 'ledger.sqlite'}", runner="here")
-        self.shelf = Shelf(folder / "clips", most_bytes=math.inf)
+        self.storage = Storage(folder / "clips", most_bytes=math.inf)
 
     @asynccontextmanager
     async def process(self, service=None, *, start=True, **options):
         """A process of the server from its start to its end; `service` is where its key counts."""
         client = client_of(service) if isinstance(service, FaultServer) else service
         payers = {"server": client, "demo": client}
-        jobs = Jobs(self.ledger, self.shelf, client_of=payers.get, **options)
+        jobs = Jobs(self.ledger, self.storage, client_of=payers.get, **options)
         try:
             if start:
                 await jobs.start()
@@ -160,7 +161,7 @@ class House:
         entry = self.ledger.add(owner=owner, payer=payer, request=request, expected=2.0)
         changes = {
             "running": {"generation_id": ID, "submitted": time.time() - age},
-            "downloading": {"clip": clip or self.shelf.new_place()},
+            "downloading": {"clip": clip or self.storage.new_clip_id()},
         }
         for was, to in itertools.pairwise(WAYS[state]):
             assert self.ledger.move(entry.id, was, to, **changes.get(to, {"error": error}))
@@ -168,7 +169,7 @@ class House:
 
     def files(self):
         """The name of every file on the shelf."""
-        return sorted(path.name for path in self.shelf.folder.rglob("*") if path.is_file())
+        return sorted(path.name for path in self.storage.folder.rglob("*") if path.is_file())
 
 
 WAYS = {state: ALL_THE_WAY[: ALL_THE_WAY.index(state) + 1] for state in ALL_THE_WAY} | {
@@ -208,9 +209,18 @@ def in_a_loop(story):
     return test
 
 
+def a_job(state="prepared", **changes):
+    """A job in memory alone, for who follows it."""
+    nothing = dict.fromkeys(each.name for each in fields(Entry))
+    known = {"id": "job", "owner": "me", "created": 0.0, "updated": 0.0, "expected": 1.0}
+    job = Job(Entry(**nothing | known | {"state": state, "request": FOX.body()} | changes))
+    job.is_driven = True  # by the test
+    return job
+
+
 async def begin(jobs, *, owner=ME, payer="server", request=FOX, **options):
     return await jobs.generate(
-        request, owner=owner, payer=payer, spender=owner, expected=2.0, **options
+        request, owner=owner, payer=payer, quota_key=owner, expected=2.0, **options
     )
 
 

@@ -32,6 +32,7 @@ MAX_FILM_PIXELS = 10_000_000_000
 MAX_FRAMES = 50_000  # of pictures and sound together
 MAX_INDEX_BYTES = 16 * 2**20
 MAX_REQUEST_BYTES = 64 * 1024
+POSTER_CHOICES = 6
 
 UNCHECKED = ".unchecked"
 """How the name of a clip ends that is not known to be whole."""
@@ -68,17 +69,31 @@ class Facts:
         return f"{film}, {sound}, {self.size / 1e6:.1f} MB"
 
 
-def inspect(path: str | os.PathLike[str]) -> Facts:
+def inspect(path: str | os.PathLike[str], *, poster: Path | None = None) -> Facts:
     """Decode the clip from end to end and tell what is in it; raise `BrokenClip` unless whole.
 
     Whole means: the boxes end where the file ends, every frame and every piece of sound that the
     index announces is there, and all of them decode. For 8 s of 1080p this takes about a second.
+    With `poster`, what the function of that name would save is saved there, if there is room, out
+    of the same decoding.
     """
+    seen = _Poster() if poster else None
+    facts = _facts(path, seen)
+    if poster and seen:
+        seen.save(poster)
+    return facts
+
+
+def _facts(path: str | os.PathLike[str], poster: "_Poster | None") -> Facts:
     with _opened(path) as container:
         video = _video(container)
         sound = container.streams.audio
-        for _ in _frames(container, [video, *sound]):
-            pass  # what counts is that none of them raises
+        seen = _frames(container, [video, *sound])  # none of them may raise
+        pictures = (frame for frame in seen if isinstance(frame, av.VideoFrame))
+        wanted = _spread(video.frames, POSTER_CHOICES) if poster else []
+        for position, frame in enumerate(pictures):
+            if poster and position in wanted:
+                poster.consider(frame)
         if not (video.average_rate and video.duration and video.time_base):
             raise BrokenClip("This video file does not say how long it is. Download it again.")
         return Facts(
@@ -98,8 +113,34 @@ def poster(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Path:
     Clips often begin and end in black. Of six frames spread over the clip the one with the
     highest entropy of brightness is taken: black, white and fog have little.
     """
-    best = max(_pictures(path, 6), key=lambda picture: picture.convert("L").entropy())
+    best = max(_pictures(path, POSTER_CHOICES), key=_entropy)
     return _save_picture(best, Path(to))
+
+
+class _Poster:
+    """The best of the frames considered so far: only one is held, for a picture takes megabytes."""
+
+    def __init__(self) -> None:
+        self._best: Image.Image | None = None
+        self._entropy = -1.0
+
+    def consider(self, frame: av.VideoFrame) -> None:
+        # A frame that decodes and makes no picture is no fault of the clip.
+        with suppress(av.FFmpegError, ValueError, OSError):
+            picture = _picture(frame)
+            entropy = _entropy(picture)
+            if entropy > self._entropy:
+                self._best, self._entropy = picture, entropy
+
+    def save(self, to: Path) -> None:
+        """Save it to `to`; a clip without a poster is better than none."""
+        with suppress(OSError):
+            if self._best:
+                _save_picture(self._best, to)
+
+
+def _entropy(picture: Image.Image) -> float:
+    return picture.convert("L").entropy()
 
 
 def filmstrip(
@@ -142,8 +183,8 @@ def write_request(path: str | os.PathLike[str], request: Mapping[str, object]) -
     """
     path = Path(path)
     box = _request_box(_to_json(request))
-    _require_whole(path)
-    clip_size = path.stat().st_size - len(_request_box_of(path))
+    boxes = _require_whole(path)
+    clip_size = path.stat().st_size - len(_request_box_of(path, boxes))
     with _written_whole(path) as part:
         with path.open("rb") as clip:
             shutil.copyfileobj(clip, part, 2**20)
@@ -156,7 +197,7 @@ def write_request(path: str | os.PathLike[str], request: Mapping[str, object]) -
 def read_request(path: str | os.PathLike[str]) -> dict[str, object] | None:
     """Give back what `write_request` wrote; None if there is nothing of the kind to be read."""
     try:
-        box = _request_box_of(Path(path))
+        box = _request_box_of(Path(path), mp4.top_level_boxes(path))
         request = json.loads(box[len(_request_box(b"")) :].decode())
         _to_json(request)  # refuses what JSON does not know but Python reads: NaN and Infinity
     except (OSError, ValueError, RecursionError):
@@ -165,31 +206,40 @@ def read_request(path: str | os.PathLike[str]) -> dict[str, object] | None:
 
 
 def receive(
-    download: Callable[[Path], object], path: Path, request: Mapping[str, object] | None
+    download: Callable[[Path], object],
+    path: Path,
+    request: Mapping[str, object] | None,
+    *,
+    poster: Path | None = None,
 ) -> Facts:
     """Let `download` fetch a clip and put it at `path` once it is known to be whole.
 
     Until then it stands beside `path`, under a name that nobody takes for a clip; there it stays
     if it is not whole, for it is paid for.  If it stands there whole, because a process was killed
     before it got its name, nothing is fetched.  The request that made it, if known, is written
-    into it; a clip that cannot take it is better than none.
+    into it; a clip that cannot take it is better than none.  With `poster`, its poster is saved
+    there in the end, if there is room.
     """
     unchecked = path.with_name(path.name + UNCHECKED)
+    seen = _Poster() if poster else None
     try:
-        facts = inspect(unchecked)
+        facts = _facts(unchecked, seen)
     except BrokenClip:  # not there yet, or what was kept as not whole
         download(unchecked)
-        facts = _inspected(unchecked)
+        seen = _Poster() if poster else None  # of what came now
+        facts = _facts_or_kept(unchecked, seen)
     if request:
         with suppress(OSError, ValueError, TypeError):
             write_request(unchecked, request)
     publish(unchecked, path)
+    if poster and seen:
+        seen.save(poster)
     return replace(facts, size=path.stat().st_size)
 
 
-def _inspected(unchecked: Path) -> Facts:
+def _facts_or_kept(unchecked: Path, poster: _Poster | None) -> Facts:
     try:
-        return inspect(unchecked)
+        return _facts(unchecked, poster)
     except BrokenClip as error:
         raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
 
@@ -203,9 +253,9 @@ def _to_json(request: Mapping[str, object]) -> bytes:
     return content
 
 
-def _request_box_of(path: Path) -> bytes:
-    """Read the last box of the clip if it is one of ours, else nothing."""
-    kind, size = mp4.top_level_boxes(path)[-1]
+def _request_box_of(path: Path, boxes: Sequence[tuple[str, int]]) -> bytes:
+    """Read the last of the clip's `boxes` if it is one of ours, else nothing."""
+    kind, size = boxes[-1]
     empty = len(_request_box(b""))
     if kind != "meta" or size > empty + MAX_REQUEST_BYTES:
         return b""
@@ -235,8 +285,7 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 def _opened(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
     """Open the clip; whatever libav has to say against it, then or later, is a `BrokenClip`."""
     path = Path(path)
-    _require_whole(path)
-    _refuse_bombs(path)
+    _refuse_bombs(path, _require_whole(path))
     try:
         # A file object and a named format: a name cannot choose a protocol, a playlist is no clip.
         with (
@@ -257,40 +306,41 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
         raise BrokenClip("This video file is damaged. Download it again.") from error
 
 
-def _require_whole(path: Path) -> None:
+def _require_whole(path: Path) -> list[tuple[str, int]]:
+    """The boxes of the file, which is walked this one time."""
     try:
-        mp4.check_whole(path)
+        return mp4.check_whole(path)
     except ValueError as error:
         raise BrokenClip(f"{error} Download it again.") from error
     except OSError as error:
         raise BrokenClip(f"The video file {path.name} cannot be read: {error.strerror}.") from error
 
 
-def _refuse_bombs(path: Path) -> None:
+def _refuse_bombs(path: Path, boxes: Sequence[tuple[str, int]]) -> None:
     """Refuse an index that announces far more samples than it lists.
 
     libav believes it and takes 24 bytes for each: a file of 6 KB cost 3 GB of memory. That can be
     done with a table of samples of equal size, a fragment, or a compressed index.
     """
-    index = _index_bytes(path)
+    index = _index_bytes(path, boxes)
     equal_sizes = re.findall(rb"stsz.{4}(?!\0{4}).{4}(.{4})", index, re.DOTALL)
     announced = sum(int.from_bytes(count) for count in equal_sizes)
     if announced > MAX_FRAMES or re.search(rb"tfhd|cmov.{4}dcom", index, re.DOTALL):
         raise BrokenClip("This video file has an index of a kind that clips do not have.")
 
 
-def _index_bytes(path: Path) -> bytes:
+def _index_bytes(path: Path, boxes: Sequence[tuple[str, int]]) -> bytes:
     """Read all boxes in which libav looks for other boxes, without our own: it is only text."""
     parts: list[bytes] = []
     with path.open("rb") as file:
-        for kind, size in mp4.top_level_boxes(path):
+        for kind, size in boxes:
             if kind in ("mdat", "free", "skip", "uuid"):
                 file.seek(size, os.SEEK_CUR)
             elif sum(map(len, parts)) + size > MAX_INDEX_BYTES:
                 raise BrokenClip("This video file has an index larger than that of any clip.")
             else:
                 parts.append(file.read(size))
-    return b"".join(parts).removesuffix(_request_box_of(path))
+    return b"".join(parts).removesuffix(_request_box_of(path, boxes))
 
 
 def _video(container: InputContainer) -> VideoStream:
@@ -356,11 +406,21 @@ def _pictures(path: str | os.PathLike[str], number: int) -> Iterator[Image.Image
     """Give one frame from the middle of each of `number` equal parts of the clip."""
     with _opened(path) as container:
         video = _video(container)
-        wanted = [(2 * part + 1) * video.frames // (2 * number) for part in range(number)]
+        wanted = _spread(video.frames, number)
         frames = (f for f in _frames(container, [video]) if isinstance(f, av.VideoFrame))
         for position, frame in enumerate(frames):
             for _ in range(wanted.count(position)):
-                yield frame.to_image()  # type: ignore[no-untyped-call]  # PyAV gives it no types
+                yield _picture(frame)
+
+
+def _spread(frames: int, number: int) -> list[int]:
+    """The position in the middle of each of `number` equal parts."""
+    return [(2 * part + 1) * frames // (2 * number) for part in range(number)]
+
+
+def _picture(frame: av.VideoFrame) -> Image.Image:
+    picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # PyAV has no types
+    return picture
 
 
 def _thumbnail(picture: Image.Image, width: int) -> Image.Image:

@@ -15,16 +15,18 @@ MAX_BOXES = 1_000
 """More than any clip has: one with a fragment for each of its 192 frames has about 390."""
 
 
-def check_whole(path: str | os.PathLike[str]) -> None:
+def check_whole(path: str | os.PathLike[str]) -> list[tuple[str, int]]:
     """Raise `ValueError` unless this is an MP4 with an index and pictures, down to its last byte.
 
-    A file that cannot be read at all raises `OSError`.
+    Gives its `top_level_boxes`.  A file that cannot be read at all raises `OSError`.
     """
-    found = {kind for kind, _ in top_level_boxes(path)}
+    boxes = top_level_boxes(path)
+    found = {kind for kind, _ in boxes}
     if "moov" not in found:
         raise ValueError("This video file has no index (moov), so it is not whole.")
     if "mdat" not in found:
         raise ValueError("This video file has an index but no pictures (mdat), so it is not whole.")
+    return boxes
 
 
 def top_level_boxes(path: str | os.PathLike[str]) -> list[tuple[str, int]]:

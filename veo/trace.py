@@ -1,22 +1,21 @@
 """What went over the wire, fit to show a person: no key, no signature, not endless.
 
-The client makes an `Exchange` of what it asked and what came back; `Recent` keeps the last ones of
-each job, in memory only.  This module knows neither HTTP nor jobs.
+The client makes an `Exchange` of what it asked and what came back.  This module knows neither HTTP
+nor jobs.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from veo.types import strip_query
 
-__all__ = ["Exchange", "Recent", "RepeatedExchange", "redact", "visible"]
+__all__ = ["Exchange", "RepeatedExchange", "redact", "visible"]
 
 LARGEST_READ = 32 << 10
 """Bytes or characters; what comes after them is not looked at."""
@@ -51,40 +50,6 @@ class RepeatedExchange:
     exchange: Exchange
     """The last of them."""
     times: int = 1
-
-
-class Recent:
-    """The last exchanges of the jobs last heard of.  Threads may share it."""
-
-    def __init__(self, *, jobs: int = 500, of_each: int = 50) -> None:
-        self._most_jobs = jobs
-        self._of_each = of_each
-        self._heard: dict[str, tuple[RepeatedExchange, ...]] = {}
-        self._lock = threading.Lock()
-
-    def note(self, job_id: str, exchange: Exchange) -> None:
-        """Keep `exchange`; one that says what the last one said is only counted."""
-        with self._lock:
-            heard = self._heard.pop(job_id, ())
-            self._heard[job_id] = _with(heard, exchange)[-self._of_each :]
-            if len(self._heard) > self._most_jobs:
-                del self._heard[next(iter(self._heard))]
-
-    def of(self, job_id: str) -> tuple[RepeatedExchange, ...]:
-        """The oldest first; empty for a job that was not heard of since the process began."""
-        with self._lock:
-            return self._heard.get(job_id, ())
-
-    def forget(self, job_id: str) -> None:
-        with self._lock:
-            self._heard.pop(job_id, None)
-
-
-def _with(heard: tuple[RepeatedExchange, ...], exchange: Exchange) -> tuple[RepeatedExchange, ...]:
-    last = heard[-1] if heard else None
-    if last and replace(last.exchange, seconds=exchange.seconds) == exchange:
-        return (*heard[:-1], replace(last, exchange=exchange, times=last.times + 1))
-    return (*heard, RepeatedExchange(number=last.number + 1 if last else 1, exchange=exchange))
 
 
 def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:

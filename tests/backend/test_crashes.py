@@ -28,9 +28,12 @@ from crashes import (
     with_mistake,
 )
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the harness counts on fork, pidfd and strace"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the harness counts on fork, pidfd and strace"
+    ),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_killed_while_a_visitors_key_pays(crew):
 
 
 def test_killed_while_it_makes_room(crew):
-    removing = ("make_room", "Shelf.remove", "rmtree folder", "os.unlink", "os.rmdir folder")
+    removing = ("evict", "Storage.remove", "rmtree folder", "os.unlink", "os.rmdir folder")
     deaths = [
         death
         for death in points(steps_of(crew, THREE, room=ROOM_FOR_TWO))

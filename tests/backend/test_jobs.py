@@ -52,11 +52,24 @@ from jobs_fixture import (
 )
 
 import veo_client
+from backend import background as background_module
+from backend import job as job_module
 from backend import jobs as jobs_module
-from backend.jobs import LOOK_AGAIN_AFTER, ONE_CALL
-from backend.ledger import ARROWS, DAY, OPEN, Ledger, LimitReached, Limits, NotWritten, Spent
+from backend import runner as runner_module
+from backend.job import ONE_CALL
+from backend.ledger import (
+    ACTIVE_STATES,
+    DAY,
+    TRANSITIONS,
+    Ledger,
+    LimitReached,
+    Limits,
+    NotWritten,
+    Spent,
+)
 from backend.look_limits import AT_ONCE
-from veo import download, explain, media, polling
+from backend.runner import LOOK_AGAIN_AFTER
+from veo import download, explain, media, polling, session
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -83,8 +96,8 @@ def house(tmp_path):
 def impatient(monkeypatch):
     """Nobody waits for the service; who looks again does so after an hour."""
     monkeypatch.setattr(polling.PollState, "wait", lambda *_: 0.005)
-    monkeypatch.setattr(jobs_module, "WRITE_AGAIN_AFTER", 0.005)
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
+    monkeypatch.setattr(runner_module, "WRITE_AGAIN_AFTER", 0.005)
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (3600.0, 3600.0))
 
 
 async def kept(house, job):
@@ -124,9 +137,9 @@ async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
         assert together == [ALL_THE_WAY] * 50
         assert await watch(job) == ["done"]
         assert await jobs.get(job.id, ME) is not None
-    clip = house.shelf.clip(job.entry.clip)
+    clip = house.storage.file(job.entry.clip)
     assert house.files() == ["clip.json", "demo-clip.mp4", "poster.jpg"]
-    assert house.shelf.poster(job.entry.clip).read_bytes()[:2] == b"\xff\xd8"
+    assert house.storage.poster(job.entry.clip).read_bytes()[:2] == b"\xff\xd8"
     assert media.read_request(clip) == FOX.body()
     assert (job.facts.width, job.facts.frames, job.facts.size) == (1280, 96, clip.stat().st_size)
     note = json.loads(clip.with_name("clip.json").read_text())
@@ -211,7 +224,7 @@ async def test_a_clip_is_fetched_by_its_id_alone(house):
             assert (job.request, job.generation_id) == (None, ID)
             assert await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             assert len(await jobs.of(ME)) == 1
-    clip = house.shelf.clip(job.entry.clip)
+    clip = house.storage.file(job.entry.clip)
     assert json.loads(clip.with_name("clip.json").read_text())["request"] is None
     assert clip.read_bytes() == film()
     assert service.count("create") == 0
@@ -234,8 +247,8 @@ async def test_an_id_is_found_however_many_jobs_came_after(house):
     for _ in range(101):
         house.row("rejected")
     async with house.process() as jobs:
-        (house.shelf.folder / row.clip).mkdir(parents=True)
-        (house.shelf.folder / row.clip / "veo-clip.mp4").write_bytes(film())
+        (house.storage.folder / row.clip).mkdir(parents=True)
+        (house.storage.folder / row.clip / "veo-clip.mp4").write_bytes(film())
         assert (await jobs.resume(ID, owner=ME, payer="server", expected=2.0)).id == row.id
 
 
@@ -283,7 +296,7 @@ async def test_an_id_that_the_service_does_not_show_leaves_nothing(house, reply)
                 await jobs.resume("made up", owner=ME, payer="server", expected=2.0)
             assert refused.value.generation_id == "made up"
             assert await jobs.of(ME) == []
-            assert (jobs._live, jobs.exchanges._heard, jobs._tasks) == ({}, {}, set())
+            assert (jobs._live, jobs.recent_http._heard, jobs.background.tasks) == ({}, {}, set())
         assert service.count("look") == 1
     assert house.files() == []
 
@@ -309,7 +322,7 @@ async def looked_for(jobs, service, *, owner=ME):
 async def test_a_look_at_an_id_rests_once_its_visitor_left_and_goes_on_when_they_are_back(
     house, monkeypatch
 ):
-    monkeypatch.setattr(jobs_module, "LEFT_AFTER", 0.05)
+    monkeypatch.setattr(job_module, "LEFT_AFTER", 0.05)
     with Service(look=[QUEUED]) as service:
         async with house.process(service) as jobs:
             job, watching = await looked_for(jobs, service)
@@ -328,7 +341,7 @@ async def test_a_look_at_an_id_rests_once_its_visitor_left_and_goes_on_when_they
 
 @in_a_loop
 async def test_what_was_sent_here_goes_on_though_nobody_follows_it(house, monkeypatch):
-    monkeypatch.setattr(jobs_module, "LEFT_AFTER", 0.0)
+    monkeypatch.setattr(job_module, "LEFT_AFTER", 0.0)
     with Service(look=[QUEUED] * 9 + [completed]) as service:
         async with house.process(service) as jobs:
             for owner in (ME, f"{ONE_CALL}x"):
@@ -344,18 +357,18 @@ async def test_nothing_stays_of_what_a_call_looked_for_that_has_ended(house, mon
     owner = f"{ONE_CALL}x"
     with Service(look=[QUEUED]) as service:
         async with house.process(service) as jobs:
-            await jobs.bring_key(owner, client_of(service))
+            await jobs.set_key(owner, client_of(service))
             job, watching = await looked_for(jobs, service, owner=owner)
             watching.cancel()
-            await until(lambda: not jobs._tasks)
+            await until(lambda: not jobs.background.tasks)
             assert house.ledger.of(owner) == []
-            assert (jobs._live, jobs.exchanges._heard, jobs._visitors) == ({}, {}, {})
+            assert (jobs._live, jobs.recent_http._heard, jobs.keys._clients) == ({}, {}, {})
 
             service.scripts["look"] = [completed]
             job = await jobs.resume(ID, owner=owner, payer="server", expected=2.0)
             assert (await watch(job))[-1] == "done"
-            assert house.shelf.clip(job.entry.clip)  # its caller may fetch it now
-            await until(lambda: not jobs._tasks)
+            assert house.storage.file(job.entry.clip)  # its caller may fetch it now
+            await until(lambda: not jobs.background.tasks)
             assert house.ledger.of(owner) == []
     assert house.files() == []
 
@@ -368,7 +381,9 @@ async def test_what_an_earlier_process_only_looked_for_is_not_looked_for_by_itse
                 owner=owner, payer="server", request=None, expected=2.0, generation_id=state
             )
             if state == "done":
-                house.ledger.move(entry.id, "running", "downloading", clip=house.shelf.new_place())
+                house.ledger.move(
+                    entry.id, "running", "downloading", clip=house.storage.new_clip_id()
+                )
                 house.ledger.move(entry.id, "downloading", "done")
             elif state != "running":
                 error = {"kind": "Unreachable", "text": "Away."}
@@ -381,6 +396,7 @@ async def test_what_an_earlier_process_only_looked_for_is_not_looked_for_by_itse
         assert service.requests == []
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_nobody_has_many_looks_at_ids_at_once_by_whatever_name(house):
     def known(connection):
@@ -389,20 +405,20 @@ async def test_nobody_has_many_looks_at_ids_at_once_by_whatever_name(house):
     with Service(look=[known]) as service:
         async with house.process(service) as jobs:
 
-            async def look(number, spender):
+            async def look(number, quota_key):
                 return await jobs.resume(
                     f"id {number}",
                     owner=f"browser:{number}",
                     payer="server",
                     expected=2.0,
-                    spender=spender,
+                    quota_key=quota_key,
                 )
 
             found = [await look(number, "address:a") for number in range(AT_ONCE)]
             with pytest.raises(Busy):
                 await look(9, "address:a")
             with pytest.raises(Busy):
-                await jobs.look("x", owner="program:x", payer="server", spender="address:a")
+                await jobs.look("x", owner="program:x", payer="server", quota_key="address:a")
             assert await look(9, "address:b")
             assert await begin(jobs)
             service.scripts["look"] = [NOT_FOUND]
@@ -485,7 +501,7 @@ async def test_a_request_that_is_not_taken_is_sent_once(house, reply):
 
 @in_a_loop
 async def test_a_service_that_is_not_there_was_sent_nothing(house, monkeypatch):
-    monkeypatch.setattr(veo_client, "random", SimpleNamespace(uniform=lambda *_: 0.0))
+    monkeypatch.setattr(session, "random", SimpleNamespace(uniform=lambda *_: 0.0))
     async with house.process(VeoClient(KEY, base_url=refused_url())) as jobs:
         job = await begin(jobs)
         assert await watch(job) == ["prepared", "submitting", "rejected"]
@@ -604,7 +620,7 @@ async def test_what_cannot_be_written_down_is_not_sent(house, monkeypatch):
                 await begin(jobs)
             with pytest.raises(NotWritten):
                 await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
-    assert service.requests == []
+    assert [request.method for request in service.requests] == ["GET"]  # the look at the id
 
 
 @in_a_loop
@@ -624,13 +640,13 @@ async def test_what_was_not_sent_counts_for_no_limit_though_its_row_is_there(hou
             with pytest.raises(NotWritten):
                 await jobs.resume(ID, owner=ME, payer="server", expected=2.0)
             monkeypatch.setattr(house.ledger, "add", add)
-            await until(lambda: not jobs._tasks)
+            await until(lambda: not jobs.background.tasks)
             looked_for, rejected = await jobs.of(ME)
             assert str(explain.explain_error(rejected.error)) == (
                 "The server could not write its list of clips. Nothing was charged. Try again."
             )
             assert (looked_for.state, rejected.state) == ("needs_attention", "rejected")
-            assert service.requests == []
+            assert [request.method for request in service.requests] == ["GET"]
             assert (await watch(await jobs.look_again(looked_for)))[-1] == "done"
             assert await jobs.delete(rejected)
             assert await jobs.delete(looked_for)
@@ -647,9 +663,9 @@ async def test_a_row_whose_copy_cannot_be_written_is_taken_back(house, caplog):
             await begin(jobs)
         await until(lambda: caplog.text.count("trying again") > 3)
         assert [row.state for row in house.ledger.of(ME)] == ["rejected"]
-        assert jobs._tasks
+        assert jobs.background.tasks
         away.mkdir()
-        await until(lambda: not jobs._tasks)
+        await until(lambda: not jobs.background.tasks)
         assert await jobs.delete((await jobs.of(ME))[0])
 
 
@@ -664,8 +680,8 @@ async def test_what_is_not_there_is_not_taken_back_for_ever(house, monkeypatch):
     async with house.process(start=False) as jobs:
         with pytest.raises(NotWritten):
             await begin(jobs)
-        assert jobs._tasks
-        await until(lambda: not jobs._tasks)
+        assert jobs.background.tasks
+        await until(lambda: not jobs.background.tasks)
         monkeypatch.setattr(house.ledger, "move", full)
         with pytest.raises(NotWritten):
             await begin(jobs)
@@ -779,7 +795,7 @@ async def test_an_id_that_cannot_be_written_down_in_time_is_in_the_log(
     house, stopping, monkeypatch, caplog
 ):
     """The process ends all the same."""
-    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 1.0)
+    monkeypatch.setattr(background_module, "LONGEST_STOP", 1.0)
     unwritable(house, monkeypatch, "running")
     began = time.monotonic()
     async with stopping() as (_, job, _):
@@ -811,7 +827,7 @@ async def test_an_id_is_in_the_log_before_it_is_written_down(house, monkeypatch,
 
 @in_a_loop
 async def test_the_end_does_not_wait_for_ever_for_what_a_thread_is_at(house, monkeypatch):
-    monkeypatch.setattr(jobs_module, "LONGEST_STOP", 0.3)
+    monkeypatch.setattr(background_module, "LONGEST_STOP", 0.3)
     with Service(look=[hang]) as service:
         async with house.process(client_of(service, timeout=5.0)) as jobs:
             await begin(jobs)
@@ -868,7 +884,7 @@ async def test_every_end_has_its_words_and_keeps_the_id(house, monkeypatch, end)
     assert (type(job.error), getattr(job.error, "reason", None)) == (kind, reason)
     assert text in str(job.error)
     assert job.error.generation_id == ID
-    assert house.shelf.clip(job.entry.clip) is None
+    assert house.storage.file(job.entry.clip) is None
     assert [name for name in house.files() if name.endswith(".mp4")] == []
 
 
@@ -877,21 +893,23 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
     kinds = [getattr(veo_client, name) for name in veo_client.__all__]
     errors = [kind("") for kind in kinds if isinstance(kind, type) and issubclass(kind, VeoError)]
     assert len(errors) == 9
-    for state, payer, error in itertools.product(OPEN, ("demo", "server", "visitor"), errors):
+    for state, payer, error in itertools.product(
+        ACTIVE_STATES, ("demo", "server", "visitor"), errors
+    ):
         entry = SimpleNamespace(state=state, payer=payer)
         for reason in ("no_key", "no_price", "key", "credits", "request", "not_found"):
             vars(error).update(reason=reason)
-            assert jobs_module._state_after(entry, error) in ARROWS[state]
+            assert runner_module._state_after(entry, error) in TRANSITIONS[state]
 
 
 @in_a_loop
 async def test_a_full_disk_while_the_clip_arrives(house):
     """Once there is room again, the clip is fetched without a new request."""
-    place = house.shelf.new_place()
-    (house.shelf.folder / place).mkdir(parents=True)
-    full = house.shelf.folder / place / "veo-clip.mp4.unchecked.part"
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
+    full = house.storage.folder / clip_id / "veo-clip.mp4.unchecked.part"
     full.symlink_to("/dev/full")
-    row = house.row("downloading", clip=place)
+    row = house.row("downloading", clip=clip_id)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
@@ -922,14 +940,14 @@ async def test_a_disk_that_is_full_at_the_very_end(house, monkeypatch):
 
 @in_a_loop
 async def test_a_folder_that_cannot_be_written_keeps_the_id(house):
-    house.shelf.folder.write_text("a file where the folder should be")
+    house.storage.folder.write_text("a file where the folder should be")
     with Service() as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
             assert (await watch(job))[-1] == "needs_attention"
             assert str(job.error) == "The clip cannot be kept here (not a directory)."
             assert job.error.generation_id == ID
-            house.shelf.folder.unlink()
+            house.storage.folder.unlink()
             assert (await watch(await jobs.look_again(job)))[-1] == "done"
 
 
@@ -969,7 +987,7 @@ async def test_a_shelf_that_makes_no_room_takes_no_clip_away(house, monkeypatch,
     def broken(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(house.shelf, "make_room", broken)
+    monkeypatch.setattr(house.storage, "evict", broken)
     with Service() as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
@@ -986,7 +1004,7 @@ async def test_a_shelf_that_makes_no_room_takes_no_clip_away(house, monkeypatch,
 async def test_a_refused_key_of_a_visitor_waits_for_another(house):
     with Service(look=[BAD_KEY, QUEUED, completed]) as service:
         async with house.process(start=False) as jobs:
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             job = await begin(jobs, payer="visitor")
             assert (await watch(job))[-1] == "needs_key"
             assert told(job.error) == (Refused, "This key is not known.", "key", None, ID)
@@ -994,10 +1012,10 @@ async def test_a_refused_key_of_a_visitor_waits_for_another(house):
             assert not jobs.has_key(ME)
             assert await watch(await jobs.look_again(job)) == ["running", "needs_key"]
             assert "is not here any more" in str(job.error)
-            await jobs.bring_key("browser:you", client_of(service))
+            await jobs.set_key("browser:you", client_of(service))
             assert house.ledger.get(job.id).state == "needs_key"
 
-            await jobs.bring_key(ME, client_of(service, "another-key"))
+            await jobs.set_key(ME, client_of(service, "another-key"))
             job = await jobs.get(job.id, ME)
             assert (await watch(job))[-1] == "done"
             assert job.error is None
@@ -1017,17 +1035,17 @@ async def test_looking_again_without_the_key_says_that_it_is_needed(house, state
             job = await jobs.look_again(await jobs.get(row.id, ME))
             assert (await watch(job))[-1] == "needs_key"
             assert explain.explain_error(job.error).title == "A key is needed"
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             job = await jobs.get(row.id, ME)
             assert (await watch(job))[-1] == "done"
-    assert house.shelf.clip(job.entry.clip)
+    assert house.storage.file(job.entry.clip)
 
 
 @in_a_loop
 async def test_a_key_is_forgotten_after_a_while(house):
     with Service(look=[QUEUED]) as service:
         async with house.process(start=False, key_kept=0.5) as jobs:
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             job = await begin(jobs, payer="visitor")
             assert (await watch(job))[-1] == "needs_key"
             assert str(job.error) == "The key for this clip is not here any more."
@@ -1041,12 +1059,12 @@ async def test_a_key_is_forgotten_after_a_while(house):
 @in_a_loop
 async def test_a_key_brought_again_is_kept_from_then_on(house):
     async with house.process(start=False, key_kept=0.05) as jobs:
-        await jobs.bring_key(ME, VeoClient(KEY))
-        jobs._key_kept = 3600.0
-        await jobs.bring_key(ME, VeoClient(KEY))
+        await jobs.set_key(ME, VeoClient(KEY))
+        jobs.keys.kept_for = 3600.0
+        await jobs.set_key(ME, VeoClient(KEY))
         await asyncio.sleep(0.1)
         assert jobs.has_key(ME)
-        jobs.drop_key(ME)
+        jobs.forget_key(ME)
         assert not jobs.has_key(ME)
 
 
@@ -1056,15 +1074,15 @@ async def test_a_key_that_was_forgotten_is_nowhere_in_memory(house):
     async with house.process(start=False) as jobs:
         client = VeoClient(KEY)
         first = weakref.ref(client)
-        await jobs.bring_key(ME, client)
+        await jobs.set_key(ME, client)
         client = VeoClient(KEY)
         second = weakref.ref(client)
-        await jobs.bring_key(ME, client)
+        await jobs.set_key(ME, client)
         del client
         gc.collect()
         assert (first(), bool(second())) == (None, True)
-        jobs.drop_key(ME)
-        jobs.drop_key(ME)
+        jobs.forget_key(ME)
+        jobs.forget_key(ME)
         gc.collect()
         assert second() is None
 
@@ -1073,10 +1091,10 @@ async def test_a_key_that_was_forgotten_is_nowhere_in_memory(house):
 async def test_a_key_brought_anew_does_not_stop_what_runs(house):
     with Service(look=[QUEUED]) as service:
         async with house.process(start=False) as jobs:
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             job = await begin(jobs, payer="visitor")
             await until(lambda: service.count("look") > 2)
-            await jobs.bring_key(ME, client_of(service, "another-key"))
+            await jobs.set_key(ME, client_of(service, "another-key"))
             service.scripts["look"] = [QUEUED, completed]
             assert (await watch(job))[-1] == "done"
             assert jobs.has_key(ME)
@@ -1095,11 +1113,11 @@ async def test_a_refused_key_does_not_take_a_newer_one_along(house):
 
     with Service(look=[refuse_late]) as service:
         async with house.process(start=False) as jobs:
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             job = await begin(jobs, payer="visitor")
             await asyncio.to_thread(arrived.wait, 10)
             newer = client_of(service, "another-key")
-            await jobs.bring_key(ME, newer)
+            await jobs.set_key(ME, newer)
             go_on.set()
             assert (await watch(job))[-1] == "needs_key"
             assert jobs.client_for(ME, "visitor") is newer
@@ -1110,7 +1128,7 @@ async def test_a_refused_key_does_not_take_a_newer_one_along(house):
 
 @in_a_loop
 async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
     with Service(look=[DOWN] * 10 + [completed], file=[html_answer(), file_answer(film())]) as it:
         async with house.process(it) as jobs:
             job = await begin(jobs)
@@ -1122,14 +1140,14 @@ async def test_what_may_pass_is_looked_at_again_by_itself(house, monkeypatch):
 
 
 def test_it_is_looked_for_again_for_a_day_after_longer_and_longer_pauses():
-    """As the README says."""
+    """As docs/survival.md says."""
     assert DAY <= sum(LOOK_AGAIN_AFTER) <= 1.05 * DAY
     assert [*LOOK_AGAIN_AFTER] == sorted({*LOOK_AGAIN_AFTER})
 
 
 @in_a_loop
 async def test_looking_again_by_itself_ends(house, monkeypatch):
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
     with Service(look=[DOWN]) as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
@@ -1144,7 +1162,7 @@ async def test_looking_again_by_itself_ends(house, monkeypatch):
 @in_a_loop
 async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply, looks):
     """But for one look after a restart, which may have brought another key."""
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (0.02, 0.02))
     with Service(look=[reply]) as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
@@ -1238,9 +1256,9 @@ async def test_a_clip_that_made_room_is_fetched_again(house):
             await until(lambda: not jobs._live)
             assert (await jobs.look_again(job)).state == "done"
             assert service.count("file") == 1
-            house.shelf.remove(job.entry.clip)
+            house.storage.remove(job.entry.clip)
             assert await watch(await jobs.look_again(job)) == ["downloading", "done"]
-        assert house.shelf.clip(job.entry.clip)
+        assert house.storage.file(job.entry.clip)
         assert service.count("file") == 2
         assert service.count("create") == 1
 
@@ -1254,15 +1272,15 @@ async def test_the_oldest_clip_makes_room_for_the_newest(house):
                 made.append(await begin(jobs))
                 await watch(made[-1])
                 await until(lambda: not jobs._live)
-                house.shelf.most_bytes = 2.5 * len(film())
-            places = [job.entry.clip for job in made]
-            there = [bool(house.shelf.clip(place)) for place in places]
+                house.storage.most_bytes = 2.5 * len(film())
+            clip_ids = [job.entry.clip for job in made]
+            there = [bool(house.storage.file(clip_id)) for clip_id in clip_ids]
     assert there == [False, True, True]
 
 
 @in_a_loop
 async def test_a_strangers_demo_clip_pushes_no_paid_one_out(house):
-    house.shelf.most_bytes = 1.5 * len(film())
+    house.storage.most_bytes = 1.5 * len(film())
     with Service() as service:
         async with house.process(service) as jobs:
             paid = await begin(jobs)
@@ -1270,18 +1288,18 @@ async def test_a_strangers_demo_clip_pushes_no_paid_one_out(house):
                 free = await begin(jobs, owner=owner, payer="demo")
                 await watch(free)
                 await until(lambda: paid.is_over and not jobs._live)
-    assert house.shelf.clip(paid.entry.clip)
+    assert house.storage.file(paid.entry.clip)
 
 
 @in_a_loop
 async def test_a_clip_that_just_came_never_makes_room(house):
-    house.shelf.most_bytes = 0
+    house.storage.most_bytes = 0
     with Service() as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
             await watch(job)
             await until(lambda: not jobs._live)
-    assert house.shelf.clip(job.entry.clip)
+    assert house.storage.file(job.entry.clip)
 
 
 @in_a_loop
@@ -1301,8 +1319,8 @@ async def test_a_deleted_job_is_gone_with_its_clip(house):
             assert await jobs.get(job.id, ME) is None
             assert [each.id for each in await jobs.of(ME)] == [other.id]
             assert (await jobs.look_again(job)).state == "done"
-    assert not (house.shelf.folder / job.entry.clip).exists()
-    assert house.shelf.clip(other.entry.clip)
+    assert not (house.storage.folder / job.entry.clip).exists()
+    assert house.storage.file(other.entry.clip)
 
 
 @in_a_loop
@@ -1312,14 +1330,14 @@ async def test_a_job_that_rests_can_be_deleted(house, monkeypatch):
         async with house.process(service) as jobs:
             job = await begin(jobs)
             await watch(job)
-            assert (house.shelf.folder / job.entry.clip).exists()
+            assert (house.storage.folder / job.entry.clip).exists()
             looks = service.count("look")
             assert await jobs.delete(job)
             assert await jobs.get(job.id, ME) is None
             assert await jobs.of(ME) == []
-            await until(lambda: not jobs._tasks)
+            await until(lambda: not jobs.background.tasks)
             assert service.count("look") == looks
-    assert list(house.shelf.folder.iterdir()) == []
+    assert list(house.storage.folder.iterdir()) == []
 
 
 @in_a_loop
@@ -1332,7 +1350,7 @@ async def test_a_stale_tab_deletes_all_there_is(house):
             assert (await watch(job))[-1] == "done"
             await until(lambda: not jobs._live)
             assert await jobs.delete(stale)
-    assert list(house.shelf.folder.iterdir()) == []
+    assert list(house.storage.folder.iterdir()) == []
 
 
 @in_a_loop
@@ -1340,11 +1358,11 @@ async def test_a_clip_whose_deletion_was_cut_off_goes_at_the_next_start(house):
     """The process was killed when the row was forgotten and the files were still there."""
     kept, deleted = [house.row("done") for _ in range(2)]
     for row in (kept, deleted):
-        (house.shelf.folder / row.clip).mkdir(parents=True)
-        (house.shelf.folder / row.clip / "veo-clip.mp4").write_bytes(film())
+        (house.storage.folder / row.clip).mkdir(parents=True)
+        (house.storage.folder / row.clip / "veo-clip.mp4").write_bytes(film())
     assert house.ledger.delete(deleted.id)
     async with house.process() as jobs:
-        assert [path.name for path in house.shelf.folder.iterdir()] == [kept.clip]
+        assert [path.name for path in house.storage.folder.iterdir()] == [kept.clip]
         assert [job.id for job in await jobs.of(ME)] == [kept.id]
 
 
@@ -1361,7 +1379,7 @@ async def test_a_deletion_is_told_though_its_end_cannot_be_written_down(house, m
             monkeypatch.setattr(house.ledger, "clip_removed", full)
             assert await jobs.delete(job)
             assert await jobs.get(job.id, ME) is None
-            await until(lambda: not jobs._tasks)
+            await until(lambda: not jobs.background.tasks)
 
 
 @in_a_loop
@@ -1378,7 +1396,7 @@ async def test_a_tab_closed_while_deleting_leaves_no_clip_behind(house, monkeypa
             with pytest.raises(asyncio.CancelledError):
                 await click
             assert await jobs.of(ME) == []
-    assert list(house.shelf.folder.iterdir()) == []
+    assert list(house.storage.folder.iterdir()) == []
 
 
 # After a restart
@@ -1397,7 +1415,7 @@ async def test_what_was_not_sent_yet_is_not_sent_any_more(house):
                     "The server stopped before the request was sent. Nothing was charged. "
                     "Try again."
                 )
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
         assert service.requests == []
 
 
@@ -1409,7 +1427,7 @@ async def test_what_may_have_been_sent_is_never_sent_again(house, payer):
         for _ in range(2):
             async with house.process(service) as jobs:
                 job = await jobs.get(row.id, ME)
-                await jobs.bring_key(ME, client_of(service))
+                await jobs.set_key(ME, client_of(service))
                 assert (await watch(job))[-1] == "uncertain"
                 assert (await jobs.look_again(job)).state == "uncertain"
                 assert isinstance(job.error, SubmissionUncertain)
@@ -1445,28 +1463,28 @@ async def test_what_was_on_its_way_goes_on(house, state):
             way = ALL_THE_WAY[ALL_THE_WAY.index(state) :]
             assert await watch(await jobs.get(row.id, ME)) == way
         assert service.count("create") == 0
-    assert media.read_request(house.shelf.clip(house.ledger.get(row.id).clip)) == FOX.body()
+    assert media.read_request(house.storage.file(house.ledger.get(row.id).clip)) == FOX.body()
 
 
 @pytest.mark.parametrize("payer", ["server", "demo"])
 @in_a_loop
 async def test_a_clip_that_is_in_its_place_is_not_fetched_again(house, payer):
-    place = house.shelf.new_place()
-    (house.shelf.folder / place).mkdir(parents=True)
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
     name = "demo-clip.mp4" if payer == "demo" else "veo-clip.mp4"
-    (house.shelf.folder / place / name).write_bytes(film())
-    row = house.row("downloading", clip=place, payer=payer)
+    (house.storage.folder / clip_id / name).write_bytes(film())
+    row = house.row("downloading", clip=clip_id, payer=payer)
     with Service() as service:
         async with house.process(service) as jobs:
             job = await jobs.get(row.id, ME)
             assert await watch(job) == ["downloading", "done"]
         assert service.requests == []
-    assert job.facts == media.inspect(house.shelf.clip(place))
+    assert job.facts == media.inspect(house.storage.file(clip_id))
     assert house.files() == sorted(["clip.json", "poster.jpg", name])
 
 
 def put(house, row, name, content=None):
-    path = house.shelf.folder / row.clip / name
+    path = house.storage.folder / row.clip / name
     path.parent.mkdir(parents=True)
     path.write_bytes(content or film())
 
@@ -1476,7 +1494,7 @@ def put(house, row, name, content=None):
 @in_a_loop
 async def test_a_whole_clip_that_is_here_needs_neither_key_nor_service(house, payer, name):
     """The process was killed before the clip got its name, or before the row said so."""
-    row = house.row("downloading", clip=house.shelf.new_place(), payer=payer)
+    row = house.row("downloading", clip=house.storage.new_clip_id(), payer=payer)
     put(house, row, name)
     async with house.process() as jobs:
         assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
@@ -1488,7 +1506,7 @@ async def test_a_whole_clip_that_is_here_needs_neither_key_nor_service(house, pa
 async def test_a_whole_clip_that_is_here_is_not_asked_for(house, monkeypatch, state):
     """Not even whether the service still has it: it may have forgotten it."""
     monkeypatch.setitem(WAYS, state, [*ALL_THE_WAY[:4], state])
-    row = house.row(state, clip=house.shelf.new_place())
+    row = house.row(state, clip=house.storage.new_clip_id())
     put(house, row, "veo-clip.mp4.unchecked")
     with Service(look=[NOT_FOUND]) as service:
         async with house.process(service) as jobs:
@@ -1500,35 +1518,35 @@ async def test_a_whole_clip_that_is_here_is_not_asked_for(house, monkeypatch, st
 @in_a_loop
 async def test_what_was_kept_as_not_whole_is_fetched_again(house, monkeypatch):
     monkeypatch.setitem(WAYS, "needs_attention", [*ALL_THE_WAY[:4], "needs_attention"])
-    row = house.row("needs_attention", clip=house.shelf.new_place())
+    row = house.row("needs_attention", clip=house.storage.new_clip_id())
     put(house, row, "veo-clip.mp4.unchecked", HOLLOW)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
             job = await jobs.look_again(await jobs.get(row.id, ME))
             assert (await watch(job))[-1] == "done"
-    assert house.shelf.clip(row.clip).read_bytes().startswith(film())
+    assert house.storage.file(row.clip).read_bytes().startswith(film())
 
 
 @in_a_loop
 async def test_a_damaged_clip_in_its_place_is_fetched_again(house):
-    place = house.shelf.new_place()
-    (house.shelf.folder / place).mkdir(parents=True)
-    (house.shelf.folder / place / "veo-clip.mp4").write_bytes(film()[:-1000])
-    row = house.row("downloading", clip=place)
+    clip_id = house.storage.new_clip_id()
+    (house.storage.folder / clip_id).mkdir(parents=True)
+    (house.storage.folder / clip_id / "veo-clip.mp4").write_bytes(film()[:-1000])
+    row = house.row("downloading", clip=clip_id)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
             assert await watch(await jobs.get(row.id, ME)) == ["downloading", "done"]
-    assert house.shelf.clip(place).read_bytes().startswith(film())
+    assert house.storage.file(clip_id).read_bytes().startswith(film())
 
 
 @in_a_loop
 async def test_a_download_that_was_cut_off_goes_on_where_it_was(house):
-    place = house.shelf.new_place()
-    row = house.row("downloading", clip=place)
+    clip_id = house.storage.new_clip_id()
+    row = house.row("downloading", clip=clip_id)
     half = len(film()) // 2
     cut = file_answer(film(), cut_after=half)
     with Service(look=[completed], file=[cut, file_answer(film())]) as service:
-        path = house.shelf.folder / place / "veo-clip.mp4.unchecked"
+        path = house.storage.folder / clip_id / "veo-clip.mp4.unchecked"
         path.parent.mkdir(parents=True)
         video = Video(generation_id=ID, url=f"{service.url}/clip.mp4")
         with pytest.raises(download.DownloadError):
@@ -1575,7 +1593,7 @@ async def test_what_a_visitor_pays_waits_for_the_key(house, state):
             assert await watch(job) == [state, "needs_key"]
             assert told(job.error)[1:3] == ("The key for this clip is not here any more.", "no_key")
             assert service.requests == []
-            await jobs.bring_key(ME, client_of(service))
+            await jobs.set_key(ME, client_of(service))
             assert (await watch(await jobs.get(row.id, ME)))[-1] == "done"
         assert service.count("create") == 0
 
@@ -1679,14 +1697,14 @@ async def test_a_job_that_another_server_looks_at_again_is_its_own_from_then_on(
 @in_a_loop
 async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, elsewhere):
     row = elsewhere.row("done")
-    clip = elsewhere.shelf.folder / row.clip / "veo-clip.mp4"
+    clip = elsewhere.storage.folder / row.clip / "veo-clip.mp4"
     clip.parent.mkdir(parents=True)
     clip.write_bytes(film())
     async with house.process() as jobs:
         assert await jobs.delete(await jobs.get(row.id, ME))
     async with elsewhere.process():
         assert not clip.exists()
-        assert elsewhere.ledger.half_deleted() == []
+        assert elsewhere.ledger.awaiting_file_removal() == []
 
 
 # Keys stay where they belong, threads are few, and there is an end
@@ -1696,7 +1714,7 @@ async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, 
 async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
     """The service repeats it in every answer, and every kind of end is met."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", ())
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", ())
     monkeypatch.setattr(polling, "NOT_FOUND_GRACE", 0.0)
     shown, states = [], set()
     said = {"message": f"No such key: {KEY}"}
@@ -1712,7 +1730,7 @@ async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
     for script, payer in itertools.product(scripts, ("server", "visitor")):
         with Service(**script) as service:
             async with house.process(service, start=False) as jobs:
-                await jobs.bring_key(ME, client_of(service))
+                await jobs.set_key(ME, client_of(service))
                 job = await begin(jobs, payer=payer)
                 async for each in job.follow():
                     shown += [repr(each), str(vars(each)), repr(each.error), str(each.error)]
@@ -1723,7 +1741,7 @@ async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
     monkeypatch.setattr(VeoClient, "submit", lambda *_: 1 / 0)
     async with house.process(VeoClient(KEY)) as jobs:
         await watch(await begin(jobs))
-    assert states == set(ARROWS) - set(OPEN)
+    assert states == set(TRANSITIONS) - set(ACTIVE_STATES)
     files = [path for path in house.folder.rglob("*") if path.is_file()]
     assert any(path.name == "ledger.sqlite-wal" for path in files)
     for path in files:
@@ -1765,6 +1783,7 @@ class Patient:
         raise Failed("No.", generation_id=generation_id)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_thousand_jobs_wait_on_few_threads(house):
     client = Patient()
@@ -1804,10 +1823,10 @@ async def test_the_end_of_a_process_leaves_no_task_and_no_thread(house, monkeypa
             await until(lambda: hanging.state == "running" and service.count("look") > 12)
             unwritable(house, monkeypatch, "submitting")
             unwritten = await begin(jobs)
-            assert len(jobs._tasks) == 4
+            assert len(jobs.background.tasks) == 4
             began = time.monotonic()
         assert time.monotonic() - began < 10
-    assert not jobs._tasks
+    assert not jobs.background.tasks
     states = {job.id: house.ledger.get(job.id).state for job in (looking, hanging, unwritten)}
     assert [*states.values()] == ["downloading", "running", "prepared"]
     assert threading.active_count() <= before
@@ -1825,19 +1844,19 @@ async def test_each_job_keeps_what_was_asked_and_answered_for_it(house):
             await watch(one)
             two = await begin(jobs)
             await watch(two)
-            heard = jobs.exchanges.of((await jobs.get(one.id, ME)).id)
+            heard = jobs.recent_http.of((await jobs.get(one.id, ME)).id)
             create, waiting, done, file = [each.exchange for each in heard]
             assert [each.times for each in heard] == [1, 2, 1, 1]
             assert (create.method, json.loads(create.sent)) == ("POST", FOX.body())
             assert '"queued"' in waiting.answer
             assert '"completed"' in done.answer
             assert (file.address, file.size) == ("127.0.0.1", len(film()))
-            assert len(jobs.exchanges.of(two.id)) == 3
+            assert len(jobs.recent_http.of(two.id)) == 3
             await jobs.delete(two)
-            assert jobs.exchanges.of(two.id) == ()
+            assert jobs.recent_http.of(two.id) == ()
             assert KEY not in repr(heard)
         async with house.process(service) as jobs:
-            assert jobs.exchanges.of(one.id) == ()
+            assert jobs.recent_http.of(one.id) == ()
     files = [path for path in house.folder.rglob("*") if path.is_file()]
     assert "ledger.sqlite" in {path.name for path in files}
     assert not any(b"/v2/video" in path.read_bytes() for path in files)
@@ -1849,7 +1868,7 @@ async def test_who_follows_finds_what_led_to_each_change(house):
         async with house.process(service) as jobs:
             job = await begin(jobs)
             async for _ in job.follow():
-                heard = jobs.exchanges.of(job.id)
+                heard = jobs.recent_http.of(job.id)
                 assert bool(heard) == (job.state not in ("prepared", "submitting"))
     assert job.state == "rejected"
     assert "No credits." in heard[0].exchange.answer

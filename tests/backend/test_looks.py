@@ -16,6 +16,8 @@ from jobs_fixture import film
 from served import FOX, ServedPage, call
 from test_mcp import as_agent
 
+pytestmark = pytest.mark.slow
+
 FORM = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, ""]
 MADE_UP = "made-up"
 AT_ONCE, A_MINUTE = 4, 30

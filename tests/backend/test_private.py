@@ -13,7 +13,7 @@ from test_ledger import add, somebody_without_rights
 
 from backend import config, service
 from backend.ledger import Ledger, open_ledger
-from backend.storage import Shelf
+from backend.storage import Storage
 from veo.files import keep_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such rights")
@@ -172,13 +172,14 @@ def test_a_read_only_file_stays_read_only(tmp_path):
 
 
 def test_a_clips_folder_is_closed(tmp_path):
-    shelf = Shelf(tmp_path / "clips", most_bytes=1)
-    place = shelf.new_place()
+    storage = Storage(tmp_path / "clips", most_bytes=1)
+    clip_id = storage.new_clip_id()
     with pytest.raises(ZeroDivisionError):
-        shelf.receive(place, lambda _: 1 / 0, name="a.mp4", request=None)
-    assert mode(tmp_path / "clips" / place) == 0o700
+        storage.receive(clip_id, lambda _: 1 / 0, name="a.mp4", request=None)
+    assert mode(tmp_path / "clips" / clip_id) == 0o700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", [0o000, 0o022])
 def test_the_server_writes_nothing_that_others_may_read(tmp_path, umask):
     """Clips, posters, notes and what Gradio keeps, in a folder that was open."""

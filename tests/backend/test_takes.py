@@ -1,13 +1,11 @@
-"""Several takes of one request: which there are, when the rest is sent, how they are followed."""
+"""Several takes of one request: which there are, and when the rest is sent."""
 
 import asyncio
-from dataclasses import fields
 
 import pytest
+from jobs_fixture import a_job
 
 from backend import takes as backend_takes
-from backend.jobs import Job
-from backend.ledger import Entry
 from veo_client import Busy, InvalidRequest, VideoRequest
 
 FOX = VideoRequest("a fox", seed=2**32 - 2, duration=6, aspect_ratio="9:16", generate_audio=False)
@@ -46,20 +44,6 @@ def test_takes_differ_in_nothing_that_is_not_listed(differs):
 # Jobs
 
 
-def a_job(state="prepared", **changes):
-    nothing = dict.fromkeys(each.name for each in fields(Entry))
-    known = {"id": "job", "owner": "me", "created": 0.0, "updated": 0.0, "expected": 1.0}
-    job = Job(Entry(**nothing | known | {"state": state, "request": FOX.body()} | changes))
-    job.is_driven = True  # by the test
-    return job
-
-
-async def soon(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 def test_the_rest_follows_once_the_first_is_taken():
     async def story():
         begun, first = [], a_job()
@@ -69,10 +53,10 @@ def test_the_rest_follows_once_the_first_is_taken():
             return a_job()
 
         rest = asyncio.create_task(backend_takes.begin_after(first, [FOX, FOX], begin))
-        first._tell(state="submitting")
+        first.change(state="submitting")
         await asyncio.sleep(0.01)
         assert begun == []
-        first._tell(generation_id="taken", state="running")
+        first.change(generation_id="taken", state="running")
         jobs, error = await rest
         assert len(jobs) == len(begun) == 2
         assert error is None
@@ -103,91 +87,8 @@ def test_a_limit_ends_the_rest_and_keeps_what_was_begun():
     assert (len(jobs), error, len(asked)) == (1, full, 2)
 
 
-def test_several_jobs_are_followed_until_all_are_over_with_one_word_for_each_change():
-    async def story():
-        told = []
-        jobs = [a_job("running"), a_job("done"), a_job("running")]
-
-        async def follow():
-            async for _ in backend_takes.follow_all(jobs, watcher="me"):
-                told.append([job.state for job in jobs])
-
-        following = asyncio.create_task(follow())
-        await soon(lambda: len(told) == 1)
-        jobs[2]._tell(state="downloading")
-        await soon(lambda: len(told) == 2)
-        jobs[2]._tell(state="done")
-        await soon(lambda: len(told) == 3)
-        jobs[0]._tell(state="failed")
-        await following
-        assert told == [
-            ["running", "done", "running"],
-            ["running", "done", "downloading"],
-            ["running", "done", "done"],
-            ["failed", "done", "done"],
-        ]
-
-    asyncio.run(story())
-
-
-def test_who_stops_following_leaves_no_task_behind():
-    async def story():
-        changes = backend_takes.follow_all([a_job("running"), a_job("running")], watcher="me")
-        await anext(changes)
-        waiting = asyncio.create_task(anext(changes))
-        await asyncio.sleep(0.01)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        await changes.aclose()
-        await soon(lambda: asyncio.all_tasks() == {asyncio.current_task()})
-
-    asyncio.run(story())
-
-
-def test_who_follows_others_no_longer_follows_these():
-    async def story():
-        before = backend_takes.follow_all([a_job("running")], watcher="me")
-        end = await anext(before)
-        elsewhere = backend_takes.follow_all([a_job("running")], watcher="you")
-        waiting = asyncio.create_task(anext(before, None))
-        await anext(elsewhere)
-        assert not end.done()
-        now = backend_takes.follow_all([a_job("running")], watcher="me")
-        assert await anext(now) is not end
-        assert end.done()
-        assert await waiting is None
-        backend_takes.stop_following("me")
-        assert await anext(now, None) is None
-        await elsewhere.aclose()
-        await soon(lambda: asyncio.all_tasks() == {asyncio.current_task()})
-
-    asyncio.run(story())
-    assert backend_takes._follows == {}
-
-
-def test_whoever_stops_hears_the_last_word_first(monkeypatch):
-    """And waits no longer than for a while, for nobody may be there to hear it."""
-    monkeypatch.setattr(backend_takes, "LAST_WORD", 0.1)
-
-    async def story():
-        changes = backend_takes.follow_all([a_job("running")], watcher="me")
-        await anext(changes)  # and what it yields is on its way
-        stopping = asyncio.create_task(backend_takes.followed_no_more("me"))
-        await asyncio.sleep(0.01)
-        assert not stopping.done()
-        assert await anext(changes, None) is None  # it was told, and the next is asked for
-        await stopping
-        deaf = backend_takes.follow_all([a_job("running")], watcher="me")
-        await anext(deaf)
-        await asyncio.wait_for(backend_takes.followed_no_more("me"), 1)
-        await deaf.aclose()
-        await backend_takes.followed_no_more("nobody")
-
-    asyncio.run(story())
-
-
 def test_the_card_tells_of_what_is_on_its_way_and_then_of_what_is_done():
     failed, running, done = a_job("failed"), a_job("running"), a_job("done")
-    assert backend_takes.most_telling([failed, done, running]) is running
-    assert backend_takes.most_telling([failed, done]) is done
-    assert backend_takes.most_telling([failed]) is failed
+    assert backend_takes.job_to_show([failed, done, running]) is running
+    assert backend_takes.job_to_show([failed, done]) is done
+    assert backend_takes.job_to_show([failed]) is failed

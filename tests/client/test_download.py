@@ -688,6 +688,7 @@ def test_addresses_that_are_not_opened(path, url, monkeypatch):
     assert left_in(path.parent) == []
 
 
+@pytest.mark.slow
 @given(url=st.text(max_size=40) | st.from_regex(r"https?://[^a-z]{0,20}", fullmatch=True))
 def test_no_text_makes_checking_an_address_crash(url):
     with contextlib.suppress(DownloadError):
@@ -1024,6 +1025,7 @@ MOMENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(moments=MOMENTS, size=st.integers(0, 40_000), piece=st.sampled_from([1000, 8192, 256 << 10]))
 @settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -176,6 +176,7 @@ def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["", "somebody/film"])
 def test_only_on_a_space_is_the_servers_account_not_yours(space):
     in_a_fresh_python(f"""

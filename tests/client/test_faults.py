@@ -79,10 +79,10 @@ from jobs_fixture import (
 
 import demo_server
 import veo_client
-from backend import jobs as jobs_module
+from backend import runner as runner_module
 from backend.jobs import Job
 from backend.ledger import Ledger, NotWritten
-from backend.storage import POSTER, Shelf
+from backend.storage import POSTER, Storage
 from demo_server import DemoServer
 from veo import download, explain, media, polling, session
 from veo.http import CONNECT_TIMEOUT
@@ -491,7 +491,7 @@ PLACE = "a-place-of-22-letters-"
 
 def full_disk(monkeypatch, folder):
     """What arrives is written to a device that is always full."""
-    monkeypatch.setattr(Shelf, "new_place", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
     place = folder / "clips" / PLACE
     place.mkdir(parents=True)
     (place / "veo-clip.mp4.unchecked.part").symlink_to("/dev/full")
@@ -506,7 +506,7 @@ def full_at_the_end(monkeypatch, _):
 
 def full_for_the_note(monkeypatch, folder):
     """The note beside the clip is written to a device that is always full."""
-    monkeypatch.setattr(Shelf, "new_place", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
     place = folder / "clips" / PLACE
     place.mkdir(parents=True)
     (place / "clip.part").symlink_to("/dev/full")
@@ -540,7 +540,7 @@ def file_in_place_of_the_folder(_, folder):
 
 
 def folder_in_place_of_the_file(monkeypatch, folder):
-    monkeypatch.setattr(Shelf, "new_place", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
     (folder / "clips" / PLACE / "veo-clip.mp4.unchecked.part.json").mkdir(parents=True)
 
 
@@ -864,8 +864,8 @@ def clock(monkeypatch):
     monkeypatch.setitem(VeoClient.submit.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "max_bytes", 1_000_000)
-    monkeypatch.setattr(jobs_module, "WRITE_AGAIN_AFTER", 0.005)
-    monkeypatch.setattr(jobs_module, "LOOK_AGAIN_AFTER", (3600.0,))
+    monkeypatch.setattr(runner_module, "WRITE_AGAIN_AFTER", 0.005)
+    monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", (3600.0,))
     return clock
 
 
@@ -972,7 +972,7 @@ async def test_a_fault_has_its_end_its_words_and_its_price(
         assert max(clock.slept) == case.longest_wait
 
     # A clip is there whole or not at all.
-    clip = house.shelf.clip(entry.clip)
+    clip = house.storage.file(entry.clip)
     if case.end is DONE:
         assert clip.read_bytes().startswith(film(case.arrives))
     else:
@@ -995,7 +995,7 @@ async def test_what_a_full_disk_cannot_write_down_is_not_sent(tmp_path, clock):
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
     async def may_have(pages):
-        await jobs._in(jobs._writing, limit, pages)  # it is a limit of one connection
+        await jobs.background.write(limit, pages)  # it is a limit of one connection
 
     with closing(house.ledger), Service() as service:
         async with house.process(service) as jobs:
@@ -1054,10 +1054,10 @@ async def test_the_faults_of_the_demo_over_https(tmp_path, monkeypatch, clock):
             for word in DEMO_ENDS:
                 job = await begin(jobs, request=dataclasses.replace(FOX, prompt=f"a fox {word}"))
                 state = (await watch(job))[-1]
-                heard = jobs.exchanges.of(job.id)
+                heard = jobs.recent_http.of(job.id)
                 creates = sum(each.times for each in heard if each.exchange.method == "POST")
                 ends[word] = state, creates
-                assert (house.shelf.clip(job.entry.clip) is not None) == (state == "done")
+                assert (house.storage.file(job.entry.clip) is not None) == (state == "done")
     assert ends == DEMO_ENDS
 
 

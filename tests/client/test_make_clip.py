@@ -192,6 +192,7 @@ WORKING = json_answer(200, {"id": ID, "status": "generating"})
 # A clip, start to end
 
 
+@pytest.mark.slow
 def test_a_clip_is_saved_and_its_path_alone_is_on_standard_output(demo, folder):
     code, out, err = run("a fox", "-o", "fox.mp4", "--seed", "7", *SHORT, service=demo.base_url)
     assert (code, out) == (DONE, "fox.mp4\n")
@@ -208,6 +209,7 @@ def test_a_clip_is_saved_and_its_path_alone_is_on_standard_output(demo, folder):
     assert media.read_request("fox.mp4")["seed"] == 7
 
 
+@pytest.mark.slow
 def test_without_a_key_the_demo_service_draws_a_clip_and_says_so(folder):
     code, out, err = run("a fox", *SHORT)
     assert (code, out) == (DONE, "clip.mp4\n")
@@ -778,6 +780,7 @@ def test_a_stop_between_two_tries_knows_that_nothing_was_taken():
     assert "Nothing was charged." in process.err
 
 
+@pytest.mark.slow
 def test_a_stop_of_the_demo_leaves_nothing_to_resume(folder):
     with Run("a fox", "--json") as process:
         process.wait_for('"submitted"')
@@ -791,6 +794,7 @@ def test_a_stop_of_the_demo_leaves_nothing_to_resume(folder):
     assert names(folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["demo", "service"])
 def test_a_second_stop_right_after_the_first_changes_nothing(kind):
     with FaultServer(service(look=WORKING)) as server:
@@ -925,6 +929,7 @@ class Terminal:
         os.close(self.main)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_one_line_lives_and_leaves_nothing_behind(folder, clip):
     with FaultServer(service(clip)) as server:
         with Terminal("a fox", "--seed", "7", columns=80, service=server.url) as terminal:

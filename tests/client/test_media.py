@@ -214,6 +214,7 @@ def test_a_name_is_never_taken_for_a_protocol(name, whole, tmp_path, monkeypatch
 # What is no whole clip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silent", "index last"])
 def test_a_clip_cut_at_any_byte_is_broken(kind, clips_of_all_kinds, tmp_path):
     content = clips_of_all_kinds[kind]
@@ -472,6 +473,7 @@ def test_pictures_in_an_unknown_form_are_broken(whole, tmp_path):
         inspect(save(tmp_path, whole.replace(b"avc1\0", b"what\0")))
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_never_breaks_more_than_the_clip(whole, tmp_path, capfd):
     chance = random.Random(1)
     found = 0

@@ -135,6 +135,7 @@ def test_all_patterns_are_found():
     assert len(PATTERNS) == used > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_pattern_takes_linear_time(name):
     """On what is nasty by itself, and on its own words again and again."""

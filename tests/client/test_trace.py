@@ -1,4 +1,4 @@
-"""What of an exchange may be shown, and how the last ones are kept."""
+"""What of an exchange may be shown."""
 
 import json
 from urllib.parse import quote
@@ -8,15 +8,7 @@ from conftest import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veo.trace import (
-    LARGEST_READ,
-    LONGEST_SHOWN,
-    Exchange,
-    Recent,
-    RepeatedExchange,
-    redact,
-    visible,
-)
+from veo.trace import LARGEST_READ, LONGEST_SHOWN, Exchange, redact, visible
 
 SIGNED = "https://cdn.example/clip.mp4?Expires=1&Signature=s3cret#s3cret"
 LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="queued")
@@ -115,33 +107,3 @@ def test_what_nobody_could_see_is_escaped():
 def test_an_answer_without_end_is_shown_in_part():
     assert redact(b"[" * 10**6).count("[") == LONGEST_SHOWN
     assert redact(b"") == ""
-
-
-def test_what_says_the_same_is_counted():
-    recent = Recent()
-    slower = Exchange(method="GET", address="/v2", seconds=0.3, status=200, answer="queued")
-    other = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="generating")
-    for exchange in (LOOK, slower, other, LOOK):
-        recent.note("a", exchange)
-    assert recent.of("a") == (
-        RepeatedExchange(number=1, exchange=slower, times=2),
-        RepeatedExchange(number=2, exchange=other),
-        RepeatedExchange(number=3, exchange=LOOK),
-    )
-    assert recent.of("b") == ()
-
-
-def test_the_last_ones_of_the_last_jobs_are_kept():
-    recent = Recent(jobs=2, of_each=3)
-    for status in range(10):
-        recent.note("a", Exchange(method="GET", address="/v2", seconds=0, status=status))
-    assert [heard.exchange.status for heard in recent.of("a")] == [7, 8, 9]
-    assert [heard.number for heard in recent.of("a")] == [8, 9, 10]
-    recent.note("b", LOOK)
-    recent.note("a", LOOK)
-    recent.note("c", LOOK)
-    assert recent.of("b") == ()
-    assert len(recent.of("a")) == 3
-    recent.forget("a")
-    recent.forget("never heard of")
-    assert recent.of("a") == ()

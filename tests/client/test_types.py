@@ -130,6 +130,7 @@ def test_the_longest_prompt_is_taken():
     VideoRequest("x" * LONGEST_PROMPT, negative_prompt="x" * LONGEST_PROMPT)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(FIELDS), ANY_JSON))
 def test_whatever_is_given_is_in_range_or_refused(given_fields):
     try:

@@ -733,6 +733,7 @@ def everything_about(error):
     return " ".join(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -809,6 +810,7 @@ def test_every_fault_of_the_demo_service_is_met_here():
     assert set(FAULTS_MET) == set(FAULTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "outcome"), FAULTS_MET.items())
 def test_each_fault_of_the_demo_service_ends_as_it_should(fault, outcome, demo, clock, tmp_path):
     """The client's own clock only runs while it sleeps; the service needs real time to draw."""

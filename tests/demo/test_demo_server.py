@@ -477,6 +477,7 @@ def orders(wrong: st.SearchStrategy) -> st.SearchStrategy:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(body=orders(st.nothing()) | orders(anything) | anything)
 def test_any_json_gets_an_id_or_a_refusal(server: DemoServer, body: object) -> None:
@@ -903,6 +904,7 @@ def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, **options)
 
 
+@pytest.mark.slow
 def test_by_hand_a_port_in_use_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -912,6 +914,7 @@ def test_by_hand_a_port_in_use_is_one_sentence() -> None:
     assert port in done.stderr
 
 
+@pytest.mark.slow
 def test_help_lists_every_fault() -> None:
     listed = run("demo_server.py", "--help").stdout
     assert [
@@ -919,6 +922,7 @@ def test_help_lists_every_fault() -> None:
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_by_hand_it_stops_cleanly(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-W", "error", "demo_server.py", "--port", "0", "--seconds", "0"]
@@ -945,6 +949,7 @@ def test_by_hand_it_stops_cleanly(tmp_path: Path, how: signal.Signals) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_program_that_forgets_to_stop_ends_all_the_same(tmp_path: Path) -> None:
     script = "from demo_server import DemoServer; server = DemoServer().start()"
     done = run("-c", script, env={"TMPDIR": str(tmp_path)})
@@ -955,6 +960,7 @@ def test_a_program_that_forgets_to_stop_ends_all_the_same(tmp_path: Path) -> Non
 # --- The real thing -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_real_clip_is_a_film_of_the_ordered_form(tmp_path: Path) -> None:
     order = {"duration": 4, "resolution": "720p", "aspect_ratio": "9:16", "generate_audio": False}
     digests = []

@@ -19,8 +19,13 @@ from demo import film as demo_film
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"width": 320, "height": 180, "duration": 4}
+QUICKEST = ((1280, 720), 4, True)
 EVERY_CLIP = [
-    pytest.param((*size, duration, sound), id=f"{size[0]}x{size[1]}-{duration}s-sound={sound}")
+    pytest.param(
+        (*size, duration, sound),
+        id=f"{size[0]}x{size[1]}-{duration}s-sound={sound}",
+        marks=[] if (size, duration, sound) == QUICKEST else [pytest.mark.slow],
+    )
     for size in demo_film.SIZES.values()
     for duration in (4, 6, 8)
     for sound in (True, False)
@@ -216,6 +221,7 @@ def render_small(path, prompt="A harbour", seed=1, **changed):
     )
 
 
+@pytest.mark.slow
 def test_same_request_and_seed_give_the_same_bytes_in_this_and_in_another_process(tmp_path):
     size = {"width": 1280, "height": 720}
     first = render_small(tmp_path / "first.mp4", **size).read_bytes()
@@ -367,6 +373,7 @@ def font():
     return ImageFont.truetype(demo_film.FONT, 24, layout_engine=ImageFont.Layout.BASIC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", HOSTILE.values(), ids=HOSTILE)
 def test_any_text_makes_a_whole_clip(prompt, tmp_path):
     path = render_small(tmp_path / "clip.mp4", prompt=prompt, duration=1, sound=False)
@@ -473,6 +480,7 @@ def test_a_disk_that_refuses_at_the_last_moment_leaves_nothing(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1_000, 50_000])
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path, room):
     """The kernel refuses to let the file grow: the writes fail as they do on a full disk."""

@@ -171,7 +171,7 @@ import gradio as gr
 from conftest import KEY
 from fault_server import file_answer, html_answer, json_answer
 from jobs_fixture import DOWN, House, ID, QUEUED, Service, completed, film, until
-from backend import jobs as jobs_module
+from backend import runner as runner_module
 from veo import polling
 from page import api
 from backend import service
@@ -182,13 +182,13 @@ service.dollars_for = lambda *_: asyncio.sleep(0)  # else the list of prices wou
 PROGRAM = SimpleNamespace(headers={"x-aimlapi-key": KEY}, client=None, request=None)
 
 def called(story, pauses=(3600.0,), **scripts):
-    jobs_module.LOOK_AGAIN_AFTER = pauses
+    runner_module.LOOK_AGAIN_AFTER = pauses
     async def run():
         with Service(**scripts) as service, tempfile.TemporaryDirectory() as folder:
             os.environ["AIMLAPI_BASE_URL"] = service.url
             house = House(Path(folder))
             async with house.process() as jobs:
-                service.the_jobs, service.the_shelf = lambda: jobs, lambda: house.shelf
+                service.the_jobs, service.the_shelf = lambda: jobs, lambda: house.storage
                 await story(jobs, service)
     asyncio.run(run())
 
@@ -231,7 +231,7 @@ def test_a_programs_key_goes_with_its_call_when_nothing_is_left_to_do():
 def no_key_after(call, **scripts):
     async def story(jobs, service):
         await call()
-        assert jobs._visitors == {{}}
+        assert jobs.keys._clients == {{}}
     called(story, **scripts)
 
 failed = json_answer(200, {{"id": ID, "status": "error", "error": "It broke."}})

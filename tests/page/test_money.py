@@ -263,7 +263,7 @@ def test_an_offer_without_a_price_holds_only_while_there_is_none(dollars, monkey
         return told[0]
 
     monkeypatch.setattr(pricing, "price_of", price_of)
-    monkeypatch.setattr(pricing.server, "payer_for", lambda _: "server")
+    monkeypatch.setattr(pricing.service, "payer_for", lambda _: "server")
     offer = {"payer": "server"} | ({} if dollars == "-" else {"dollars": dollars})
 
     def holds(**changes):
@@ -280,7 +280,7 @@ def test_an_offer_without_a_price_holds_only_while_there_is_none(dollars, monkey
 
 @pytest.mark.parametrize("offer", [None, "server", ["payer"], {}, {"dollars": 9}], ids=repr)
 def test_an_offer_that_names_nobody_who_pays_never_holds(offer, monkeypatch):
-    monkeypatch.setattr(pricing.server, "payer_for", lambda _: "server")
+    monkeypatch.setattr(pricing.service, "payer_for", lambda _: "server")
     assert not asyncio.run(pricing.holds(offer, [SHORT], "browser:me"))
 
 

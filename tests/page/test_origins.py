@@ -21,7 +21,7 @@ PRICE = json.dumps({"data": ["google/veo-3.1-t2v", 4, "720p", True]})
 
 @pytest.fixture(scope="module")
 def network_page(tmp_path_factory, demo):
-    """As the README shows it for a home network, with the owner's key and two names."""
+    """As docs/troubleshooting.md shows it on a home network, with the owner's key, two names."""
     with ServedPage(
         tmp_path_factory.mktemp("network"),
         GRADIO_SERVER_NAME="0.0.0.0",  # noqa: S104  # what a person sets

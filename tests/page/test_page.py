@@ -559,11 +559,11 @@ def test_gradio_still_has_what_we_set_in_its_queue():
     newcomer long before.  At its own pace, it looks for something to do 1,000 times a second."""
     in_a_fresh_python(
         "import app, gradio as gr; ours, plain = app.build_page()._queue, gr.Blocks()._queue;"
-        "from page import crowd; from gradio.utils import LRUCache;"
+        "from page.gradio_patches import limits; from gradio.utils import LRUCache;"
         "assert type(plain.pending_messages_per_session) is LRUCache;"
         "assert type(plain.pending_event_ids_session) is type(plain.event_ids_to_events) is dict;"
         "store = ours.pending_messages_per_session;"
-        "assert store.max_size * crowd.A_SESSION > 4 * crowd.TOGETHER;"
+        "assert store.max_size * limits.A_SESSION > 4 * limits.TOGETHER;"
         "assert ours.ANALYTICS_MAX_EVENTS == 0 and plain.ANALYTICS_MAX_EVENTS;"
         "assert ours.ANAYLTICS_CACHE_FREQUENCY > 1e9 and plain.ANAYLTICS_CACHE_FREQUENCY;"
         "assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001;"

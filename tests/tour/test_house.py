@@ -1,6 +1,7 @@
-"""What the documents say of the code is so: who imports whom, the file tree, the commands."""
+"""What the documents say of the code is so: who imports whom, the file tree, commands, settings."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,27 @@ from veo import terminal
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(DOCS.glob("*.md")),
+    ROOT / "notebooks" / "README.md",
+    *sorted(ROOT.glob("notebooks/*.ipynb")),
+)
+
+
+def prose(path: Path) -> str:
+    """What a person reads in `path`: of a notebook, its text and not its code."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
 ROOMS = ("veo", "backend", "page", "demo")
 FILES = {
@@ -101,18 +123,68 @@ def test_the_file_tree_of_the_readme_is_the_real_one():
     assert told == there - {".gitignore", "LICENSE", "CHANGELOG.md", "README.md"}
 
 
-def test_the_readme_shows_every_picture_and_no_other():
-    shown = set(re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README))
-    assert shown == {str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.png")}
+def test_the_readme_is_read_in_one_go():
+    assert README.count("\n") <= 135
 
 
-def test_the_readme_names_every_fault_word():
-    assert set(FAULTS) <= set(re.findall(r"`(#[a-z-]+)`", README))
+def test_the_readme_leads_to_every_page():
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)\)", README))
+    assert linked == {str(path.relative_to(ROOT)) for path in DOCS.glob("*.md")}
 
 
-def test_the_readme_names_every_exit_code():
-    for code, meaning in terminal.EXIT_CODES.items():
-        assert f"| {code} | {meaning} |" in README
+def test_the_documents_show_every_picture_and_no_other():
+    shown = {
+        (page.parent / picture).resolve()
+        for page in (ROOT / "README.md", *DOCS.glob("*.md"))
+        for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text())
+    }
+    assert shown == set(DOCS.glob("*.png"))
+
+
+@every_page
+def test_every_link_to_a_file_leads_to_one(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if not re.match(r"[a-z]+:|#", link):
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@every_page
+def test_every_file_that_is_named_is_there(page):
+    for name in re.findall(r"`([\w.]+/[\w./-]+\.(?:py|md|ipynb))`", prose(page)):
+        assert (ROOT / name).is_file(), name
+
+
+def test_every_fault_word_is_told_and_no_other():
+    told = re.findall(r"`(#[a-z-]+)`", (DOCS / "demo-service.md").read_text())
+    assert sorted(told) == sorted(FAULTS)
+
+
+def test_every_exit_code_is_told_and_no_other():
+    told = re.findall(r"^\| (\d+) \| (.+) \|$", (DOCS / "command.md").read_text(), re.M)
+    assert {int(code): meaning for code, meaning in told} == terminal.EXIT_CODES
+
+
+def test_every_setting_is_told_and_no_other():
+    """Of another's variables, as Gradio's, at least those that the code names."""
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "settings.md").read_text(), re.M))
+    anywhere = set(re.findall(r"`([A-Z_]+)`", (DOCS / "settings.md").read_text()))
+    read = variables_read()
+    assert {name for name in told if name.startswith("VEO_")} == {
+        name for name in read if name.startswith("VEO_")
+    }
+    assert read <= anywhere
+
+
+def variables_read() -> set[str]:
+    """Every string in the code that is the name of a variable of the environment."""
+    name = re.compile(r"(VEO|AIML|AIMLAPI|GRADIO|SPACE|OAUTH|HF|FORWARDED)_[A-Z_]+")
+    return {
+        node.value
+        for path in FILES.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if name.fullmatch(node.value)
+    }
 
 
 def test_a_space_gets_the_gradio_that_was_tested():
@@ -137,10 +209,19 @@ def test_every_imported_package_is_pinned():
     assert {names.get(package, package) for package in imported} == pinned
 
 
-def test_every_make_target_of_the_readme_exists():
+COMMAND = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make (?:[A-Z_]+=\S+ )*([a-z-]+)", re.MULTILINE)
+
+
+@every_page
+def test_every_make_target_that_is_named_exists(page):
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.M)):
+    for target in COMMAND.findall(prose(page)):
         assert f"\n{target}:" in makefile, target
+
+
+def test_the_file_tree_names_every_make_target():
+    told = re.search(r"^Makefile +(.+)$", README, re.M)[1].split(", ")
+    assert told == re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
 
 
 def test_the_client_in_ten_lines_runs_as_shown(demo, tmp_path):

@@ -116,6 +116,7 @@ sys.addaudithook(watch)
 """
 
 
+@pytest.mark.slow
 @LESSONS
 def test_a_notebook_shows_what_it_says_and_its_exercises_can_be_done(
     path, running, outside, request
@@ -394,6 +395,7 @@ def version(path: Path = NOTEBOOKS[0]) -> str:
     return re.search(r'"--branch=([^"]+)"', code(path)[0])[1]
 
 
+@pytest.mark.slow
 def test_a_notebook_opened_alone_fetches_the_project(outside, monkeypatch, tmp_path):
     """In an empty folder, on a Python that seems to lack packages (pip then finds them all).
 

@@ -1,0 +1,148 @@
+"""One video on its way, as everybody reads it and anybody may follow it.
+
+It is a row of the ledger, and what is known beside it while somebody drives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from backend.ledger import ACTIVE_STATES, Entry, State
+from backend.stored_errors import error_from_json
+from veo import media
+from veo_client import TookTooLong, Update, VeoError, VideoRequest
+
+ONE_CALL = "program:"
+"""Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
+LEFT_AFTER = 30.0
+"""Seconds for which a look at an id goes on though nobody follows it: a page asks for its list of
+clips more often, and a reload takes less."""
+
+
+class Job:
+    """One video on its way.  Read it; `Jobs` and `Runner` alone change it."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.update: Update | None = None
+        """What the last look showed, while somebody looks."""
+        self.is_driven = False
+        """Whether anything will change it here.  Else it is as it stood when it was read: what is
+        open may be another server's, or one's that is gone."""
+        self._changed = asyncio.Event()
+        self._left = asyncio.Event()
+        """Set while nobody follows it, who did."""
+        self._followers = 0
+        self._wanted = time.monotonic()
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
+
+    @property
+    def state(self) -> State:
+        return self.entry.state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody drives it just now."""
+        return self.state not in ACTIVE_STATES
+
+    @property
+    def is_demo(self) -> bool:
+        return self.entry.payer == "demo"
+
+    @property
+    def generation_id(self) -> str | None:
+        return self.entry.generation_id
+
+    @property
+    def request(self) -> VideoRequest | None:
+        """None when only the id of an earlier request is known."""
+        return VideoRequest(**self.entry.request) if self.entry.request else None
+
+    @property
+    def is_only_looked_for(self) -> bool:
+        """Whether it was not asked for here, and cost nothing here."""
+        return self.entry.request is None and self.entry.submitted is None
+
+    @property
+    def is_for_one_call(self) -> bool:
+        """Whether nobody can ask for it once its call has ended; what was paid for here stays."""
+        return self.is_only_looked_for and self.entry.owner.startswith(ONE_CALL)
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it rests because nobody wanted it, and may go on for who comes back."""
+        rests = self.is_only_looked_for and self.state == "needs_attention"
+        return rests and isinstance(self.error, TookTooLong)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is worth one more look: somebody paid for it here, or waits for it."""
+        if not self.is_only_looked_for or self._followers:
+            return True
+        hung_up = self.is_for_one_call and self._left.is_set()
+        return not hung_up and time.monotonic() - self._wanted < LEFT_AFTER
+
+    def want(self) -> None:
+        """Note that its owner is there."""
+        self._wanted = time.monotonic()
+
+    @property
+    def error(self) -> VeoError | None:
+        return error_from_json(self.entry.error, self.entry.generation_id)
+
+    @property
+    def facts(self) -> media.Facts | None:
+        facts = dict(self.entry.facts or {})
+        facts.pop("took", None)
+        return media.Facts(**facts) if facts else None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start to now, or to the end."""
+        return max((self.entry.updated if self.is_over else time.time()) - self.entry.created, 0.0)
+
+    async def follow(self) -> AsyncIterator[Job]:
+        """The job now, and again after each change, until it is over or if nobody drives it."""
+        with self._followed():
+            while True:
+                # Noted before the yield: the job may end while whoever follows is busy with it.
+                changed, was_over = self._changed, self.is_over or not self.is_driven
+                yield self
+                if was_over:
+                    return
+                await changed.wait()
+
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        self._followers += 1
+        self._left.clear()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            self.want()
+            if not self._followers:
+                self._left.set()
+
+    async def changed(self) -> None:
+        """Come back after the next change."""
+        await self._changed.wait()
+
+    async def left(self) -> None:
+        """Come back once nobody follows it any more; at once if its followers have all left."""
+        await self._left.wait()
+
+    def change(self, *, update: Update | None = None, **changes: Any) -> None:
+        """Take over what was written down, or seen, and wake whoever follows."""
+        self.entry = replace(self.entry, **changes)
+        self.update = update or self.update
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,368 @@
+"""One job to its end: submit the request, poll until the video is there, receive the file.
+
+A request costs money and the service has no way to send it twice for one price, so:
+
+    intent before the request   The ledger says `submitting` before anything leaves.  After a crash
+                                that row may have been sent, and it is never sent again by itself.
+    id right after the answer   The id is the only way to a video that is paid for.  It is written
+                                down first of all, however long the disk is full, and though
+                                whoever pressed the button left, or the process is about to stop.
+    nothing sent twice          Every step begins with a compare-and-set in the ledger
+                                (`_transition`).  Of two who would take the same step one succeeds.
+
+All after the id may be done again and costs nothing: looking at it, and fetching its file.  Where
+that fails for now, the job rests as `needs_attention` and is looked for again by itself, for a day.
+A visitor's job whose key is gone rests as `needs_key`.
+
+A thread is held only while the service is asked, a file arrives or the ledger is written; in
+between a job costs a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backend.background import Background
+from backend.job import Job
+from backend.keys import Keys
+from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
+from backend.recent_http import RecentHttp
+from backend.storage import DEMO_CLIP, Storage
+from backend.stored_errors import error_as_json
+from veo import media
+from veo_client import (
+    Busy,
+    DownloadFailed,
+    Failed,
+    Refused,
+    SubmissionUncertain,
+    TookTooLong,
+    Unreachable,
+    Update,
+    VeoClient,
+    VeoError,
+    Video,
+    VideoRequest,
+)
+
+WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
+LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
+"""Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
+lose it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Takes the steps of jobs; who runs which job, and that nobody else does, `Jobs` knows."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        storage: Storage,
+        *,
+        keys: Keys,
+        recent_http: RecentHttp,
+        background: Background,
+        arriving: Callable[[], Collection[str]],
+        give_up_after: float,
+    ) -> None:
+        """`arriving` names the clips of the jobs that run: none of them may be evicted."""
+        self._ledger = ledger
+        self._storage = storage
+        self._keys = keys
+        self._recent_http = recent_http
+        self._background = background
+        self._arriving = arriving
+        self._give_up_after = give_up_after
+
+    async def run(self, job: Job, *, left_over: bool) -> None:
+        """Run `job` until it is over for good, or only a person can help.
+
+        `left_over` says that an earlier process began it.
+        """
+        if left_over:
+            await self._recover(job)
+        for pause in (*LOOK_AGAIN_AFTER, None):
+            error = await self._advance(job)
+            if job.is_only_looked_for:
+                return
+            if job.state != "needs_attention" or pause is None or not may_pass(error):
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await job.changed()  # somebody looked again by hand, or deleted it
+            if job.is_over:
+                await self.transition(job, "needs_attention", "running")
+            if job.is_over:
+                return
+
+    async def _recover(self, job: Job) -> None:
+        """Begin with what an earlier process left.
+
+        What may have been sent is not sent again; nor is what was not, for whoever pressed the
+        button may be gone, or was told that nothing was sent.
+        """
+        match job.state:
+            case "prepared":
+                await self._fail(job, _restarted_before_sending())
+            case "submitting":
+                await self._fail(job, _restarted_while_sending())
+            case "needs_attention":
+                await self.transition(job, "needs_attention", "running")
+            case "running" if job.is_demo:
+                await self._fail(job, _demo_restarted())
+            case "running" if job.is_only_looked_for:
+                await self._fail(job, _nobody_waits(job))
+
+    async def _advance(self, job: Job) -> VeoError | None:
+        """Take `job` as far as it goes; gives the error that it ended in, if it did."""
+        error: VeoError
+        try:
+            if job.state == "prepared":
+                await self._submit(job)
+            video = await self._poll(job) if job.state == "running" else None
+            if job.state == "downloading":
+                await self._receive(job, video)
+            return None
+        except VeoError as known:
+            error = known
+        except Exception:
+            _log.exception("Job %s ended in a fault of ours.", job.id)
+            error = _our_fault(job)
+        await self._fail(job, error)
+        return error
+
+    # Submit: the step that costs money
+
+    async def _submit(self, job: Job) -> None:
+        client, request = self._keys.client_for(job.entry.owner, job.entry.payer), job.request
+        if client is None or request is None:
+            raise _key_forgotten()
+        # The intent.  From here to the id nobody may cancel: the answer names what was bought.
+        if await self.transition(job, "prepared", "submitting"):
+            await self._background.shielded(self._send(job, client, request))
+
+    async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
+        submit = self._observed(client, job).submit
+        try:
+            generation_id = await self._background.run_in_pool(
+                self._background.asking, submit, request
+            )
+        except VeoError as error:
+            # Written down here, for whoever drives the job may have been stopped.
+            await self._fail(job, error)
+            return
+        # A process may die before it is written down.
+        _log.info("Job %s has the id %r.", job.id, generation_id)
+        # Shown at once: if it cannot be written down now, a person may.
+        job.change(generation_id=generation_id)
+        await self.transition(
+            job,
+            ("submitting", "uncertain"),
+            "running",
+            generation_id=generation_id,
+            submitted=time.time(),
+        )
+
+    # Poll: ask until the service shows a video, or says that there will be none
+
+    async def _poll(self, job: Job) -> Video | None:
+        if self._storage.has_something(job.entry.clip):
+            # The service may have it no longer, and what is here may be whole.
+            await self.transition(job, "running", "downloading")
+            return None
+        submitted = job.entry.submitted
+        with self._keys.lend(job.entry.owner, job.entry.payer) as client:
+            if client is None:
+                raise _key_forgotten()
+            updates = self._observed(client, job).follow(
+                job.generation_id or "",
+                expected=job.entry.expected,
+                submitted_ago=max(time.time() - submitted, 0.0) if submitted else None,
+                sleep=_no_sleep,
+                give_up_after=self._give_up_after,
+            )
+
+            def next_update() -> Update | None:
+                # With a default: a StopIteration out of a thread would hang whoever awaits it.
+                return next(updates, None)
+
+            asking = self._background.asking
+            while update := await self._background.run_in_pool(asking, next_update):
+                job.change(update=update)
+                if update.video:
+                    # Where the file will lie is written down before it comes: a crash in the
+                    # middle of it leaves no file that no row names.
+                    clip_id = job.entry.clip or self._storage.new_clip_id()
+                    await self.transition(job, "running", "downloading", clip=clip_id)
+                    return update.video
+                await self._pause(job, update.next_poll_in)
+                if not job.is_wanted:
+                    raise _nobody_waits(job)
+                if self._keys.client_for(job.entry.owner, job.entry.payer) is not client:
+                    return await self._poll(job)  # with another key, if there is one
+        return None
+
+    async def _pause(self, job: Job, seconds: float) -> None:
+        """Wait for the next look; who hangs up is not waited for."""
+        if not job.is_for_one_call:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await job.left()
+
+    # Receive: the file, which is done once it is whole and has its name
+
+    async def _receive(self, job: Job, video: Video | None) -> None:
+        with self._keys.lend(job.entry.owner, job.entry.payer) as client:
+            observed = self._observed(client, job) if client else None
+            receive = partial(
+                self._storage.receive,
+                job.entry.clip or "",
+                partial(_download, observed, job.generation_id or "", video),
+                name=DEMO_CLIP if job.is_demo else "veo-clip.mp4",
+                request=job.entry.request,
+            )
+            fetching = self._background.fetching
+            try:
+                facts = asdict(await self._background.run_in_pool(fetching, receive))
+            except media.BrokenClip as error:
+                raise DownloadFailed(str(error)) from error
+            except OSError as error:
+                reason = (error.strerror or type(error).__name__).lower()
+                raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
+        if video and job.entry.submitted:
+            facts["took"] = time.time() - job.entry.submitted
+        await self.transition(job, "downloading", "done", facts=facts)
+        await self._background.run_in_pool(fetching, self._evict)
+
+    def _evict(self) -> None:
+        """Make room for other clips, in a thread.  Whatever goes wrong, this job is done."""
+        try:
+            self._storage.evict(self._arriving())
+        except Exception:
+            _log.exception("No room could be made for other clips.")
+
+    def _observed(self, client: VeoClient, job: Job) -> VeoClient:
+        return client.with_trace(partial(self._recent_http.note, job.id))
+
+    # What every step writes
+
+    async def _fail(self, job: Job, error: VeoError) -> None:
+        """Write down how it ended."""
+        unknown = isinstance(error, Refused) and error.reason == "not_found"
+        if unknown and job.is_demo and job.entry.submitted:
+            error = _demo_restarted()
+        to = _state_after(job.entry, error)
+        await self.transition(job, job.state, to, error=error_as_json(error))
+
+    async def transition(
+        self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
+    ) -> bool:
+        """Change the state in the ledger, then here; tell whether this call did."""
+        if to in ACTIVE_STATES:
+            changes.setdefault("error", None)
+        moved = await self.persist(job.id, was, to, **changes)
+        if moved:
+            job.change(state=to, updated=time.time(), **changes)
+        return moved
+
+    async def persist(
+        self, job_id: str, was: State | tuple[State, ...], to: State, **changes: Any
+    ) -> bool:
+        """Change the state in the ledger.  What was paid for is written, however long the disk is
+        full or the database away."""
+        write = partial(self._ledger.move, job_id, was, to, **changes)
+        pause = 0.0
+        while True:
+            try:
+                moved = await self._background.write(write)
+                if not moved and pause:
+                    # A database that was lost in the very commit may have written it.
+                    entry = await self._background.write(self._ledger.get, job_id)
+                    moved = entry is not None and entry.state == to
+                return moved
+            except OutOfReach as error:
+                given = changes.get("generation_id")
+                what = f"{to} with the id {given!r}" if given else to
+                message = "Job %s: %s cannot be written down; trying again. %s"
+                _log.error(message, job_id, what, error)
+                pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
+                await asyncio.sleep(pause)
+
+
+def _download(
+    client: VeoClient | None, generation_id: str, video: Video | None, path: Path
+) -> Path:
+    """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
+    if client is None:
+        raise _key_forgotten()
+    video = video or client.check(generation_id).video
+    if video is None:
+        raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
+    return client.download(video, path)
+
+
+def _state_after(entry: Entry, error: VeoError) -> State:
+    """Where `error` leads from the state that it was met in."""
+    match entry.state:
+        case "prepared":
+            return "rejected"
+        case "submitting":
+            return "uncertain" if isinstance(error, SubmissionUncertain) else "rejected"
+        case "running" if isinstance(error, Failed):
+            return "failed"
+    lacks_key = isinstance(error, Refused) and error.is_about_the_key
+    return "needs_key" if lacks_key and entry.payer == "visitor" else "needs_attention"
+
+
+def may_pass(error: VeoError | None) -> bool:
+    """Whether looking again later may help without anybody's doing."""
+    return isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+
+
+def is_about_the_account(error: VeoError | None) -> bool:
+    """Whether another key, or a top-up, may help: there may have been one since."""
+    return isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits")
+
+
+def _key_forgotten() -> Refused:
+    return Refused("The key for this clip is not here any more.", reason="no_key")
+
+
+def _restarted_before_sending() -> TookTooLong:
+    return TookTooLong("The server stopped before the request was sent.")
+
+
+def _restarted_while_sending() -> SubmissionUncertain:
+    return SubmissionUncertain.after("The server stopped while the request was sent")
+
+
+def _demo_restarted() -> Failed:
+    return Failed("The demo service was restarted and has forgotten this clip.")
+
+
+def _nobody_waits(job: Job) -> TookTooLong:
+    message = "Nobody waited for this clip any more."
+    return TookTooLong(message, generation_id=job.generation_id)
+
+
+def _our_fault(job: Job) -> VeoError:
+    """What can be said after an error that nobody foresaw."""
+    if job.state == "submitting":
+        return SubmissionUncertain.after("Something went wrong here")
+    return VeoError("Something went wrong here.", generation_id=job.generation_id)
+
+
+def _no_sleep(_: float) -> None:
+    """The generator's `sleep`: the event loop waits instead, without a thread."""
