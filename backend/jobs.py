@@ -35,7 +35,7 @@ from backend.look_limits import Turn, Turns
 from backend.recent_http import RecentHttp
 from backend.runner import Runner, is_about_the_account, may_pass
 from backend.storage import Storage
-from backend.stored_errors import error_to_json
+from backend.stored_errors import error_as_json
 from veo_client import Busy, Generation, Refused, TookTooLong, VeoClient, VideoRequest
 
 __all__ = ["ONE_CALL", "Job", "Jobs"]
@@ -331,7 +331,7 @@ class Jobs:
         was: State = "running" if was_sent else "prepared"
         to: State = "needs_attention" if was_sent else "rejected"
         error = TookTooLong("The server could not write its list of clips.")
-        await self._runner.persist(job_id, was, to, error=error_to_json(error))
+        await self._runner.persist(job_id, was, to, error=error_as_json(error))
 
     def _start_driver(self, job: Job, turn: Turn | None = None, *, left_over: bool = False) -> Job:
         """Drive `job` unless somebody does; gives the job that is driven."""

@@ -36,7 +36,7 @@ from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
 from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
-from backend.stored_errors import error_to_json
+from backend.stored_errors import error_as_json
 from veo import media
 from veo_client import (
     Busy,
@@ -264,7 +264,7 @@ class Runner:
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
         to = _state_after(job.entry, error)
-        await self.transition(job, job.state, to, error=error_to_json(error))
+        await self.transition(job, job.state, to, error=error_as_json(error))
 
     async def transition(
         self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any

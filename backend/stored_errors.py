@@ -15,7 +15,7 @@ FACTS = ("reason", "about", "expired", "event", "retry_after")
 """The attributes that decide what a person is told and offered; no kind has all of them."""
 
 
-def error_to_json(error: VeoError) -> dict[str, Any]:
+def error_as_json(error: VeoError) -> dict[str, Any]:
     facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
     return {"kind": type(error).__name__, "text": str(error), **facts}
 

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from backend.stored_errors import error_from_json, error_to_json
+from backend.stored_errors import error_as_json, error_from_json
 from veo import explain
 from veo.types import (
     About,
@@ -39,7 +39,7 @@ def known_of(error):
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_an_error_comes_back_as_it_was_raised(error):
     error.generation_id = "a"
-    stored = json.loads(json.dumps(error_to_json(error)))
+    stored = json.loads(json.dumps(error_as_json(error)))
     assert known_of(error_from_json(stored, "a")) == known_of(error)
 
 
