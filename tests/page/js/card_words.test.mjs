@@ -109,6 +109,7 @@ test("sending asks where the form has another prompt, and where it may be paid f
   assert.equal(question("another_seed", value, "A fox", TEXTS), "");
   assert.equal(question("another_seed", value, "", TEXTS), "");
   assert.equal(question("another_seed", value, "A hare", TEXTS), "Other prompt?");
+  assert.equal(question("another_seed", { prompt: "" }, "A hare", TEXTS), "");
   assert.equal(question("check_again", value, "A hare", TEXTS), "");
   assert.equal(question("send_again", value, "A fox", TEXTS), "Again?");
   assert.equal(question("send_again", value, "A hare", TEXTS), "Other prompt?\n\nAgain?");

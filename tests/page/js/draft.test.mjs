@@ -13,6 +13,7 @@ test("what is typed comes back when an example takes its place", () => {
   assert.ok(draft.isReplacedBy("Waves roll"));
   assert.equal(draft.undo(), "My own words");
   assert.ok(draft.isReplacedBy("Embers rise")); // and again
+  assert.ok(!draft.isReplacedBy("Waves roll")); // nobody's words
   assert.equal(draft.undo(), "My own words");
 });
 
@@ -30,6 +31,7 @@ test("an example in the place of another, or of nothing, is no loss", () => {
 
 test("words that are all still there are not lost", () => {
   const draft = makeDraft("Shot on film. ");
+  assert.ok(!draft.isReplacedBy("Shot on film."));
   assert.ok(!draft.isReplacedBy("Shot on film. An old fisherman."));
   assert.ok(draft.isReplacedBy("Waves roll"));
   assert.equal(draft.undo(), "Shot on film. An old fisherman.");
@@ -40,6 +42,8 @@ test("what the help puts into an empty prompt is theirs", () => {
   draft.helping();
   assert.ok(!draft.isReplacedBy("An old fisherman."));
   assert.ok(draft.isReplacedBy("Waves roll"));
+  assert.ok(!draft.isReplacedBy("Embers rise")); // that was no help
+  assert.ok(!draft.isReplacedBy("A cyclist"));
   assert.equal(draft.undo(), "An old fisherman.");
 });
 
