@@ -59,11 +59,13 @@ def html(name: str, **parts: str) -> str:
 @functools.cache
 def read(file: str) -> str:
     """What is in the file, behind what is in those that it imports."""
-    texts = ((ASSETS / each).read_text() for each in files(file))
+    texts = ((ASSETS / each).read_text("utf-8") for each in files(file))
     return "".join(FOR_READERS.sub("", IMPORT.sub("", text)) for text in texts)
 
 
 def files(file: str) -> list[str]:
     """The file, behind those that it imports; each once."""
-    needed = [each for name in IMPORT.findall((ASSETS / file).read_text()) for each in files(name)]
+    needed = [
+        each for name in IMPORT.findall((ASSETS / file).read_text("utf-8")) for each in files(name)
+    ]
     return [*dict.fromkeys(needed), file]

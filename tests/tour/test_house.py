@@ -92,9 +92,7 @@ def test_no_module_is_above_a_tenth_of_the_house():
 
 
 # What only stands in JavaScript, CSS or HTML that is written out.
-OTHER_LANGUAGES = re.compile(
-    r"=>|addEventListener|document\.|\{\s*[a-z-]+: |</\w|<[a-z]+ \w+="
-)
+OTHER_LANGUAGES = re.compile(r"=>|addEventListener|document\.|\{\s*[a-z-]+: |</\w|<[a-z]+ \w+=")
 OF_THE_PAGE = [module for module in MODULES if room_of(module) in ("page", "app")]
 
 
