@@ -22,6 +22,7 @@ check: .venv/for-testing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python tests/biome.py check --error-on-warnings
 
 notebooks: .venv/for-testing
 	$(BIN)/pytest tests/tour/test_notebooks.py $(if $(WRITE),--write-notebooks)

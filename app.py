@@ -23,7 +23,7 @@ from page import (
     clip_list,
     code_panel,
     comparison,
-    draft,
+    components,
     examples,
     field_error,
     form,
@@ -31,12 +31,10 @@ from page import (
     http_panel,
     player,
     presets,
-    press,
     settings_import,
     status_card,
     takes_grid,
     texts,
-    visitors,
 )
 from page.gradio_patches.blocks import PageBlocks
 from page.web import serve
@@ -115,10 +113,20 @@ def build_page() -> PageBlocks:
             "trigger_mode": "multiple",
         }
         # Two frames later; what is hidden is not mounted.
-        page.load(None, None, [beside, more, teach, below], js=ONCE_PAINTED, **quick)
-        known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
+        page.load(
+            None,
+            None,
+            [beside, more, teach, below],
+            js=components.function("once_painted"),
+            **quick,
+        )
+        known = page.load(None, kept, kept, js=components.function("become_known"), **quick)
         restored = known.then(
-            handlers.restore_form, kept, [*fields, *asked, earlier], js=draft.AS_IT_STANDS, **quick
+            handlers.restore_form,
+            kept,
+            [*fields, *asked, earlier],
+            js=components.function("draft_there"),
+            **quick,
         )
         # Whoever asks for another job stops following the one on the card, and that job goes on:
         # `show` sees to that.  Gradio would cancel an event only after the one that cancels it.
@@ -181,14 +189,6 @@ def build_page() -> PageBlocks:
 
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     return page
-
-
-# The form comes first: mounting all the rest would keep it from being painted.
-ONCE_PAINTED = f"""async () => {{
-  {press.ONE_PRESS}
-  for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
-  return Array(4).fill({{ __type__: 'update', visible: true }});
-}}"""
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from page import form, texts
+from page import components, form, texts
 
 POSTERS = Path(__file__).parent / "posters"
 
@@ -92,48 +92,6 @@ EXAMPLES = (
     ),
 )
 
-TEMPLATE = """
-<section aria-labelledby="examples-title">
-  <h2 id="examples-title">${title}</h2>
-  <p>${note}</p>
-  <ul>
-    {{#each value}}
-    <li><button type="button" data-number="{{@index}}">
-      <img src="{{poster}}" alt="{{drawn}}" width="320" height="180" loading="lazy">
-      <span>{{name}}</span>
-    </button></li>
-    {{/each}}
-  </ul>
-</section>
-"""
-
-CSS = """
-h2 { font-size: var(--text-md); margin: 0; font-weight: 600; color: var(--body-text-color); }
-p { margin: 0 0 var(--spacing-md); font-size: var(--text-sm);
-  color: var(--body-text-color-subdued); }
-ul { list-style: none; margin: 0; padding: 0; display: grid; gap: var(--spacing-md);
-  grid-template-columns: repeat(4, 1fr); }
-button { width: 100%; padding: 0; border: 1px solid var(--border-color-primary);
-  border-radius: var(--radius-md); overflow: hidden; cursor: pointer; font: inherit;
-  font-size: var(--text-sm); color: var(--body-text-color);
-  background: var(--block-background-fill); }
-button:hover { border-color: var(--color-accent); }
-img { display: block; width: 100%; height: auto; margin: 0; aspect-ratio: 16 / 9;
-  object-fit: contain; background: #101014; }
-span { display: block; padding: 2px var(--spacing-sm) 4px; white-space: nowrap; overflow: hidden;
-  text-overflow: ellipsis; }
-@media (max-width: 768px) { ul { grid-template-columns: repeat(2, 1fr); } }
-"""
-
-JAVASCRIPT = """
-element.addEventListener('click', event => {
-  const button = event.target.closest('button');
-  if (!button) return;
-  trigger('select', { number: Number(button.dataset.number) });
-  document.querySelector('#prompt').scrollIntoView({ block: 'nearest' });
-});
-"""
-
 
 def build() -> gr.HTML:
     """The component; `select` says which example was pressed."""
@@ -145,16 +103,12 @@ def build() -> gr.HTML:
         }
         for each in EXAMPLES
     ]
-    return gr.HTML(
+    return components.component(
+        "examples",
         shown,
-        html_template=TEMPLATE,
-        css_template=CSS,
-        js_on_load=JAVASCRIPT,
-        apply_default_css=False,
         elem_id="examples",
         label=texts.EXAMPLES_TITLE,
-        title=texts.EXAMPLES_TITLE,
-        note=texts.EXAMPLES_NOTE,
+        texts={"title": texts.EXAMPLES_TITLE, "note": texts.EXAMPLES_NOTE},
     )
 
 

@@ -12,87 +12,16 @@ from typing import Any
 import gradio as gr
 
 from backend.jobs import Job
-from page import texts
+from page import components, texts
 from veo.trace import Exchange, RepeatedExchange
-
-TEMPLATE = """
-<p class="note"></p>
-<ol></ol>
-"""
-
-CSS = """
-.note { margin: 0; color: var(--body-text-color-subdued); }
-[hidden] { display: none !important; }
-ol { list-style: none; margin: 0; padding: 0; }
-li { border-top: 1px solid var(--border-color-primary); }
-li:first-child { border-top: 0; }
-summary { display: flex; flex-wrap: wrap; gap: 0 var(--spacing-lg); cursor: pointer;
-  padding: var(--spacing-md) 0; font-size: var(--text-sm); color: var(--body-text-color);
-  overflow-wrap: anywhere; }
-summary::before { content: '▸'; }
-[open] > summary::before { content: '▾'; }
-.what { font-family: var(--font-mono); flex: 1 1 14rem; min-width: 0; }
-.outcome { font-weight: 600; }
-.timing { color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums; }
-details p { margin: 0 0 2px; font-size: var(--text-sm);
-  color: var(--body-text-color-subdued); }
-pre { margin: 0 0 var(--spacing-md); padding: var(--spacing-md); overflow: auto; max-height: 20rem;
-  border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  background: var(--background-fill-secondary); color: var(--body-text-color);
-  font: var(--text-sm) / 1.5 var(--font-mono); white-space: pre; }
-"""
-
-# Elements are changed in place: a new look must not fold away what is being read.
-JAVASCRIPT = """
-function make(tag, className, parent) {
-  const made = document.createElement(tag);
-  made.className = className;
-  parent.append(made);
-  return made;
-}
-function build(row) {
-  const item = document.createElement('li');
-  item.dataset.row = row.key;
-  const details = make('details', '', item), summary = make('summary', '', details);
-  for (const name of ['what', 'outcome', 'timing']) make('span', name, summary);
-  for (const [title, text] of row.texts) {
-    make('p', '', details).textContent = title;
-    const pre = make('pre', '', details);
-    pre.textContent = text;
-    pre.tabIndex = 0;
-  }
-  return item;
-}
-function paint() {
-  const value = props.value || {}, list = element.querySelector('ol');
-  element.querySelector('.note').textContent = value.note || '';
-  element.querySelector('.note').hidden = !value.note;
-  const there = new Map([...list.children].map(item => [item.dataset.row, item]));
-  const items = (value.rows || []).map(row => {
-    const item = there.get(row.key) || build(row);
-    for (const name of ['what', 'outcome', 'timing'])
-      item.querySelector('.' + name).textContent = row[name];
-    return item;
-  });
-  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
-  items.forEach((item, at) => {
-    if (list.children[at] !== item) list.insertBefore(item, list.children[at] || null);
-  });
-}
-watch('value', paint);
-paint();
-"""
 
 
 def build() -> gr.HTML:
     """The folded part with the component in it; give it the values that the functions return."""
     with gr.Accordion(texts.EXCHANGES_SECTION, open=False, elem_id="under-the-hood"):
-        return gr.HTML(
+        return components.component(
+            "http_panel",
             nothing(),
-            html_template=TEMPLATE,
-            css_template=CSS,
-            js_on_load=JAVASCRIPT,
-            apply_default_css=False,
             elem_id="exchanges",
             label=texts.EXCHANGES_SECTION,
         )

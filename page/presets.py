@@ -11,130 +11,34 @@ from typing import Any
 
 import gradio as gr
 
-from page import form, texts
+from page import components, form, texts
 from veo_client import InvalidRequest
 
 MOST = 30
 LONGEST_NAME = 60
 """Characters."""
 
-TEMPLATE = """
-<p>${hint}</p>
-<ul></ul>
-<form autocomplete="off">
-  <label>${name}<input name="name" maxlength="${longest}"></label>
-  <button type="submit">${save}</button>
-</form>
-<p class="said" role="status"></p>
-"""
-
-CSS = """
-p { margin: 0; font-size: var(--text-sm); color: var(--body-text-color-subdued);
-  overflow-wrap: anywhere; }
-ul { list-style: none; margin: var(--spacing-md) 0; padding: 0; max-height: 18rem;
-  overflow-y: auto; }
-li { display: flex; gap: var(--spacing-sm); align-items: center; padding: 2px 0; }
-li span { flex: 1; min-width: 0; color: var(--body-text-color); overflow: hidden;
-  text-overflow: ellipsis; white-space: nowrap; }
-form { display: flex; flex-wrap: wrap; gap: var(--spacing-md); align-items: end; }
-label { flex: 1; min-width: 10rem; font-size: var(--text-sm); color: var(--body-text-color); }
-input { display: block; width: 100%; margin-top: 2px; font: inherit; font-size: var(--text-md);
-  padding: var(--spacing-sm) var(--spacing-md); color: var(--body-text-color);
-  background: var(--input-background-fill); border-radius: var(--input-radius);
-  border: 1px solid var(--input-border-color); }
-button { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  padding: 4px 10px; background: transparent; color: var(--body-text-color); cursor: pointer;
-  font: inherit; font-size: var(--text-sm); }
-.said { min-height: 1.5em; margin-top: var(--spacing-sm); color: var(--body-text-color); }
-"""
-
-# Names go in as text: whatever the browser keeps is nobody's markup.
-JAVASCRIPT = """
-const KEY = 'veo-presets';
-const list = element.querySelector('ul'), said = element.querySelector('.said');
-const isPreset = each => each && typeof each.name === 'string' && typeof each.settings === 'object';
-function kept() {
-  try {
-    const found = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(found) ? found.filter(isPreset).slice(0, props.most) : [];
-  } catch {
-    return [];
-  }
-}
-function keep(presets) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(presets));
-  } catch {
-    said.textContent = props.not_kept;
-  }
-  paint();
-}
-function button(label, name, press) {
-  const made = document.createElement('button');
-  made.type = 'button';
-  made.textContent = label;
-  made.setAttribute('aria-label', label + ': ' + name);
-  made.addEventListener('click', press);
-  return made;
-}
-function row(preset) {
-  const item = document.createElement('li'), name = document.createElement('span');
-  name.textContent = name.title = preset.name;
-  item.append(name,
-    button(props.use, preset.name, () => {
-      trigger('select', preset);
-      document.querySelector('#prompt').scrollIntoView({ block: 'nearest' });
-    }),
-    button(props.delete_, preset.name, () => {
-      if (window.confirm(props.delete_ask))
-        keep(kept().filter(each => each.name !== preset.name));
-    }));
-  return item;
-}
-function paint() { list.replaceChildren(...kept().map(row)); }
-element.querySelector('form').addEventListener('submit', event => {
-  event.preventDefault();
-  const name = new FormData(event.target).get('name').trim(), presets = kept();
-  const taken = presets.some(each => each.name === name);
-  if (!name || presets.length >= props.most && !taken)
-    said.textContent = name ? props.full : props.unnamed;
-  else if (!taken || window.confirm(props.replace))
-    trigger('submit', { name });
-});
-// Each answer is taken once, so that the same one again is news.
-watch('value', () => {
-  if (!props.value) return;
-  const { name, settings } = props.value;
-  said.textContent = props.value.said;
-  props.value = null;
-  if (settings) keep([{ name, settings }, ...kept().filter(each => each.name !== name)]);
-});
-window.addEventListener('storage', event => { if (event.key === KEY) paint(); });
-paint();
-"""
-
 
 def build() -> gr.HTML:
     """The component; `submit` asks for a preset of the form, `select` brings one."""
-    return gr.HTML(
+    return components.component(
+        "presets",
         None,
-        html_template=TEMPLATE,
-        css_template=CSS,
-        js_on_load=JAVASCRIPT,
-        apply_default_css=False,
         label=texts.PRESETS_SECTION,
-        hint=texts.PRESETS_HINT,
-        name=texts.PRESET_NAME,
-        save=texts.PRESET_SAVE,
-        use=texts.PRESET_USE,
-        delete_=texts.PRESET_DELETE,
-        delete_ask=texts.PRESET_DELETE_ASK,
-        replace=texts.PRESET_REPLACE,
-        unnamed=texts.PRESET_UNNAMED,
-        full=texts.PRESETS_FULL,
-        not_kept=texts.PRESETS_NOT_KEPT,
         most=MOST,
         longest=LONGEST_NAME,
+        texts={
+            "hint": texts.PRESETS_HINT,
+            "name": texts.PRESET_NAME,
+            "save": texts.PRESET_SAVE,
+            "use": texts.PRESET_USE,
+            "delete": texts.PRESET_DELETE,
+            "delete_ask": texts.PRESET_DELETE_ASK,
+            "replace": texts.PRESET_REPLACE,
+            "unnamed": texts.PRESET_UNNAMED,
+            "full": texts.PRESETS_FULL,
+            "not_kept": texts.PRESETS_NOT_KEPT,
+        },
     )
 
 

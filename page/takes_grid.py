@@ -16,131 +16,11 @@ from backend import states
 from backend import takes as backend_takes
 from backend.jobs import Job
 from backend.storage import Storage
-from page import picking, texts
+from page import components, texts
 from veo import explain
 from veo_client import MODELS, VideoRequest
 
 COUNTS = range(1, backend_takes.MOST + 1)
-
-TEMPLATE = """
-<section hidden aria-labelledby="takes-title">
-  <h2 id="takes-title"></h2>
-  <ul></ul>
-</section>
-"""
-
-CSS = """
-h2 { font-size: var(--text-lg); margin: 0 0 var(--spacing-md); font-weight: 600;
-  color: var(--body-text-color); }
-ul { list-style: none; margin: 0; padding: 0; display: grid; gap: var(--spacing-lg);
-  grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
-li { border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
-  background: var(--block-background-fill); overflow: hidden; display: flex;
-  flex-direction: column; }
-li[data-shown="true"] { border-color: var(--color-accent); }
-.poster { aspect-ratio: 16 / 9; width: 100%; border: 0; padding: 0; display: block;
-  background: var(--background-fill-secondary); cursor: pointer; }
-.poster:disabled { cursor: default; }
-.poster:focus-visible { outline-offset: -3px; } /* what is outside is cut off */
-.poster img { width: 100%; height: 100%; object-fit: contain; display: block; margin: 0; }
-.about { padding: var(--spacing-lg); display: flex; flex-direction: column; flex: 1;
-  gap: var(--spacing-sm); }
-.about p { margin: 0; overflow-wrap: anywhere; color: var(--body-text-color); }
-.name { font-weight: 600; }
-.about .settings { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
-.clock { font-variant-numeric: tabular-nums; color: var(--body-text-color-subdued); }
-.actions { margin-top: auto; display: flex; flex-wrap: wrap; gap: var(--spacing-sm); }
-.actions > * { border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm);
-  min-height: 24px; padding: 2px 8px; background: transparent; color: var(--body-text-color);
-  cursor: pointer; font: inherit; font-size: var(--text-sm); }
-.actions > [aria-pressed="true"] { border-color: var(--color-accent);
-  background: var(--color-accent-soft); }
-[hidden] { display: none !important; }
-"""
-
-# A cell is made once and then only changed: what has the focus keeps it while others arrive.
-JAVASCRIPT = """
-const texts = props.texts, cells = new Map();
-const minutes = s => Math.floor(s / 60) + ':' + String(Math.floor(s % 60)).padStart(2, '0');
-let seen = performance.now();
-function add(parent, tag, className) {
-  const made = document.createElement(tag);
-  made.className = className;
-  parent.append(made);
-  return made;
-}
-function addButton(parent, className, press) {
-  const made = add(parent, 'button', className);
-  made.type = 'button';
-  made.addEventListener('click', press);
-  return made;
-}
-function label(button, text, name) {
-  button.textContent = text;
-  button.setAttribute('aria-label', text + ': ' + name);
-}
-function makeCell(job) {
-  const item = document.createElement('li');
-  item.dataset.job = job;
-  const poster = addButton(item, 'poster', () => trigger('select', { job }));
-  add(poster, 'img', '').alt = '';
-  const about = add(item, 'div', 'about');
-  add(about, 'p', 'name');
-  const state = add(about, 'p', '');
-  add(state, 'span', 'state').setAttribute('role', 'status');
-  add(state, 'span', 'clock').setAttribute('aria-hidden', 'true');
-  add(about, 'p', 'settings');
-  const actions = add(about, 'div', 'actions');
-  addButton(actions, 'show', () => trigger('select', { job }));
-  addButton(actions, 'edit', () => trigger('edit', { job }));
-  addButton(actions, 'seed', event => {
-    trigger('input', { job });
-    event.target.textContent = texts.seed_used;
-    setTimeout(() => { event.target.textContent = texts.use_seed; }, 1500);
-  });
-  return item;
-}
-function fill(item, row) {
-  const find = each => item.querySelector(each);
-  const image = find('img'), poster = find('.poster');
-  item.dataset.state = row.state;
-  item.dataset.shown = row.shown;
-  if (image.getAttribute('src') !== row.poster && row.poster) image.src = row.poster;
-  image.hidden = !row.poster;
-  poster.disabled = !row.clip;
-  poster.setAttribute('aria-label', texts.show + ': ' + row.name);
-  find('.name').textContent = row.name;
-  if (find('.state').textContent !== row.title) find('.state').textContent = row.title;
-  find('.settings').textContent = row.settings;
-  label(find('.show'), texts.show, row.name);
-  label(find('.edit'), texts.use_settings, row.name);
-  if (find('.seed').textContent !== texts.seed_used) label(find('.seed'), texts.use_seed, row.name);
-  if (row.clip && !find('.pick')) find('.actions').append(pickButton(row.id, row.name));
-}
-function tick() {
-  const passed = (performance.now() - seen) / 1000;
-  for (const row of props.value || [])
-    cells.get(row.id).querySelector('.clock').textContent =
-      ' · ' + minutes(row.elapsed + (row.running ? passed : 0));
-}
-function paint() {
-  const rows = props.value || [];
-  seen = performance.now();
-  element.querySelector('section').hidden = rows.length === 0;
-  element.querySelector('h2').textContent = texts.title;
-  for (const row of rows) {
-    if (!cells.has(row.id)) cells.set(row.id, makeCell(row.id));
-    fill(cells.get(row.id), row);
-  }
-  const list = element.querySelector('ul'), items = rows.map(row => cells.get(row.id));
-  if (items.length !== list.children.length || items.some((item, at) => list.children[at] !== item))
-    list.replaceChildren(...items);
-  tick();
-}
-watch('value', paint);
-paint();
-setInterval(tick, 1000);
-"""
 
 
 def controls() -> tuple[gr.Radio, gr.Dropdown]:
@@ -179,12 +59,9 @@ def _choice(differs: str) -> str:
 
 def build() -> gr.HTML:
     """The grid; give it the values of `rows`."""
-    return gr.HTML(
+    return components.component(
+        "takes_grid",
         [],
-        html_template=TEMPLATE,
-        css_template=CSS,
-        js_on_load=picking.BUTTON + JAVASCRIPT,
-        apply_default_css=False,
         elem_id="takes",
         label=texts.TAKES_TITLE,
         texts={
@@ -193,6 +70,7 @@ def build() -> gr.HTML:
             "use_settings": texts.USE_SETTINGS,
             "use_seed": texts.USE_SEED,
             "seed_used": texts.SEED_USED,
+            "compare": texts.COMPARE,
         },
     )
 

@@ -7,51 +7,9 @@ from __future__ import annotations
 
 import gradio as gr
 
-WIDTH = "max-width: 1536px; padding: 16px clamp(16px, 2.5vw, 32px);"
-"""Of the whole page, which Gradio would change in steps."""
+from page import components
 
-# On a phone the result comes right after the button, and all the rest after it.
-CSS = (
-    f".gradio-container .main.app {{ {WIDTH} }}"
-    + """
-#head { gap: 0 1rem; align-items: baseline; }
-#head > * { flex: 0 1 auto; min-width: 0; width: auto; }
-#head h1 { margin: 0; font-size: 1.25rem; }
-:is(#status, #my-clips, #takes, #compare, #programs, #exchanges, #examples, #settings-file, #nouns,
-  #cost, #video, #head, #draft) .html-container { padding: 0; }
-#body { display: grid; grid-template: "form result" auto "more teach" 1fr / 1fr 1fr; }
-#form { grid-area: form; } #result { grid-area: result; }
-#more { grid-area: more; } #teach { grid-area: teach; }
-#body > * { min-width: 0; }
-#form { position: relative; }
-#draft { position: absolute; top: 8px; right: 12px; z-index: 1; width: auto; border: 0; }
-#wrong { display: none; }
-#form .wrong { margin: 6px 0 0; color: #b91c1c; font-weight: 600; }
-.dark #form .wrong { color: #fca5a5; }
-#takes:has(section[hidden]), #compare:has(section[hidden]):has(.picked[hidden]) { display: none; }
-#takes-count { overflow: visible !important; } /* else the first one's border is cut off */
-#takes-asked { min-height: 43px; align-items: center; } /* what differs is higher */
-#my-clips, #compare { margin-top: 1rem; }
-/* The buttons come a moment after the card, and the price after them. */
-#buttons { display: grid; gap: 0.5rem 1rem; grid-template: "generate stop" 40px "cost cost"
-  minmax(1.5em, auto) / 1fr auto; }
-#generate { grid-area: generate; } #stop { grid-area: stop; }
-#cost { grid-area: cost; color: var(--body-text-color-subdued); }
-/* Where the keyboard is; Gradio shows it faintly, or not at all. */
-:is(a, button, input, summary, textarea, [tabindex]):focus-visible {
-  outline: 2px solid var(--color-accent) !important; outline-offset: 2px; }
-.label-wrap { min-height: 24px; }
-#head .block { overflow: visible !important; } /* else a heading a hair too high can be scrolled */
-@media (prefers-reduced-motion: reduce) {
-  *, ::before, ::after { animation: none !important; transition: none !important; }
-}
-@media (max-width: 768px) {
-  #body { grid-template: "form" "result" "more" "teach" / 1fr; }
-  #buttons { grid-template: "generate generate" 40px "cost stop" minmax(40px, auto) / 1fr auto; }
-  #cost { align-self: center; }
-}
-"""
-)
+CSS = components.read("theme.css")
 
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,

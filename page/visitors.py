@@ -11,24 +11,6 @@ from typing import Any
 
 import gradio as gr
 
-BECOME_KNOWN = """kept => {
-  const drawn = Array.from(crypto.getRandomValues(new Uint8Array(32)));
-  let visitor = drawn.map(byte => byte.toString(16).padStart(2, "0")).join("");
-  let visit_began = Date.now() / 1000;
-  try {
-    visitor = localStorage.veoVisitor ||= kept?.visitor || visitor;
-    visit_began = Number(sessionStorage.veoVisitBegan ||= visit_began);
-  } catch {} // a frame of another site may have no storage
-  return [{ visitor, ...kept, visit_began }];
-}"""
-"""JavaScript, run before the page asks for anything: who is new has an id from then on.
-
-A visit is a tab: it lasts until that is closed.
-
-Made by the server, two first requests at once would get two; kept with the rest alone, which is
-written later, two first tabs at once would.
-"""
-
 
 def owner_of(visitor: object, request: gr.Request | None) -> str:
     """The name under which a visitor's jobs stand in the ledger.

@@ -22,25 +22,6 @@ ENDED = "x-streams-ended"
 END = f"data: {CloseStreamMessage().model_dump_json()}\n\n".encode()
 """The last that Gradio sends in a stream."""
 
-# Gradio aborts its request for the stream when it has heard the end.  An end that never comes, as
-# the connection broke, is not waited for long.
-JAVASCRIPT = f"""{{
-  const ask = window.fetch;
-  let heard = 0;
-  window.fetch = async (...asked) => {{
-    const url = String(asked[0].url ?? asked[0]);
-    if (url.includes('/queue/data'))
-      asked[0].signal?.addEventListener('abort', () => {{ heard += 1; }});
-    const answer = await ask(...asked);
-    const ended = Number(url.includes('/queue/join') && answer.headers.get('{ENDED}'));
-    for (let tries = 300; heard < ended && tries; tries--)
-      await new Promise(done => setTimeout(done, 10));
-    heard = Math.max(heard, ended);
-    return answer;
-  }};
-}}"""
-"""For the page's head, before Gradio's own scripts."""
-
 
 class StreamEnds:
     """Counts the streams of `queue` that end, and tells the number with the answer to an event."""

@@ -339,9 +339,8 @@ for state, status, told in [
 def test_no_number_is_finer_than_what_is_known(demo_page, tab):
     config = requests.get(f"{demo_page.url}/config", timeout=10).json()
     (card,) = [each for each in config["components"] if each["props"].get("elem_id") == "status"]
-    source = card["props"]["js_on_load"]
-    texts = source.partition("\n")[0]
-    time_left = re.search(r"function timeLeft.+?\n}", source, re.S)[0]
+    functions = card["props"]["js_on_load"].rpartition("mount(")[0]
+    texts = json.dumps(card["props"]["texts"])
     for elapsed, expected, said in [
         (0, 120, "about 2 min left"),
         (25, 120, "about 2 min left"),
@@ -354,7 +353,7 @@ def test_no_number_is_finer_than_what_is_known(demo_page, tab):
         (0, 8, "about 10 s left"),
         (7, 8, "should finish soon"),
     ]:
-        code = f"(() => {{ {texts} {time_left} return timeLeft({elapsed}, {expected}); }})()"
+        code = f"(() => {{ {functions} return timeLeft({elapsed}, {expected}, {texts}); }})()"
         assert tab.evaluate(code) == said
 
 

@@ -113,6 +113,42 @@ def test_no_module_is_above_a_tenth_of_the_house():
     assert max(lines.values()) <= sum(lines.values()) / 10
 
 
+# What only stands in JavaScript, CSS or HTML that is written out.
+OTHER_LANGUAGES = re.compile(r"=>|addEventListener|document\.|\{\s*[a-z-]+: |</\w|<[a-z]+ \w+=")
+OF_THE_PAGE = [module for module in MODULES if room_of(module) in ("page", "app")]
+
+
+def texts_in(module: str) -> list[str]:
+    """The string constants of `module` that are no docstrings."""
+    tree = ast.parse(FILES[module].read_text())
+    docs = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def test_javascript_css_and_html_stand_in_files_of_their_own():
+    """In `page/assets/`, where an editor, a linter and a formatter know them."""
+    found = {
+        module: [text for text in texts_in(module) if OTHER_LANGUAGES.search(text)]
+        for module in OF_THE_PAGE
+        # The programs to take away are no part of the page.
+        if module != "page.code_samples"
+    }
+    assert [text for texts in found.values() for text in texts if text.count("\n") > 1] == []
+    # Tags around what comes from a file, the call of its function, a word in bold.
+    assert {module: len(texts) for module, texts in found.items() if texts} == {
+        "app": 1,
+        "page.components": 3,
+        "page.draft": 1,
+        "page.takes_grid": 1,
+        "page.texts": 3,
+        "page.web.first_paint": 3,
+    }
+
+
 def test_the_file_tree_of_the_readme_is_the_real_one():
     tree = README.partition("## What is where")[2].partition("```\n")[2].partition("```")[0]
     told = {line.split()[0].rstrip("/") for line in tree.splitlines() if line.strip()}

@@ -1,0 +1,28 @@
+import { tellTheButton } from "./card_news.js";
+import { make } from "./elements.js";
+
+export function mount({ props, watch }) {
+  let said = null;
+  function gone() {
+    said?.remove();
+    said = null;
+    for (const field of document.querySelectorAll("#form [aria-invalid]"))
+      field.removeAttribute("aria-invalid");
+  }
+  watch("value", () => {
+    gone();
+    if (!props.value) return;
+    tellTheButton();
+    const block = document.getElementById(props.value.field) || document.getElementById("prompt");
+    const folded = block.closest("#advanced");
+    if (folded && !block.offsetParent) folded.querySelector("button").click();
+    said = make("p", "wrong");
+    said.setAttribute("role", "alert");
+    said.textContent = props.value.said;
+    block.append(said); // in the field's own block, so that it stands and moves with it
+    const field = block.querySelector("textarea, input");
+    field.setAttribute("aria-invalid", "true");
+    block.addEventListener("input", gone, { once: true });
+    setTimeout(() => field.focus(), 100); // once it is unfolded
+  });
+}

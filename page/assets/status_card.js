@@ -1,0 +1,162 @@
+import { tellTheButton } from "./card_news.js";
+import {
+  clockLine,
+  hasEnded,
+  isOutdated,
+  isSlow,
+  question,
+  shareDone,
+  tabTitle,
+} from "./card_words.js";
+import { chime } from "./chime.js";
+import { copyAndSay } from "./copying.js";
+import { makeButton } from "./elements.js";
+import { onePress } from "./one_press.js";
+
+// Storage may be forbidden, as in a frame; the wishes are then forgotten with the tab.
+function browserStorage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return {};
+  }
+}
+
+// The field may be folded away, and comes a moment after it is unfolded.
+function bring(place, field, tries = 20) {
+  const found = document.querySelector(field);
+  if (found?.offsetParent) return found.focus();
+  if (tries === 20) document.querySelector(`${place} button`)?.click();
+  if (tries) setTimeout(bring, 50, place, field, tries - 1);
+}
+
+export function mount({ element, props, watch, trigger }) {
+  const { texts } = props;
+  const find = (selector) => element.querySelector(selector);
+  const kept = browserStorage();
+  let value = {};
+  let seen = 0;
+  let titled = false;
+
+  function say(selector, text) {
+    const place = find(selector);
+    if (place.textContent !== text) place.textContent = text; // what is the same is not read again
+  }
+  function paint() {
+    const passed = value.state === "running" ? (performance.now() - seen) / 1000 : 0;
+    const elapsed = value.elapsed + passed;
+    const { title, happened } = isSlow(value, elapsed) ? texts.slow : value;
+    say(".title", title);
+    say(".happened", happened);
+    say(".cost", value.cost);
+    say(".next", value.next);
+    say(".clock", clockLine(value, elapsed, texts));
+    find(".fill").style.width = `${100 * shareDone(value, elapsed)}%`;
+    if (value.state !== "idle" || titled) document.title = tabTitle(value, elapsed, title, texts);
+    titled = value.state !== "idle";
+  }
+  function paintSteps() {
+    const steps = [...element.querySelectorAll(".steps li")];
+    const now = steps.findIndex((step) => step.dataset.step === value.step);
+    steps.forEach((step, index) => {
+      step.classList.toggle("past", index < now);
+      if (index === now) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    });
+  }
+
+  // What can be done next
+
+  const press = onePress((waits) => {
+    for (const button of element.querySelectorAll(".actions button"))
+      button.setAttribute("aria-disabled", waits); // and not `disabled`: that would drop the focus
+  });
+  function offerActions() {
+    const had_focus = find(".actions").contains(document.activeElement);
+    const buttons = value.actions.map(([name, text, offer]) =>
+      makeButton("", text, () => act(name, offer)),
+    );
+    find(".actions").replaceChildren(...buttons);
+    if (had_focus) find(".card").focus({ preventScroll: true });
+  }
+  function act(name, offer) {
+    if (name === "bring_key") return bring("#key", "#key-box input");
+    if (name === "change_prompt") return bring("#prompt", "#prompt textarea");
+    if (press.waits()) return;
+    const written = document.querySelector("#prompt textarea")?.value.trim();
+    const asked = question(name, value, written, texts);
+    if (asked && !window.confirm(asked)) return;
+    press.begin();
+    trigger("retry", { action: name, job: value.job, offer });
+  }
+
+  // What somebody wishes to be told
+
+  // Whoever allowed notifications may forbid them later.
+  function wished(name) {
+    const allowed = name !== "notice" || window.Notification?.permission === "granted";
+    return kept[`veo-${name}`] === "yes" && allowed;
+  }
+  function paintWishes() {
+    find('[data-wish="notice"]').hidden = !window.Notification || kept["veo-notice"] === "never";
+    for (const button of element.querySelectorAll(".wishes button"))
+      button.setAttribute("aria-pressed", wished(button.dataset.wish));
+  }
+  async function wish(button) {
+    const name = button.dataset.wish;
+    const on = !wished(name);
+    if (on && name === "notice" && (await Notification.requestPermission()) !== "granted") {
+      button.textContent = texts.blocked;
+      return;
+    }
+    kept[`veo-${name}`] = on ? "yes" : "no";
+    if (on && name === "chime") chime(); // so that one knows what to listen for
+    paintWishes();
+  }
+  function tell() {
+    if (wished("chime")) chime();
+    if (!wished("notice") || !document.hidden) return;
+    try {
+      // By its tag, what another tab of the same visitor says takes the place of this.
+      const body = `${value.happened} ${value.cost}`;
+      new Notification(value.title, { body, tag: value.click });
+    } catch {
+      // Chrome on Android has the permission, and no notifications for a page
+      kept["veo-notice"] = "never";
+      paintWishes();
+    }
+  }
+
+  function begin() {
+    if (isOutdated(props.value, value)) return;
+    const before = value;
+    value = props.value;
+    seen = performance.now();
+    if (value.state !== "running" || value.job !== before.job) tellTheButton();
+    find(".card").dataset.state = value.state;
+    say(".seed", value.seed);
+    say("code", value.generation_id);
+    find("code").title = value.generation_id;
+    find(".id").style.visibility = value.generation_id ? "visible" : "hidden";
+    paint();
+    paintSteps();
+    paintWishes();
+    offerActions();
+    press.answered();
+    // On a phone the card may be below the button's screen: bring it in when something begins.
+    if (value.state === "running" && before.state && before.state !== "running")
+      element.scrollIntoView({ block: "nearest" });
+    if (hasEnded(value, before)) tell();
+  }
+  watch("value", begin);
+  begin();
+  setInterval(paint, 500);
+  element.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.wish) wish(button);
+    if (button?.matches(".copy"))
+      copyAndSay(find("code").textContent, texts, (said) => {
+        button.textContent = said;
+      });
+  });
+}

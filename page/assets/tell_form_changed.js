@@ -1,0 +1,5 @@
+import { tellFormChanged } from "./form_changed.js";
+
+export function run() {
+  tellFormChanged();
+}

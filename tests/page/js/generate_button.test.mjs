@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { tellTheButton } from "../../../page/assets/card_news.js";
+import { watchGenerate } from "../../../page/assets/generate_button.js";
+
+const BUTTON = { closest: (selector) => selector === "#generate" };
+const ELSEWHERE = { closest: () => null };
+
+beforeEach(() => {
+  globalThis.document = new EventTarget();
+  globalThis.window = new EventTarget();
+  watchGenerate();
+});
+
+function happens(type, target, more = {}) {
+  const event = Object.assign(new Event(type, { cancelable: true }), more);
+  Object.defineProperty(event, "target", { value: target });
+  let stopped = false;
+  event.stopImmediatePropagation = () => {
+    stopped = true;
+  };
+  window.dispatchEvent(event);
+  return { stopped, prevented: event.defaultPrevented };
+}
+
+function pressCounts(detail = 1) {
+  return !happens("click", BUTTON, { detail }).stopped;
+}
+
+test("a second press before the answer does not count", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  assert.ok(pressCounts());
+  assert.ok(!pressCounts());
+  tellTheButton();
+  assert.ok(pressCounts());
+});
+
+test("another form is another press", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  assert.ok(pressCounts());
+  document.dispatchEvent(new Event("input"));
+  assert.ok(pressCounts());
+});
+
+test("the second click of a double click never counts", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  assert.ok(pressCounts());
+  tellTheButton(); // the answer was quick
+  assert.ok(!pressCounts(2));
+});
+
+test("a key held down presses once, and other buttons are left alone", () => {
+  assert.ok(happens("keydown", BUTTON, { repeat: true }).prevented);
+  assert.ok(!happens("keydown", BUTTON, { repeat: false }).prevented);
+  assert.ok(!happens("keydown", ELSEWHERE, { repeat: true }).prevented);
+  assert.ok(!happens("click", ELSEWHERE, { detail: 2 }).stopped);
+});

@@ -1,0 +1,41 @@
+"""What the page ships of `page/assets/` is what stands there, in the form that Gradio takes."""
+
+import re
+
+import pytest
+
+from page import components
+
+MODULES = sorted(path.name for path in components.ASSETS.glob("*.js"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_two_files_of_a_script_give_a_name_twice(module):
+    """They end up in one function, where the later would take the other's place unnoticed."""
+    text = "".join((components.ASSETS / file).read_text() for file in components.files(module))
+    declared = re.findall(
+        r"^(?:export )?(?:async )?(?:function\*?|const|let|class) (\w+)", text, re.M
+    )
+    assert declared
+    assert len(declared) == len(set(declared))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_text_goes_over_a_line(module):
+    """Indentation is left behind: in such a text it would be missing."""
+    text = (components.ASSETS / module).read_text()
+    assert [line for line in text.splitlines() if line.count("`") % 2] == []
+
+
+def test_what_is_imported_comes_first_and_once():
+    shipped = components.read("clip_list.js")
+    assert shipped.count("function makeButton(") == 1
+    assert shipped.index("function makeButton(") < shipped.index("function pickButton(")
+    assert "import " not in shipped
+    assert "export " not in shipped
+
+
+def test_data_cannot_end_the_script():
+    shipped = components.script("closings", header="</script><script>pwned()")
+    assert shipped.count("</script") == 1
+    assert shipped.endswith("</script>")
