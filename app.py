@@ -31,8 +31,9 @@ with mock.patch.object(inspect, "getfile", side_effect=OSError):
     import gradio.routes
 from starlette.middleware import Middleware
 
-from backend import pricing, service
-from backend.config import WrongSetting
+from backend import config
+from backend.pricing import Offer
+from backend.service import InUse, NoLedger, Service
 from page import (
     api,
     clip_list,
@@ -42,8 +43,8 @@ from page import (
     examples,
     field_error,
     form,
-    handlers,
     http_panel,
+    key_section,
     player,
     presets,
     press,
@@ -57,6 +58,8 @@ from page import (
 from page.gradio_patches import limits
 from page.gradio_patches.closings import Closings
 from page.gradio_patches.discreet import DiscreetBlocks
+from page.handlers import Handlers, check_id, mode
+from page.view import Parts
 from page.web import half_sent
 from page.web.compressed import Compressed
 from page.web.errors import HANDLERS, Unforeseen, only_places_of
@@ -68,147 +71,199 @@ from veo_client import InvalidRequest, VeoClient
 VISITORS_AT_ONCE = 500
 
 
-def build_page() -> gr.Blocks:
+QUICK: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""What Gradio is told of every event."""
+
+
+def build_page(service: Service) -> gr.Blocks:
     """The whole page.  It starts nothing: the demo service begins with the first demo clip."""
     page: gr.Blocks
     with DiscreetBlocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 86400)
     ) as page:
-        # A fixed one keeps the storage readable after a restart.
-        kept = gr.BrowserState(
-            {},
-            storage_key="veo-3.1",
-            secret="public",  # noqa: S106  # whoever can read it can read what it protects
-        )
-
-        # What the button last said: nobody pays more than that.
-        offer = gr.State(pricing.offer_of(None))
-
-        with gr.Row(elem_id="head"):
-            gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
-            whose_key = gr.HTML(handlers.mode(None), padding=False, elem_id="mode")
-            # A Space has this where its front matter says `hf_oauth: true`.
-            if os.environ.get("OAUTH_CLIENT_ID"):
-                gr.LoginButton(size="sm", elem_id="login")
-        with gr.Row(elem_id="body"):
-            with gr.Column(elem_id="form"):
-                fields = form.build()
-                mistake = field_error.build()
-                asked = takes_grid.controls()
-                with gr.Row(elem_id="buttons"):
-                    generate = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
-                    stop = gr.Button(texts.STOP, interactive=False, min_width=120, elem_id="stop")
-                    cost = gr.HTML(elem_id="cost", padding=False)
-            with gr.Column(elem_id="result", visible=False) as beside:
-                card = status_card.build()
-                video = player.build()
-                download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, elem_id="download")
-                grid = takes_grid.build()
-            with gr.Column(elem_id="more", visible=False) as more:
-                ideas = examples.build()
-                with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
-                    own = presets.build()
-                from_file = settings_import.build()
-                with gr.Accordion(texts.KEY_SECTION, open=False, elem_id="key"):
-                    key_box = gr.Textbox(
-                        label=texts.KEY_LABEL,
-                        type="password",
-                        info=handlers.key_kept(),
-                        html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
-                        elem_id="key-box",
-                    )
-                    with gr.Row():
-                        use_key = gr.Button(texts.USE_KEY, size="sm")
-                        forget_key = gr.Button(texts.FORGET_KEY, size="sm")
-                    key_note = gr.HTML(elem_id="key-note")
-                with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
-                    earlier = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
-                    fetch = gr.Button(texts.LOOK, size="sm")
-            with gr.Column(elem_id="teach", visible=False) as teach:
-                programs = code_panel.build()
-                under_the_hood = http_panel.build()
-        with gr.Column(visible=False) as below:
-            pair = comparison.build()
-            mine = clip_list.build()
-
-        result = [card, video, download, stop, kept, mine, grid, under_the_hood]
-        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        follows: dict[str, Any] = {
-            **quick,
-            "outputs": result,
-            "concurrency_id": "follow",
-            "concurrency_limit": VISITORS_AT_ONCE,
-            # Else Gradio drops what is pressed while the one before is followed.
-            "trigger_mode": "multiple",
-        }
-        # Two frames later; what is hidden is not mounted.
-        page.load(None, None, [beside, more, teach, below], js=ONCE_PAINTED, **quick)
-        known = page.load(None, kept, kept, js=visitors.BECOME_KNOWN, **quick)
-        restored = known.then(
-            handlers.restore_form, kept, [*fields, *asked, earlier], js=draft.AS_IT_STANDS, **quick
-        )
-        # Whoever asks for another job stops following the one on the card, and that job goes on:
-        # `show` sees to that.  Gradio would cancel an event only after the one that cancels it.
-        following: list[Any] = [
-            known.then(handlers.on_load, kept, **follows),
-            gr.on(
-                [fetch.click, earlier.submit],
-                handlers.on_fetch,
-                [earlier, kept],
-                validator=handlers.check_id,
-                **follows,
-            ),
-            gr.on([mine.select, grid.select], handlers.on_select, kept, **follows),
-            mine.retry(handlers.on_retry, kept, **follows),
-            card.retry(handlers.on_action, kept, **{**follows, "outputs": [*result, *fields]}),
-            generated := generate.click(
-                handlers.on_generate,
-                [*fields, *asked, kept, offer],
-                **{**follows, "outputs": [*result, mistake]},
-            ),
-        ]
-        gr.on([mine.edit, grid.edit], handlers.on_edit, kept, fields, **quick)
-        seed = fields[form.FIELDS.index("seed")]
-        gr.on([mine.input, grid.input], handlers.on_use_seed, kept, seed, **quick)
-        mine.delete(
-            handlers.on_delete, kept, [card, video, download, mine, grid, under_the_hood], **quick
-        )
-        mine.focus(handlers.on_focus, kept, [mine, grid], **quick)
-        pair.submit(handlers.on_compare, kept, pair, **quick)
-        ideas.select(examples.on_select, None, fields, **quick)
-        own.submit(presets.on_submit, fields, own, **quick)
-        own.select(presets.on_select, None, [*fields, own], **quick)
-        from_file.upload(settings_import.on_upload, None, [*fields, from_file], **quick)
-        given = gr.on(
-            [use_key.click, key_box.submit],
-            handlers.on_key,
-            [key_box, kept],
-            [key_box, key_note, whose_key, kept],
-            **quick,
-        )
-        # What waited for the key goes on, and the card says so.
-        following.append(given.then(handlers.on_load, kept, **follows))
-        stop.click(
-            handlers.on_stop, kept, [card, video, download, stop], cancels=following, **quick
-        )
-        forgotten = forget_key.click(handlers.on_forget_key, kept, [key_note, whose_key], **quick)
-        priced: list[Any] = [fields[form.FIELDS.index(name)] for name in form.PRICED]
-        asks: dict[str, Any] = {
-            "fn": handlers.on_money,
-            "inputs": [*priced, *asked, kept],
-            "outputs": [generate, cost, whose_key, offer],
-            "trigger_mode": "always_last",
-            **quick,
-        }
-        gr.on([*(field.change for field in [*priced, *asked]), mine.change], **asks)
-        for event in (restored, given, forgotten, generated):
-            event.then(**asks)
-        code_panel.connect(programs, fields, **quick)
-        api.add(fields, mcp=service.the_settings().mcp, concurrency_limit=VISITORS_AT_ONCE)
-
+        parts = lay_out(service)
+        connect(page, parts, Handlers(service, parts))
+        mcp = service.settings.mcp
+        api.add(api.Api(service), parts.form, mcp=mcp, concurrency_limit=VISITORS_AT_ONCE)
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     limits.bound(page._queue)
     return page
+
+
+def lay_out(service: Service) -> Parts:
+    """What is seen, from top to bottom, and what is kept."""
+    there: dict[str, Any] = {}
+    with gr.Row(elem_id="head"):
+        gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
+        there["mode"] = gr.HTML(mode(service.payer_for(None)), padding=False, elem_id="mode")
+        # A Space has this where its front matter says `hf_oauth: true`.
+        if os.environ.get("OAUTH_CLIENT_ID"):
+            gr.LoginButton(size="sm", elem_id="login")
+    with gr.Row(elem_id="body"):
+        with gr.Column(elem_id="form"):
+            there["form"] = form.build()
+            there["mistake"] = field_error.build()
+            there["count"], there["differs"] = takes_grid.controls()
+            with gr.Row(elem_id="buttons"):
+                there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
+                there["stop"] = gr.Button(
+                    texts.STOP, interactive=False, min_width=120, elem_id="stop"
+                )
+                there["cost"] = gr.HTML(elem_id="cost", padding=False)
+        with gr.Column(elem_id="result", visible=False) as beside:
+            there["card"] = status_card.build()
+            there["video"] = player.build()
+            there["download"] = gr.DownloadButton(
+                texts.DOWNLOAD, interactive=False, elem_id="download"
+            )
+            there["grid"] = takes_grid.build()
+        with gr.Column(elem_id="more", visible=False) as more:
+            there["examples"] = examples.build()
+            with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
+                there["presets"] = presets.build()
+            there["settings_file"] = settings_import.build()
+            there |= key_section.build(service.settings.key_seconds)
+            with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
+                there["generation_id"] = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
+                there["look"] = gr.Button(texts.LOOK, size="sm")
+        with gr.Column(elem_id="teach", visible=False) as teach:
+            there["programs"] = code_panel.build()
+            there["http"] = http_panel.build()
+    with gr.Column(visible=False) as below:
+        there["comparison"] = comparison.build()
+        there["clips"] = clip_list.build()
+    # A fixed secret keeps the storage readable after a restart.
+    there["browser_state"] = gr.BrowserState(
+        {},
+        storage_key="veo-3.1",
+        secret="public",  # noqa: S106  # whoever can read it can read what it protects
+    )
+    there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
+    return Parts(shown_late=(beside, more, teach, below), **there)
+
+
+def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
+    """What happens at which event."""
+    browser_state = parts.named("browser_state")
+    given: dict[str, Any] = {"inputs_kwargs": browser_state, **QUICK}
+    clips, grid = parts.clips, parts.grid
+
+    # Two frames later; what is hidden is not mounted.
+    page.load(None, None, [*parts.shown_late], js=ONCE_PAINTED, **QUICK)
+    state = parts.browser_state
+    known = page.load(None, state, state, js=visitors.BECOME_KNOWN, **QUICK)
+    restored = known.then(
+        handlers.restore_form,
+        outputs=[*parts.form.values(), parts.count, parts.differs, parts.generation_id],
+        js=draft.AS_IT_STANDS,
+        **given,
+    )
+    following, generated = connect_following(known, parts, handlers)
+    gr.on([clips.edit, grid.edit], handlers.on_edit, outputs=[*parts.form.values()], **given)
+    gr.on([clips.input, grid.input], handlers.on_use_seed, outputs=parts.form["seed"], **given)
+    clips.delete(
+        handlers.on_delete,
+        outputs=[parts.card, parts.video, parts.download, clips, grid, parts.http],
+        **given,
+    )
+    clips.focus(handlers.on_focus, outputs=[clips, grid], **given)
+    parts.comparison.submit(handlers.on_compare, outputs=parts.comparison, **given)
+    examples.connect(parts.examples, parts.form, **QUICK)
+    presets.connect(parts.presets, parts.form, **QUICK)
+    settings_import.connect(parts.settings_file, parts.form, **QUICK)
+    with_key = gr.on(
+        [parts.use_key.click, parts.key_box.submit],
+        handlers.on_key,
+        inputs_kwargs=parts.named("key_box", "browser_state"),
+        outputs=[parts.key_box, parts.key_note, parts.mode, state],
+        **QUICK,
+    )
+    # What waited for the key goes on, and the card says so.
+    following.append(with_key.then(handlers.on_load, **on_the_result_side(parts)))
+    parts.stop.click(
+        handlers.on_stop,
+        outputs=[parts.card, parts.video, parts.download, parts.stop],
+        cancels=following,
+        **given,
+    )
+    without_key = parts.forget_key.click(
+        handlers.on_forget_key, outputs=[parts.key_note, parts.mode], **given
+    )
+    connect_money([restored, with_key, without_key, generated], parts, handlers)
+    code_panel.connect(parts.programs, parts.form, **QUICK)
+
+
+def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[list[Any], Any]:
+    """The events that show a job until it is over, once the visitor is `known`; and the press of
+    Generate, which is one of them.
+
+    Whoever asks for another job stops following the one on the card, and that job goes on: the
+    handlers see to that.  Gradio would cancel an event only after the one that cancels it.
+    """
+    follows = on_the_result_side(parts)
+    clips, grid = parts.clips, parts.grid
+    generated = {
+        "inputs_kwargs": {
+            **parts.form,
+            **parts.named("count", "differs", "browser_state", "offer"),
+        },
+        "outputs": [*follows["outputs"], parts.mistake],
+    }
+    fetched = {"inputs_kwargs": parts.named("generation_id", "browser_state")}
+    acted = {"outputs": [*follows["outputs"], *parts.form.values()]}
+    following = [
+        known.then(handlers.on_load, **follows),
+        gr.on(
+            [parts.look.click, parts.generation_id.submit],
+            handlers.on_fetch,
+            validator=check_id,
+            **{**follows, **fetched},
+        ),
+        gr.on([clips.select, grid.select], handlers.on_select, **follows),
+        clips.retry(handlers.on_retry, **follows),
+        parts.card.retry(handlers.on_action, **{**follows, **acted}),
+        press := parts.generate.click(handlers.on_generate, **{**follows, **generated}),
+    ]
+    return following, press
+
+
+def on_the_result_side(parts: Parts) -> dict[str, Any]:
+    """What Gradio is told of an event that follows a job."""
+    return {
+        **QUICK,
+        "inputs_kwargs": parts.named("browser_state"),
+        "outputs": [
+            parts.card,
+            parts.video,
+            parts.download,
+            parts.stop,
+            parts.browser_state,
+            parts.clips,
+            parts.grid,
+            parts.http,
+        ],
+        "concurrency_id": "follow",
+        "concurrency_limit": VISITORS_AT_ONCE,
+        # Else Gradio drops what is pressed while the one before is followed.
+        "trigger_mode": "multiple",
+    }
+
+
+def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
+    """The price follows the form, the list of clips, and the events in `after`."""
+    priced: dict[str, Any] = {name: parts.form[name] for name in form.PRICED}
+    inputs = priced | parts.named("count", "differs", "browser_state")
+    asks: dict[str, Any] = {
+        "fn": handlers.on_money,
+        "inputs_kwargs": inputs,
+        "outputs": [parts.generate, parts.cost, parts.mode, parts.offer],
+        "trigger_mode": "always_last",
+        **QUICK,
+    }
+    changing = [*priced.values(), parts.count, parts.differs, parts.clips]
+    gr.on([field.change for field in changing], **asks)
+    for event in after:
+        event.then(**asks)
 
 
 # The form comes first: mounting all the rest would keep it from being painted.
@@ -224,22 +279,21 @@ def main() -> None:
     os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
     try:
         VeoClient()
-        with service.data_folder_held():
-            service.the_jobs()  # now, where a person reads what is wrong with the ledger
-            serve(build_page())
+        with Service(config.read()) as service:
+            serve(build_page(service), service)
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, service.InUse, service.NoLedger) as error:
+    except (config.WrongSetting, InUse, NoLedger) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
 
 
-def middleware(page: gr.Blocks) -> list[Middleware]:
+def middleware(page: gr.Blocks, service: Service) -> list[Middleware]:
     """What stands before Gradio's `page`."""
-    known = service.the_settings()
+    known = service.settings
     guard = Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts)
-    first = Middleware(FirstPaint, mode=lambda: handlers.mode(None))
+    first = Middleware(FirstPaint, mode=lambda: mode(service.payer_for(None)))
     closings = Middleware(Closings, queue=page._queue)
     return [
         Middleware(Unforeseen),
@@ -251,21 +305,21 @@ def middleware(page: gr.Blocks) -> list[Middleware]:
     ]
 
 
-def serve(page: gr.Blocks) -> None:
-    if service.the_settings().mcp:
+def serve(page: gr.Blocks, service: Service) -> None:
+    if service.settings.mcp:
         if not (package := importlib.util.find_spec("mcp")):
             sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
         only_places_of(package.submodule_search_locations or [])
     # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
-    proxies = PROXIES_OF_A_SPACE if service.the_settings().on_space else ""
+    proxies = PROXIES_OF_A_SPACE if service.settings.on_space else ""
     os.environ.setdefault("FORWARDED_ALLOW_IPS", proxies)
     half_sent.bound()
     # Gradio has no switch for it.
     gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([service.the_shelf().folder, examples.POSTERS])
+    gr.set_static_paths([service.storage.folder, examples.POSTERS])
     page.launch(
         css=theme.CSS,
         theme=theme.THEME,
@@ -281,11 +335,11 @@ def serve(page: gr.Blocks) -> None:
         # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
         # a crowd at the door would keep the page from starting.
         _frontend=False,
-        mcp_server=service.the_settings().mcp,
+        mcp_server=service.settings.mcp,
         footer_links=["api"],
         app_kwargs={
             "lifespan": service.lifespan,
-            "middleware": middleware(page),
+            "middleware": middleware(page, service),
             "exception_handlers": HANDLERS,
         },
         prevent_thread_lock=True,

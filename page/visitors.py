@@ -48,8 +48,9 @@ def known(visitor: object) -> str:
     return secrets.token_urlsafe(32)
 
 
-def spender_of(owner: str, request: gr.Request | None) -> str:
-    """Whose spending of the server's key is bounded: a login, else an address on the network.
+def quota_key_of(owner: str, request: gr.Request | None) -> str:
+    """Under what the spending of the server's key is counted: a login, else an address on the
+    network.
 
     An id in a browser would bound nobody: a new one is to be had for the asking.
     """

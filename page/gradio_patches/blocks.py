@@ -56,13 +56,17 @@ class LeanBlocks(gr.Blocks):
     async def postprocess_data(
         self, block_fn: Any, predictions: list[Any] | dict[Any, Any], state: Any
     ) -> list[Any]:
-        """Gradio's own, but for outputs that are skipped: it would build each anew, to no end."""
-        if not isinstance(predictions, list | tuple) or gr.skip() not in predictions:
+        """Gradio's own, but only for the outputs that a handler names.
+
+        Gradio builds each of the others anew, for nothing: of the eight that follow a job that is
+        3.4 ms of 3.5 for each of its changes.
+        """
+        outputs = block_fn.outputs
+        if predictions == gr.skip():
+            return [gr.skip() for _ in outputs]
+        if not isinstance(predictions, dict) or not {*predictions} & {*outputs}:
             return await super().postprocess_data(block_fn, predictions, state)
-        changed = {at: value for at, value in enumerate(predictions) if value != gr.skip()}
-        asked = copy.copy(block_fn)
-        asked.outputs = [block_fn.outputs[at] for at in changed]
-        # The value of an only output is no list of one.
-        given = [*changed.values()] if len(changed) != 1 else changed.popitem()[1]
-        shown = iter(await super().postprocess_data(asked, given, state))
-        return [value if value == gr.skip() else next(shown) for value in predictions]
+        named = copy.copy(block_fn)
+        named.outputs = [output for output in outputs if output in predictions]
+        shown = iter(await super().postprocess_data(named, predictions, state))
+        return [next(shown) if output in predictions else gr.skip() for output in outputs]

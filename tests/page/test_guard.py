@@ -263,6 +263,8 @@ os.environ["SPACE_ID"] = {space!r}
 from contextlib import suppress
 from types import SimpleNamespace
 import app
+from backend import config
+from backend.service import Service
 told = []
 
 def launch(**_):
@@ -270,7 +272,7 @@ def launch(**_):
     raise InterruptedError
 
 with suppress(InterruptedError):
-    app.serve(SimpleNamespace(launch=launch, _queue=None))
+    app.serve(SimpleNamespace(launch=launch, _queue=None), Service(config.read()))
 assert told == [{believed!r}], told
 """)
 

@@ -530,7 +530,7 @@ good = st.sampled_from(["fox", "16:9", 8, "1080p", True, "google/veo-3.1-t2v", 7
 @given(st.lists(good | anything, min_size=len(form.FIELDS), max_size=len(form.FIELDS)))
 def check(values):
     try:
-        form.request_from(*values)
+        form.request_from(**dict(zip(form.FIELDS, values, strict=True)))
     except InvalidRequest:
         pass
 
@@ -558,8 +558,9 @@ def test_gradio_still_has_what_we_set_in_its_queue():
     """At its own 2,000, so many page loads push a waiting visitor's messages out: ours refuses the
     newcomer long before.  At its own pace, it looks for something to do 1,000 times a second."""
     in_a_fresh_python(
-        "import app, gradio as gr; ours, plain = app.build_page()._queue, gr.Blocks()._queue;"
-        "from page import crowd; from gradio.utils import LRUCache;"
+        "import app, gradio as gr; from backend import config; from backend.service import Service;"
+        "ours, plain = app.build_page(Service(config.read()))._queue, gr.Blocks()._queue;"
+        "from page.gradio_patches import limits as crowd; from gradio.utils import LRUCache;"
         "assert type(plain.pending_messages_per_session) is LRUCache;"
         "assert type(plain.pending_event_ids_session) is type(plain.event_ids_to_events) is dict;"
         "store = ours.pending_messages_per_session;"
@@ -581,9 +582,9 @@ def test_the_page_keeps_no_history_of_inputs(demo_page):
 
 def test_building_the_page_starts_nothing():
     in_a_fresh_python(
-        "import threading, app;"
-        "assert app.service.demo_service.cache_info().currsize == 0;"
-        "assert app.service.the_jobs.cache_info().currsize == 0;"
+        "import threading, app; from backend import config; from backend.service import Service;"
+        "service = Service(config.read()); app.build_page(service);"
+        "assert not {'demo_service', 'jobs'} & {*vars(service)};"
         "assert threading.active_count() == 1, threading.enumerate()"
     )
 
