@@ -543,19 +543,19 @@ def identify(browser_state: object, request: gr.Request) -> Visitor:
     )
 
 
-KEPT_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
-KEPT_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
+STATE_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
+STATE_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
 """How many values, of how many characters in all; two of the form's are prompts of 4,000."""
 
 
 def of_known_size(state: BrowserState) -> BrowserState:
     """What a page of ours keeps, and nothing else: it goes out again with each answer."""
-    strings = {name: state.get(name) for name in KEPT_TEXTS}
-    lists = {name: state.get(name) for name in KEPT_LISTS}
+    strings = {name: state.get(name) for name in STATE_TEXTS}
+    lists = {name: state.get(name) for name in STATE_LISTS}
     return {
         **{name: state[name] for name in ("draft", "visit_began") if _is_number(state.get(name))},
-        **{name: text for name, text in strings.items() if _is_text(text, KEPT_TEXTS[name])},
-        **{name: values for name, values in lists.items() if _is_list(values, *KEPT_LISTS[name])},
+        **{name: text for name, text in strings.items() if _is_text(text, STATE_TEXTS[name])},
+        **{name: values for name, values in lists.items() if _is_list(values, *STATE_LISTS[name])},
     }
 
 

@@ -63,21 +63,3 @@ with ExitStack() as until_the_end:
 
 def test_two_pages_in_one_process_share_nothing():
     in_a_fresh_python(TWO)
-
-
-def test_a_closed_service_leaves_its_folder_to_the_next():
-    in_a_fresh_python("""
-import tempfile, threading
-from backend import config
-from backend.service import Service
-
-with tempfile.TemporaryDirectory() as folder:
-    settings = config.read({"VEO_DATA_DIR": folder})
-    for _ in range(2):
-        with Service(settings) as service:
-            request = {"prompt": "a fox"}
-            service.jobs.ledger.add(owner="me", payer="demo", request=request, expected=1.0)
-            rows = service.jobs.ledger.of("me")
-    assert len(rows) == 2
-    assert threading.active_count() == 1, threading.enumerate()
-""")
