@@ -11,7 +11,7 @@ import html
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from backend import takes
 from backend.jobs import Job
 from backend.ledger import Payer
 from backend.pricing import Offer, OfferChanged
-from backend.service import LONGEST_ID, Service, checked_id
+from backend.service import Service, checked_id
 from page import (
     clip_list,
     comparison,
@@ -32,32 +32,14 @@ from page import (
     status_card,
     takes_grid,
     texts,
-    visitors,
 )
 from page.view import Parts, View
+from page.visitors import BrowserState, Visitor, identify
 from veo import explain
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
-BrowserState = dict[str, Any]
 Changed = dict[Any, Any]
 """What Gradio changes: new values by component."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
-    """Who sent an event."""
-
-    owner: str
-    """The name under which their jobs stand in the ledger."""
-    quota_key: str
-    """Under which their spending of the server's key is counted."""
-    viewer_id: tuple[str, str | None]
-    """One page in one tab, which looks at the card."""
-    browser_state: BrowserState
-
-    def keeping(self, **changes: Any) -> Visitor:
-        """The same, whose browser keeps something else."""
-        return replace(self, browser_state={**self.browser_state, **changes})
 
 
 class Handlers:
@@ -527,48 +509,3 @@ def sent_of(asked: int, sent: int, error: VeoError | None) -> str:
         reason = explain.of_error(error).what_happened
         return texts.SOME_SENT.format(sent=sent, count=asked, reason=reason)
     return texts.NOT_SENT if sent < asked else ""
-
-
-def identify(browser_state: object, request: gr.Request) -> Visitor:
-    """Who the visitor is, by what the browser keeps and by a login."""
-    state = of_known_size(browser_state) if isinstance(browser_state, dict) else {}
-    state["visitor"] = visitors.known(state.get("visitor"))
-    state["takes"] = [str(each) for each in state.get("takes", [])]
-    owner = visitors.owner_of(state["visitor"], request)
-    return Visitor(
-        owner=owner,
-        quota_key=visitors.quota_key_of(owner, request),
-        viewer_id=(owner, request.session_hash),
-        browser_state=state,
-    )
-
-
-STATE_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
-STATE_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
-"""How many values, of how many characters in all; two of the form's are prompts of 4,000."""
-
-
-def of_known_size(state: BrowserState) -> BrowserState:
-    """What a page of ours keeps, and nothing else: it goes out again with each answer."""
-    strings = {name: state.get(name) for name in STATE_TEXTS}
-    lists = {name: state.get(name) for name in STATE_LISTS}
-    return {
-        **{name: state[name] for name in ("draft", "visit_began") if _is_number(state.get(name))},
-        **{name: text for name, text in strings.items() if _is_text(text, STATE_TEXTS[name])},
-        **{name: values for name, values in lists.items() if _is_list(values, *STATE_LISTS[name])},
-    }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and abs(value) < 2**53
-
-
-def _is_text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and len(value) <= longest
-
-
-def _is_list(value: object, most: int, longest: int) -> bool:
-    if not isinstance(value, list) or len(value) > most:
-        return False
-    plain = (each is None or _is_number(each) or _is_text(each, longest) for each in value)
-    return all(plain) and sum(len(str(each)) for each in value) <= longest

@@ -86,9 +86,8 @@ class View:
         names = {each.name for each in fields(self)} - {"form"}
         changed = {getattr(parts, name): getattr(self, name) for name in names}
         changed |= form_values(self.form, parts.form)
-        return {part: value for part, value in changed.items() if value is not UNCHANGED} or (
-            gr.skip()
-        )
+        changed = {part: value for part, value in changed.items() if value is not UNCHANGED}
+        return changed or gr.skip()
 
 
 def form_values(values: Mapping[str, Any], form: Mapping[str, Component]) -> dict[Component, Any]:
