@@ -20,7 +20,7 @@ from page import form
 from page.gradio_patches import limits
 from page.visitors import quota_key_of
 from veo import explain
-from veo_client import TookTooLong, VeoClient, VeoError, VideoRequest
+from veo_client import TookTooLong, VeoClient, VeoError
 
 Answer = TypeVar("Answer")
 
@@ -149,8 +149,7 @@ class Api:
             usd, a number, or null when the list does not tell, and text.
         """
         async with self._caller(request, None) as owner:
-            wanted = VideoRequest(
-                "price",
+            wanted = form.request_to_price(
                 model=model,
                 duration=duration,
                 resolution=resolution,

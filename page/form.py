@@ -41,6 +41,15 @@ def request_from(*, seed: Any, **given: Any) -> VideoRequest:
     return VideoRequest(**given)
 
 
+def request_to_price(**priced: Any) -> VideoRequest:
+    """A checked request with the settings in `PRICED`, to ask for its price.
+
+    Nobody sends it, so its prompt says nothing.  A price list may name any field in its conditions:
+    the others have the service's defaults.
+    """
+    return VideoRequest("price", **priced)
+
+
 def values_from(request: VideoRequest) -> dict[str, Any]:
     """The form's values for `request`, by the names of `FIELDS`; its seed, too."""
     return {name: getattr(request, name) for name in FIELDS} | {"seed": str(request.seed)}
