@@ -60,11 +60,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings; raises `WrongSetting`."""
     on_space = bool(environment.get("SPACE_ID"))
 
-    def said(name: str) -> str:
+    def variable(name: str) -> str:
         return environment.get(name, "").strip()
 
     def number(name: str, default: float) -> float:
-        text = said(name)
+        text = variable(name)
         if not text:
             return default
         try:
@@ -78,19 +78,19 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     def limit(name: str, on_a_space: float) -> float:
         return number(name, on_a_space if on_space else math.inf)
 
-    data = Path(said("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
+    data = Path(variable("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
     # A Space's kept disk is a network file system, and SQLite trusts none with its locks.
-    on_network = on_space and data.is_relative_to(SPACE_DISK) and not said("VEO_DATABASE_URL")
+    on_network = on_space and data.is_relative_to(SPACE_DISK) and not variable("VEO_DATABASE_URL")
     ledger = (Path(user_data_dir(NAME, appauthor=False)) if on_network else data) / "ledger.sqlite"
     # Quoted, for a folder's name may hold what means something in a URL.
     default_url = f"sqlite:///{quote(str(ledger))}"
     return Settings(
         data=data,
-        database_url=said("VEO_DATABASE_URL") or default_url,
+        database_url=variable("VEO_DATABASE_URL") or default_url,
         ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
-        may_share_key=not on_space or said("VEO_SHARE_SERVER_KEY") == "1",
+        may_share_key=not on_space or variable("VEO_SHARE_SERVER_KEY") == "1",
         limits=Limits(
             clips_a_visitor=limit("VEO_CLIPS_A_VISITOR", 3),
             dollars_a_visitor=limit("VEO_DOLLARS_A_VISITOR", 10),
@@ -98,22 +98,22 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             dollars=limit("VEO_DOLLARS_A_DAY", 100),
         ),
         on_space=on_space,
-        mcp=said("VEO_MCP") == "1",
-        hosts=_hosts(said),
+        mcp=variable("VEO_MCP") == "1",
+        hosts=_hosts(variable),
     )
 
 
-def _hosts(said: Callable[[str], str]) -> frozenset[str]:
+def _hosts(variable: Callable[[str], str]) -> frozenset[str]:
     """What the person names, the name that Gradio is told to listen at, and a Space's own."""
-    named = _names(said("VEO_ALLOWED_HOSTS"))
+    named = _names(variable("VEO_ALLOWED_HOSTS"))
     for name in named:
         if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
             raise WrongSetting(
                 "VEO_ALLOWED_HOSTS must be host names with commas between them, without http:// "
                 f"and without a port; one is {name!r}."
             )
-    of_the_space = said("SPACE_HOST") if said("SPACE_ID") else ""
-    return named | _names(said("GRADIO_SERVER_NAME")) | _names(of_the_space)
+    of_the_space = variable("SPACE_HOST") if variable("SPACE_ID") else ""
+    return named | _names(variable("GRADIO_SERVER_NAME")) | _names(of_the_space)
 
 
 def _names(text: str) -> frozenset[str]:

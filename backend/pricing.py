@@ -1,7 +1,7 @@
 """Money before the click: what a press would cost, what is left, what was offered.
 
 Every figure is the service's own, from its price list and its billing; what it does not tell is
-said to be unknown.  This module asks and adds up; it spends nothing and knows no widgets.
+said to be unknown.  This module asks and compares; it spends nothing and knows no jobs.
 """
 
 from __future__ import annotations
@@ -9,64 +9,120 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
-from backend import service
+from backend.ledger import Payer
 from veo.types import read_number
-from veo_client import VeoClient, VeoError, VideoRequest
+from veo_client import InvalidRequest, Price, TookTooLong, VeoClient, VeoError, VideoRequest
+
+Answer = TypeVar("Answer")
+
+PAYERS: tuple[Payer, ...] = get_args(Payer)
 
 HALF_A_CENT = 0.005
+TIMEOUT = 2.0
+"""Seconds that a click waits for what is good to know, and not needed."""
+PRICE_KEPT, NO_PRICE_KEPT = 600.0, 30.0
+"""Seconds for which a price list is believed, and for which one that failed is not asked again."""
 BALANCE_KEPT = 20.0
 """Seconds for which a balance is shown without asking again."""
 
-_balances: WeakKeyDictionary[VeoClient, tuple[float, float]] = WeakKeyDictionary()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a button tells before it is pressed: who pays, and how many US dollars."""
+
+    payer: Payer | None
+    """None when nobody is named who could: such an offer is never valid."""
+    dollars: float | None
+    """None while the price is not known."""
+
+    @classmethod
+    def from_untrusted(cls, told: object) -> Offer:
+        """The offer that a browser sends back, whatever it made of it."""
+        fields = told if isinstance(told, dict) else {}
+        payer = next((each for each in PAYERS if each == fields.get("payer")), None)
+        dollars = read_number(fields.get("dollars"))
+        return cls(payer=payer, dollars=dollars if dollars is not None and dollars >= 0 else None)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
-async def price_of(requests: Sequence[VideoRequest], owner: str) -> float | None:
-    """US dollars for all of `requests`; None when the service does not tell one of them."""
-    payer = service.payer_for(owner)
-    if payer == "demo":
-        return 0.0
-    client = service.the_jobs().client_for(owner, payer)
-    prices = await asyncio.gather(*(service.dollars_for(client, request) for request in requests))
-    return sum(price for price in prices if price is not None) if None not in prices else None
+class OfferChanged(InvalidRequest):
+    """The price, or whose key pays, is another than was offered; nothing was sent."""
 
 
-async def balance_of(owner: str) -> float | None:
-    """US dollars left with the key that pays, if whoever looks may know."""
-    payer, jobs = service.payer_for(owner), service.the_jobs()
-    is_theirs = payer == "visitor" or (payer == "server" and not service.the_settings().on_space)
-    client = jobs.client_for(owner, payer) if is_theirs else None
-    if client is None:
-        return None
-    asked, balance = _balances.get(client, (-math.inf, 0.0))
-    if time.monotonic() - asked > BALANCE_KEPT:
-        try:
-            balance = await service.briefly(service.ask(client.balance))
-        except VeoError:
-            return None
-        _balances[client] = time.monotonic(), balance
-    return balance
-
-
-def offer_of(owner: str | None, price: float | None = None) -> dict[str, Any]:
-    """What a button tells: who pays, and how many US dollars; None when the price is not known."""
-    payer = service.payer_for(owner) if owner else service.payer_without_key()
-    return {"payer": payer, "dollars": price}
-
-
-async def holds(offer: object, requests: Sequence[VideoRequest], owner: str) -> bool:
+def offer_still_valid(offer: Offer, now: Offer) -> bool:
     """Whether a press costs no more than `offer` said, and the same key pays.
 
     The browser may show an old price for a moment, and a key may be forgotten meanwhile.
     """
-    said = offer if isinstance(offer, dict) else {}
-    if said.get("payer") != service.payer_for(owner):
+    if offer.payer != now.payer:
         return False
-    most, price = read_number(said.get("dollars")), await price_of(requests, owner)
-    if most is None or most < 0:
+    if offer.dollars is None:
         # It said that the price is not known: nobody pays by that what is known to cost something.
-        return not price
-    return price is not None and price <= most + HALF_A_CENT
+        return not now.dollars
+    return now.dollars is not None and now.dollars <= offer.dollars + HALF_A_CENT
+
+
+class Prices:
+    """The service's price lists and balances, each asked for once however many want it."""
+
+    def __init__(self) -> None:
+        # Not asyncio's own pool: a service that hangs would hold what else is waited for there.
+        self._helpers = ThreadPoolExecutor(16, "helping")
+        self._lists: dict[tuple[str, str], tuple[float, Future[Price]]] = {}
+        self._balances: WeakKeyDictionary[VeoClient, tuple[float, float]] = WeakKeyDictionary()
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        self._helpers.shutdown(wait=False, cancel_futures=True)
+
+    async def estimate(self, client: VeoClient | None, request: VideoRequest) -> float | None:
+        """US dollars for `request`; None when the service does not tell, or not in time."""
+        if client is None:
+            return None
+        try:
+            price = await self._list_of(client, request.model)
+        except VeoError:
+            return None
+        return price.estimate(request)
+
+    async def balance(self, client: VeoClient) -> float | None:
+        """US dollars left with the key of `client`; None when the service does not tell."""
+        asked, balance = self._balances.get(client, (-math.inf, 0.0))
+        if time.monotonic() - asked > BALANCE_KEPT:
+            try:
+                balance = await self.balance_now(client)
+            except VeoError:
+                return None
+            self._balances[client] = time.monotonic(), balance
+        return balance
+
+    async def balance_now(self, client: VeoClient) -> float:
+        """The same, asked for anew; raises what the service says of the key."""
+        return await with_timeout(self._in_helper_thread(client.balance))
+
+    async def _list_of(self, client: VeoClient, model: str) -> Price:
+        asked, answer = self._lists.get((client.base_url, model), (0.0, None))
+        failed = answer and answer.done() and answer.exception()
+        if not answer or time.monotonic() - asked > (NO_PRICE_KEPT if failed else PRICE_KEPT):
+            answer = self._in_helper_thread(client.price, model)
+            self._lists[client.base_url, model] = time.monotonic(), answer
+        return await with_timeout(answer)
+
+    def _in_helper_thread(self, call: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+        return self._helpers.submit(call, *arguments)
+
+
+async def with_timeout(asked: Future[Answer]) -> Answer:
+    """What a helper thread answers within `TIMEOUT`; raises `VeoError` otherwise."""
+    try:
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), TIMEOUT)
+    except TimeoutError:
+        raise TookTooLong("The service takes its time.") from None

@@ -1,6 +1,7 @@
-"""What there is one of in this process: settings, ledger, shelf, jobs, demo service; and who pays.
+"""The back end of one page as one object: settings, ledger, storage, jobs, prices; and who pays.
 
-Each is made when it is first asked for.  This module knows no widgets and no words.
+Two of them may live in one process, each with a data folder of its own.  This module knows no
+widgets and no words.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ import functools
 import logging
 import os
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
-from backend import config, takes
+from backend import takes
 from backend.config import Settings
 from backend.jobs import Job, Jobs
 from backend.ledger import (
@@ -30,31 +29,17 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
+from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import Storage
 from demo_server import DemoServer
 from veo.files import Locked, keep_private, locked, publish
-from veo_client import (
-    Busy,
-    InvalidRequest,
-    Price,
-    Refused,
-    TookTooLong,
-    VeoClient,
-    VeoError,
-    VideoRequest,
-)
+from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
-
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
-PRICE_KEPT, NO_PRICE_KEPT = 600.0, 30.0
-"""Seconds for which a price list is believed, and for which one that failed is not asked again."""
-PATIENCE = 2.0
-"""Seconds that a click waits for what is good to know, and not needed."""
-STOPPING = 80.0
+STOP_TIMEOUT = 80.0
 """Seconds in which a request that is being sent gets its id, at most."""
 
 LONGEST_ID = 500
@@ -68,39 +53,229 @@ class NoLedger(Exception):
     """There is nothing to write jobs down in; the text says what to do."""
 
 
-@functools.cache
-def the_settings() -> Settings:
-    return config.read()
+class Service:
+    """What outlives a tab.  Each part is made when it is first asked for; `with` it, the data
+    folder is this process's alone, and closed at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.storage = Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
+        self.prices = Prices()
+        self._closing = ExitStack()
+        self._closing.callback(self.prices.close)
+        self._loops: list[asyncio.AbstractEventLoop] = []
+        self._rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
+
+    def __enter__(self) -> Self:
+        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger` or `OSError`."""
+        with ExitStack() as opened:
+            opened.enter_context(data_folder_held(self.settings.data))
+            opened.callback(self.close)
+            self.jobs  # noqa: B018  # now, where a person reads what is wrong with the ledger
+            self._held = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def close(self) -> None:
+        """Close the ledger, stop the demo service and what is asked in threads of its own."""
+        self._closing.close()
+
+    @functools.cached_property
+    def jobs(self) -> Jobs:
+        ledger = _open_ledger(self.settings)
+        self._closing.callback(ledger.close)
+        key_kept = self.settings.key_seconds
+        return Jobs(ledger, self.storage, client_of=self.client_of, key_kept=key_kept)
+
+    @functools.cached_property
+    def demo_service(self) -> DemoServer:
+        """The demo service of this page, started when first needed."""
+        started = DemoServer(seconds=DEMO_SECONDS).start()
+        self._closing.callback(started.stop)
+        return started
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Any) -> AsyncIterator[None]:
+        """Go on with the jobs that an earlier process left."""
+        self._loops.append(asyncio.get_running_loop())
+        await self.jobs.start()
+        yield
+
+    def stop_jobs(self) -> None:
+        """Let what is being sent get its id, and that be written down, before the process ends."""
+        for loop in self._loops:
+            stopping = asyncio.run_coroutine_threadsafe(self.jobs.stop(), loop)
+            with suppress(TimeoutError):
+                stopping.result(STOP_TIMEOUT)
+
+    # Who pays
+
+    def client_of(self, payer: Payer) -> VeoClient | None:
+        """The client for the demo or for the server's key, if there is one."""
+        if payer == "demo":
+            return self._demo_client
+        with suppress(InvalidRequest):
+            return self._server_client if self._server_client.has_key else None
+        return None
+
+    @functools.cached_property
+    def _demo_client(self) -> VeoClient:
+        return VeoClient("demo", base_url=self.demo_service.base_url)
+
+    @functools.cached_property
+    def _server_client(self) -> VeoClient:
+        return VeoClient()
+
+    def payer_for(self, owner: str | None) -> Payer:
+        """Whose key pays for a new clip of `owner`: their own, else the server's if it has one to
+        share, else the demo; without `owner`, for somebody without a key."""
+        if owner and self.jobs.has_key(owner):
+            return "visitor"
+        return "server" if self.settings.may_share_key and self.client_of("server") else "demo"
+
+    def is_guest(self, job: Job) -> bool:
+        """Whether the server's key pays for somebody else: at home its account is their own."""
+        return job.entry.payer == "server" and self.settings.on_space
+
+    # What it costs
+
+    async def offer_for(self, requests: Sequence[VideoRequest], owner: str) -> Offer:
+        """Who would pay for all of `requests`, and how much."""
+        payer = self.payer_for(owner)
+        return _sum_of(payer, await self._prices_of(requests, owner, payer))
+
+    async def balance_of(self, owner: str) -> float | None:
+        """US dollars left with the key that pays, if whoever looks may know."""
+        payer = self.payer_for(owner)
+        is_theirs = payer == "visitor" or (payer == "server" and not self.settings.on_space)
+        client = self.jobs.client_for(owner, payer) if is_theirs else None
+        return await self.prices.balance(client) if client else None
+
+    async def _prices_of(
+        self, requests: Sequence[VideoRequest], owner: str, payer: Payer
+    ) -> list[float | None]:
+        if payer == "demo":
+            return [0.0] * len(requests)
+        client = self.jobs.client_for(owner, payer)
+        return await asyncio.gather(*(self.prices.estimate(client, each) for each in requests))
+
+    # From a request to a job
+
+    async def begin(
+        self,
+        request: VideoRequest,
+        *,
+        owner: str,
+        quota_key: str,
+        offer: Offer | None = None,
+        payer: Payer | None = None,
+        others: Sequence[VideoRequest] = (),
+    ) -> Job:
+        """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent.
+
+        `offer` is what was said that `request` and the `others` of the same press cost together: if
+        that is more by now, or somebody else would pay, `OfferChanged` is raised.  `payer` says
+        only who was to pay, whatever it costs.
+        """
+        pays = self.payer_for(owner)
+        if payer not in (None, pays):
+            raise InvalidRequest(
+                "Another key would pay than was said, so nothing was sent. "
+                "Press Generate: its button says what it costs now."
+            )
+        prices = await self._prices_of([request, *others], owner, pays)
+        if offer and not offer_still_valid(offer, _sum_of(pays, prices)):
+            raise OfferChanged("The price is another now, so nothing was sent.")
+        try:
+            return await self.jobs.generate(
+                request,
+                owner=owner,
+                payer=pays,
+                quota_key=quota_key,
+                expected=await self._expected_seconds(request, pays),
+                dollars=prices[0],
+                limits=self.settings.limits if pays == "server" else None,
+            )
+        except PriceNotTold:
+            message = "The service does not tell what this clip costs."
+            raise Refused(message, reason="no_price") from None
+        except LimitReached as error:
+            message = f"{explain_limit(error)} With an API key of your own you may go on."
+            raise Busy(message, retry_after=DAY) from None
+        except OutOfReach:
+            message = "The server cannot write its list of clips now, so nothing was sent."
+            raise TookTooLong(message) from None
+
+    def begin_rest(
+        self, first: Job, requests: Sequence[VideoRequest], *, owner: str, quota_key: str
+    ) -> asyncio.Task[tuple[list[Job], VeoError | None]]:
+        """`backend.takes.begin_after` with `begin`; it goes on though whoever asked leaves."""
+        payer = first.entry.payer
+        begin = functools.partial(self.begin, owner=owner, quota_key=quota_key, payer=payer)
+        rest = asyncio.create_task(takes.begin_after(first, requests, begin))
+        self._rests.add(rest)
+        rest.add_done_callback(self._rests.discard)
+        return rest
+
+    async def look_for(self, generation_id: object, *, owner: str, quota_key: str) -> Job:
+        """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
+        payer = self.payer_for(owner)
+        try:
+            return await self.jobs.resume(
+                checked_id(generation_id),
+                owner=owner,
+                payer=payer,
+                expected=DEMO_EXPECTED if payer == "demo" else 120.0,
+                quota_key=quota_key,
+            )
+        except OutOfReach:
+            raise TookTooLong("The server cannot write its list of clips now.") from None
+
+    async def _expected_seconds(self, request: VideoRequest, payer: Payer) -> float:
+        """How long it took of late, else the client's guess."""
+        if payer == "demo":
+            return DEMO_EXPECTED
+        typical = await asyncio.to_thread(self.jobs.ledger.typical_seconds, request.body())
+        return typical or request.expected_seconds
 
 
-@functools.cache
-def demo_service() -> DemoServer:
-    """The demo service of this process, started when first needed."""
-    return DemoServer(seconds=DEMO_SECONDS).start()
-
-
-@functools.cache
-def the_shelf() -> Storage:
-    return Storage(the_settings().data / "clips", most_bytes=the_settings().keep_bytes)
-
-
-@functools.cache
-def the_jobs() -> Jobs:
-    return Jobs(
-        _open_ledger(), the_shelf(), client_of=client_of, key_kept=the_settings().key_seconds
+def explain_limit(reached: LimitReached) -> str:
+    """Which limit of the server's key one more clip would be above, in a sentence."""
+    who = {"visitor": "You have", "everybody": "Visitors together have"}[reached.whose]
+    if reached.counted == "clips":
+        made = "1 clip" if reached.so_far == 1 else f"{reached.so_far:.0f} clips"
+        return f"{who} made {made} in 24 hours, and the limit is {reached.limit:g}."
+    return (
+        f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
+        f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
     )
 
 
-def _open_ledger() -> Ledger:
-    data = the_settings().data
+def _sum_of(payer: Payer, prices: Sequence[float | None]) -> Offer:
+    """What several requests cost together; not known if one of them is not."""
+    known = [price for price in prices if price is not None]
+    return Offer(payer=payer, dollars=sum(known) if len(known) == len(prices) else None)
+
+
+def checked_id(generation_id: object) -> str:
+    """What may be an id of the service; raises `InvalidRequest`."""
+    sought = str(generation_id or "").strip()
+    if not 0 < len(sought) <= LONGEST_ID or not sought.isprintable():
+        raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
+    return sought
+
+
+def _open_ledger(settings: Settings) -> Ledger:
     # The folder's name for its rows: a restart finds them, another server on the same database
     # leaves them alone.
-    name = data / "runner"
+    name = settings.data / "runner"
     if not name.exists():
-        unnamed = data / "runner.part"
+        unnamed = settings.data / "runner.part"
         unnamed.write_text(secrets.token_hex(8))
         publish(unnamed, name)
-    url, copy = the_settings().database_url, the_settings().ledger_copy
+    url, copy = settings.database_url, settings.ledger_copy
     try:
         return open_ledger(url, runner=name.read_text(), copy=copy)
     except (OutOfReach, UnusableLedger) as error:
@@ -110,9 +285,8 @@ def _open_ledger() -> Ledger:
 
 
 @contextmanager
-def data_folder_held() -> Iterator[None]:
+def data_folder_held(data: Path) -> Iterator[None]:
     """The data folder, for this process alone; raises `InUse` or `OSError`."""
-    data = the_settings().data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     (data / "clips").mkdir(exist_ok=True, mode=0o700)
     _close_to_others(data)
@@ -148,188 +322,3 @@ def _close_to_others(data: Path) -> None:
 
 def _is_closed(folder: Path) -> bool:
     return not folder.stat().st_mode & 0o077
-
-
-_loops: list[asyncio.AbstractEventLoop] = []
-
-
-@asynccontextmanager
-async def lifespan(_app: Any) -> AsyncIterator[None]:
-    """Go on with the jobs that an earlier process left."""
-    _loops.append(asyncio.get_running_loop())
-    await the_jobs().start()
-    yield
-
-
-def stop_jobs() -> None:
-    """Let what is being sent get its id, and that be written down, before the process ends."""
-    for loop in _loops:
-        stopping = asyncio.run_coroutine_threadsafe(the_jobs().stop(), loop)
-        with suppress(TimeoutError):
-            stopping.result(STOPPING)
-
-
-# Who pays
-
-
-def client_of(payer: Payer) -> VeoClient | None:
-    """The client for the demo or for the server's key, if there is one."""
-    if payer == "demo":
-        return _demo_client()
-    with suppress(InvalidRequest):
-        client = _server_client()
-        return client if client.has_key else None
-    return None
-
-
-@functools.cache
-def _demo_client() -> VeoClient:
-    return VeoClient("demo", base_url=demo_service().base_url)
-
-
-@functools.cache
-def _server_client() -> VeoClient:
-    return VeoClient()
-
-
-def payer_for(owner: str) -> Payer:
-    """Whose key pays for a new clip of `owner`: their own, else the server's, else the demo."""
-    return "visitor" if the_jobs().has_key(owner) else payer_without_key()
-
-
-def payer_without_key() -> Payer:
-    """Who pays for a visitor without a key: the server, if it has one to share, else the demo."""
-    return "server" if the_settings().may_share_key and client_of("server") else "demo"
-
-
-async def dollars_for(client: VeoClient | None, request: VideoRequest) -> float | None:
-    """What `request` costs by the service's price list; None when it cannot be had."""
-    if client is None:
-        return None
-    with suppress(VeoError):
-        price = await _price(client, request.model)
-        return price.estimate(request)
-    return None
-
-
-# Not asyncio's own pool: a service that hangs would hold what else is waited for there.
-_helpers = ThreadPoolExecutor(16, "helping")
-_prices: dict[tuple[str, str], tuple[float, Future[Price]]] = {}
-
-
-async def briefly(asked: Future[Answer]) -> Answer:
-    """What a helper call answers within `PATIENCE`; raises `VeoError` otherwise."""
-    try:
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), PATIENCE)
-    except TimeoutError:
-        raise TookTooLong("The service takes its time.") from None
-
-
-def ask(call: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
-    """Ask the service for what a clip does not need, in a thread."""
-    return _helpers.submit(call, *arguments)
-
-
-async def _price(client: VeoClient, model: str) -> Price:
-    """The price list, asked for once however many want it."""
-    asked, answer = _prices.get((client.base_url, model), (0.0, None))
-    failed = answer and answer.done() and answer.exception()
-    if not answer or time.monotonic() - asked > (NO_PRICE_KEPT if failed else PRICE_KEPT):
-        answer = ask(client.price, model)
-        _prices[client.base_url, model] = time.monotonic(), answer
-    return await briefly(answer)
-
-
-# From a request to a job
-
-
-async def begin(
-    request: VideoRequest, *, owner: str, spender: str, payer: Payer | None = None
-) -> Job:
-    """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent.
-
-    With `payer`, who was said to pay: if somebody else would now, nothing is sent.
-    """
-    jobs, pays = the_jobs(), payer_for(owner)
-    if payer not in (None, pays):
-        raise InvalidRequest(
-            "Another key would pay than was said, so nothing was sent. "
-            "Press Generate: its button says what it costs now."
-        )
-    payer = pays
-    try:
-        return await jobs.generate(
-            request,
-            owner=owner,
-            payer=payer,
-            quota_key=spender,
-            expected=await _expected_seconds(request, payer),
-            dollars=await dollars_for(jobs.client_for(owner, payer), request),
-            limits=the_settings().limits if payer == "server" else None,
-        )
-    except PriceNotTold:
-        said = "The service does not tell what this clip costs."
-        raise Refused(said, reason="no_price") from None
-    except LimitReached as error:
-        said = f"{explain_limit(error)} With an API key of your own you may go on."
-        raise Busy(said, retry_after=DAY) from None
-    except OutOfReach:
-        said = "The server cannot write its list of clips now, so nothing was sent."
-        raise TookTooLong(said) from None
-
-
-def explain_limit(reached: LimitReached) -> str:
-    """Which limit of the server's key one more clip would be above, in a sentence."""
-    who = {"visitor": "You have", "everybody": "Visitors together have"}[reached.whose]
-    if reached.counted == "clips":
-        made = "1 clip" if reached.so_far == 1 else f"{reached.so_far:.0f} clips"
-        return f"{who} made {made} in 24 hours, and the limit is {reached.limit:g}."
-    return (
-        f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
-        f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
-    )
-
-
-_rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
-
-
-def begin_rest(
-    first: Job, requests: Sequence[VideoRequest], *, owner: str, spender: str
-) -> asyncio.Task[tuple[list[Job], VeoError | None]]:
-    """`backend.takes.begin_after` with `begin`; it goes on though whoever asked leaves."""
-    each = functools.partial(begin, owner=owner, spender=spender, payer=first.entry.payer)
-    rest = asyncio.create_task(takes.begin_after(first, requests, each))
-    _rests.add(rest)
-    rest.add_done_callback(_rests.discard)
-    return rest
-
-
-def checked_id(generation_id: object) -> str:
-    """What may be an id of the service; raises `InvalidRequest`."""
-    sought = str(generation_id or "").strip()
-    if not 0 < len(sought) <= LONGEST_ID or not sought.isprintable():
-        raise InvalidRequest("Give the id of an earlier request.", field="generation_id")
-    return sought
-
-
-async def look_for(generation_id: object, *, owner: str, spender: str) -> Job:
-    """Follow an earlier request by its id; a `VeoError` says what is wrong with that."""
-    payer = payer_for(owner)
-    try:
-        return await the_jobs().resume(
-            checked_id(generation_id),
-            owner=owner,
-            payer=payer,
-            expected=DEMO_EXPECTED if payer == "demo" else 120.0,
-            quota_key=spender,
-        )
-    except OutOfReach:
-        raise TookTooLong("The server cannot write its list of clips now.") from None
-
-
-async def _expected_seconds(request: VideoRequest, payer: Payer) -> float:
-    """How long it took of late, else the client's guess."""
-    if payer == "demo":
-        return DEMO_EXPECTED
-    typical = await asyncio.to_thread(the_jobs().ledger.typical_seconds, request.body())
-    return typical or request.expected_seconds

@@ -81,7 +81,7 @@ class Press:
 
 GENERATE = Press(
     handler="on_generate",
-    values=lambda prompt: [*form.values_from(VideoRequest(prompt)), 1, "seed", {}, None],
+    values=lambda prompt: [*form.values_from(VideoRequest(prompt)).values(), 1, "seed", {}, None],
     shown=(*map(explain.STATUSES.__getitem__, STATUSES), "Your clip is ready"),
 )
 FILM = Press(handler="film", values=lambda prompt: [prompt], shown=STATUSES)

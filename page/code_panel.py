@@ -8,9 +8,11 @@ form and decides nothing about the programs, which are in `page.code_samples`.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from page import code_samples, components, form, texts
 from veo_client import InvalidRequest
@@ -35,19 +37,25 @@ def build() -> gr.HTML:
     return programs
 
 
-def connect(programs: gr.HTML, fields: list[Any], **quick: Any) -> None:
+def connect(programs: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
     """Let the programs follow the form."""
-    gr.on([field.change for field in fields], None, js=components.function("tell_form_changed"))
-    programs.focus(of_form, fields, programs, trigger_mode="always_last", **quick)
+    changes: list[Any] = [*fields.values()]
+    gr.on([field.change for field in changes], None, js=components.function("tell_form_changed"))
+    programs.focus(
+        of_form,
+        inputs_kwargs={**fields},
+        outputs=programs,
+        trigger_mode="always_last",
+        **quick,
+    )
 
 
-def of_form(*values: Any) -> dict[str, Any]:
+def of_form(**fields: Any) -> dict[str, Any]:
     """The component's value for the form's values: the programs, or what is wrong with the form."""
-    given, seed = list(values), form.FIELDS.index("seed")
-    if given[seed] in (None, ""):
+    if fields["seed"] in (None, ""):
         # One that stays while the prompt does: a new one each time would look like a change.
-        given[seed] = str(zlib.crc32(str(given[0]).encode(errors="replace")))
+        fields["seed"] = str(zlib.crc32(str(fields["prompt"]).encode(errors="replace")))
     try:
-        return {"programs": code_samples.of(form.request_from(*given))}
+        return {"programs": code_samples.of(form.request_from(**fields))}
     except InvalidRequest as error:
         return {"wrong": texts.CODE_WRONG.format(error=error)}

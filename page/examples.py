@@ -6,14 +6,17 @@ knows the form's fields and nothing of jobs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from gradio.components import Component
 
-from page import components, form, texts
+from page import components, texts
+from page.view import form_values
 
 POSTERS = Path(__file__).parent / "posters"
 
@@ -112,11 +115,19 @@ def build() -> gr.HTML:
     )
 
 
-def on_select(event: gr.EventData) -> list[Any]:
-    """The form's values for the pressed example; what it does not say stays as it is."""
+def connect(examples: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+    """Let an example fill the form in; what it does not say stays as it is."""
+
+    def on_select(event: gr.EventData) -> dict[Any, Any]:
+        return form_values(selected(event), fields) or gr.skip()
+
+    examples.select(on_select, None, [*fields.values()], **quick)
+
+
+def selected(event: gr.EventData) -> dict[str, Any]:
+    """The form's values for the pressed example."""
     number: Any = getattr(event, "number", None)
     if number not in range(len(EXAMPLES)):
-        return [gr.skip()] * len(form.FIELDS)
+        return {}
     example = EXAMPLES[int(number)]
-    given = {"prompt": example.prompt, "aspect_ratio": example.aspect_ratio}
-    return [given.get(name, gr.skip()) for name in form.FIELDS]
+    return {"prompt": example.prompt, "aspect_ratio": example.aspect_ratio}

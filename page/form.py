@@ -5,6 +5,7 @@ It knows the table of what models take and nothing of jobs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,10 +32,8 @@ PRICED = ("model", "duration", "resolution", "generate_audio")
 """The fields that a price may depend on."""
 
 
-def request_from(*values: Any) -> VideoRequest:
-    """A checked request from the form's values, in the order of `FIELDS`."""
-    given = dict(zip(FIELDS, values, strict=True))
-    seed = given.pop("seed")
+def request_from(*, seed: Any, **given: Any) -> VideoRequest:
+    """A checked request from the form's values, by the names of `FIELDS`."""
     if seed not in (None, ""):
         # What is no whole number goes on as it came, to be refused in the one place for that.
         text = str(seed).strip().removesuffix(".0")
@@ -42,14 +41,21 @@ def request_from(*values: Any) -> VideoRequest:
     return VideoRequest(**given)
 
 
-def values_from(request: VideoRequest) -> list[Any]:
-    """The form's values for `request`, in the order of `FIELDS`; its seed, too."""
-    values = [getattr(request, name) for name in FIELDS]
-    values[FIELDS.index("seed")] = str(request.seed)
-    return values
+def request_to_price(**priced: Any) -> VideoRequest:
+    """A checked request with the settings in `PRICED`, to ask for its price.
+
+    Nobody sends it, so its prompt says nothing.  A price list may name any field in its conditions:
+    the others have the service's defaults.
+    """
+    return VideoRequest("price", **priced)
 
 
-CHANGES = {
+def values_from(request: VideoRequest) -> dict[str, Any]:
+    """The form's values for `request`, by the names of `FIELDS`; its seed, too."""
+    return {name: getattr(request, name) for name in FIELDS} | {"seed": str(request.seed)}
+
+
+CHANGES: Mapping[str, Mapping[str, Any]] = {
     "without_sound": {"generate_audio": False},
     "with_auto_fix": {"auto_fix": True},
     "with_enhancement": {"enhance_prompt": True},
@@ -57,20 +63,20 @@ CHANGES = {
 """What an action of `words.ACTIONS` changes in the request; `another_seed` draws one."""
 
 
-def changed(request: VideoRequest, action: str) -> VideoRequest:
+def retry_request(request: VideoRequest, action: str) -> VideoRequest:
     """The same request, changed as `action` says; most leave it as it was."""
-    fields = asdict(request) | CHANGES.get(action, {})
+    fields = {**asdict(request), **CHANGES.get(action, {})}
     if action == "another_seed":
         del fields["seed"]
     return VideoRequest(**fields)
 
 
-def values_of_change(action: str) -> list[Any]:
+def values_after_action(action: str) -> Mapping[str, Any]:
     """The form's values after `action`: the setting that it changed, and nothing else."""
-    return [CHANGES.get(action, {}).get(name, gr.skip()) for name in FIELDS]
+    return CHANGES.get(action, {})
 
 
-def request_of(settings: object) -> VideoRequest:
+def request_from_untrusted(settings: object) -> VideoRequest:
     """A checked request from settings that nobody vouches for: a file's, a browser's storage.
 
     What is no field of a request is left aside; what is missing is the service's default.
@@ -86,8 +92,8 @@ def choices(of: str) -> list[Any]:
     return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
 
 
-def build() -> list[gr.components.Component]:
-    """The widgets of a request, in the order of `FIELDS`."""
+def build() -> dict[str, gr.components.Component]:
+    """The widgets of a request, by the names of `FIELDS` and in their order."""
     defaults = VideoRequest("defaults")
     widgets: dict[str, gr.components.Component] = {}
     widgets["prompt"] = prompt = gr.Textbox(
@@ -135,4 +141,4 @@ def build() -> list[gr.components.Component]:
         widgets["auto_fix"] = gr.Checkbox(
             value=True, label=texts.AUTO_FIX_LABEL, info=texts.AUTO_FIX_INFO
         )
-    return [widgets[name] for name in FIELDS]
+    return {name: widgets[name] for name in FIELDS}

@@ -7,11 +7,14 @@ may be old or forged.  This module knows the form and nothing of jobs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from page import components, form, texts
+from page.view import form_values
 from veo_client import InvalidRequest
 
 MOST = 30
@@ -42,45 +45,54 @@ def build() -> gr.HTML:
     )
 
 
-def on_submit(event: gr.EventData, *values: Any) -> dict[str, Any]:
+def connect(presets: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+    """Let the component save the form and fill it in."""
+
+    def on_select(event: gr.EventData) -> dict[Component, Any]:
+        values, answer = selected(event)
+        return form_values(values, fields) | {presets: answer}
+
+    presets.submit(on_submit, inputs_kwargs={**fields}, outputs=presets, **quick)
+    presets.select(on_select, None, [*fields.values(), presets], **quick)
+
+
+def on_submit(event: gr.EventData, **fields: Any) -> dict[str, Any]:
     """A preset of the form's values, for the browser to keep; or why they cannot be one."""
     name = _name(event)
     try:
-        settings = settings_of(*values)
+        settings = settings_of(**fields)
     except InvalidRequest as error:
         return {"said": texts.PRESET_REFUSED.format(name=name, reason=error)}
     return {"said": texts.PRESET_SAVED.format(name=name), "name": name, "settings": settings}
 
 
-def on_select(event: gr.EventData) -> list[Any]:
+def selected(event: gr.EventData) -> tuple[dict[str, Any], dict[str, Any]]:
     """The form's values from a preset, and what the component says to that."""
     name = _name(event)
     try:
         values = values_of(getattr(event, "settings", None))
     except InvalidRequest as error:
-        said = texts.PRESET_REFUSED.format(name=name, reason=error)
-        return [*[gr.skip()] * len(form.FIELDS), {"said": said}]
-    return [*values, {"said": texts.PRESET_USED.format(name=name)}]
+        return {}, {"said": texts.PRESET_REFUSED.format(name=name, reason=error)}
+    return values, {"said": texts.PRESET_USED.format(name=name)}
 
 
-def settings_of(*values: Any) -> dict[str, Any]:
+def settings_of(**fields: Any) -> dict[str, Any]:
     """The form's values by name, checked; without an empty prompt and an empty seed."""
-    given = dict(zip(form.FIELDS, values, strict=True))
-    empty = {name for name in ("prompt", "seed") if given[name] in (None, "")}
-    request = form.request_from(*(given | {"prompt": given["prompt"] or "any"}).values())
+    empty = {name for name in ("prompt", "seed") if fields[name] in (None, "")}
+    request = form.request_from(**(fields | {"prompt": fields["prompt"] or "any"}))
     return {name: getattr(request, name) for name in form.FIELDS if name not in empty}
 
 
-def values_of(settings: object) -> list[Any]:
+def values_of(settings: object) -> dict[str, Any]:
     """The form's values for a preset, checked: what it leaves out of prompt and seed is left alone
     and emptied, in that order."""
     if not isinstance(settings, dict):
         raise InvalidRequest("This is no preset.")
-    values = form.values_from(form.request_of({"prompt": "any", **settings}))
+    values = form.values_from(form.request_from_untrusted({"prompt": "any", **settings}))
     if "prompt" not in settings:
-        values[form.FIELDS.index("prompt")] = gr.skip()
+        del values["prompt"]
     if "seed" not in settings:
-        values[form.FIELDS.index("seed")] = ""
+        values["seed"] = ""
     return values
 
 

@@ -22,24 +22,24 @@ def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bo
         (each.duration, each.resolution) == (first.duration, first.resolution) for each in requests
     )
     what = f"{takes}{first.duration} s {first.resolution}" if same else f"{len(requests)} clips"
-    return texts.GENERATE_FOR.format(what=what, price=_tag(price, is_demo=is_demo))
+    return texts.GENERATE_FOR.format(what=what, price=price_label(price, is_demo=is_demo))
 
 
-def note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
+def price_note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
     """The line beside the button."""
     if is_demo:
         return texts.DEMO_IS_FREE
-    said = [explain.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
+    sentences = [explain.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
     if visit.may_be_more:
-        said.append(texts.VISIT_NOT_KNOWN)
+        sentences.append(texts.VISIT_NOT_KNOWN)
     elif visit.dollars:
         amount = explain.dollars(visit.dollars)
         may_be_less = texts.VISIT_AT_MOST if visit.may_be_less else texts.VISIT
-        said.append(may_be_less.format(amount=amount))
-    return " ".join(said)
+        sentences.append(may_be_less.format(amount=amount))
+    return " ".join(sentences)
 
 
-def _tag(price: float | None, *, is_demo: bool) -> str:
+def price_label(price: float | None, *, is_demo: bool) -> str:
     if is_demo or price == 0:
         return texts.FREE
     if price is None or not math.isfinite(price):

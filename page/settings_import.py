@@ -7,11 +7,14 @@ files: the page has no way to upload one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from page import components, form, texts
+from page.view import form_values
 from veo.media import MAX_REQUEST_BYTES, REQUEST_KEY
 from veo_client import InvalidRequest
 
@@ -38,12 +41,21 @@ def build() -> gr.HTML:
     )
 
 
-def on_upload(event: gr.EventData) -> list[Any]:
+def connect(settings_file: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+    """Let a file fill the form in."""
+
+    def on_upload(event: gr.EventData) -> dict[Component, Any]:
+        values, answer = uploaded(event)
+        return form_values(values, fields) | {settings_file: answer}
+
+    settings_file.upload(on_upload, None, [*fields.values(), settings_file], **quick)
+
+
+def uploaded(event: gr.EventData) -> tuple[dict[str, Any], dict[str, Any]]:
     """The form's values from the settings of a file, and what the component says to that."""
     name = str(getattr(event, "name", ""))[:100]
     try:
-        values = form.values_from(form.request_of(getattr(event, "settings", None)))
+        request = form.request_from_untrusted(getattr(event, "settings", None))
     except InvalidRequest as error:
-        said = texts.FILE_REFUSED.format(name=name, reason=error)
-        return [*[gr.skip()] * len(form.FIELDS), {"said": said, "fits": False}]
-    return [*values, {"said": texts.FILE_READ.format(name=name), "fits": True}]
+        return {}, {"said": texts.FILE_REFUSED.format(name=name, reason=error), "fits": False}
+    return form.values_from(request), {"said": texts.FILE_READ.format(name=name), "fits": True}

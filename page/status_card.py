@@ -8,12 +8,14 @@ pressed.  It knows jobs and words, and decides nothing about sending or waiting.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from backend import service, states
+from backend import states
 from backend.jobs import Job
+from backend.pricing import Offer
 from page import components, texts
 from veo import explain
 from veo.explain import Explanation
@@ -86,30 +88,60 @@ def gone() -> dict[str, Any]:
     return _card("idle", states.GONE)
 
 
-def of_error(error: VeoError) -> dict[str, Any]:
+def card_for_error(error: VeoError) -> dict[str, Any]:
     """The card for an error before there was a job."""
     return _card("failed", explain.explain_error(error), generation_id=error.generation_id)
 
 
-def stopped(job: Job | None, *, has_clip: bool) -> dict[str, Any]:
+def card_for_stopped(job: Job | None, *, has_clip: bool, is_guest: bool) -> dict[str, Any]:
     """The card of somebody who no longer waits; a job that is over shows as it is."""
     if job is None:
         return _card("stopped", states.STOPPED)
     if job.is_over:
         # Its other takes may go on: this is no end that somebody is told of.
-        return of_job(job, has_clip=has_clip) | {"click": ""}
-    said = states.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
-    return _of(job, "stopped", said)
+        return card_for_job(job, has_clip=has_clip, is_guest=is_guest) | {"click": ""}
+    words = states.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
+    return _of(job, "stopped", words)
 
 
-def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
-    """The card for a job as it stands; `has_clip` says whether a finished one is still here."""
-    said = in_words(job, has_clip=has_clip)
+def card_for_job(
+    job: Job,
+    *,
+    has_clip: bool,
+    is_guest: bool,
+    offers: Mapping[explain.Action, Offer] | None = None,
+    takes: Sequence[Job] = (),
+    note: str = "",
+) -> dict[str, Any]:
+    """The card for a job as it stands.
+
+    `has_clip` says whether a finished one is still here, `is_guest` whether the key that pays is
+    somebody else's.  `offers` are what the buttons that send cost; each is held to that.  Of
+    several `takes` the card says which it shows; `note` stands after its own words.
+    """
+    card = _as_it_stands(job, words_for_job(job, has_clip=has_clip, is_guest=is_guest), has_clip)
+    for button in card["actions"]:
+        if offer := (offers or {}).get(button[0]):
+            button[1] += f" ({explain.dollars(offer.dollars)})"
+            button.append(offer.as_dict())
+    ids = [each.id for each in takes]
+    if len(ids) > 1 and job.id in ids:
+        number = ids.index(job.id) + 1
+        card["title"] = texts.TAKE_ON_CARD.format(
+            number=number, count=len(ids), title=card["title"]
+        )
+        card |= {"click": ids[0], "over": all(each.is_over for each in takes)}
+    if note:
+        card["next"] = f"{card['next']} {note}".strip()
+    return card
+
+
+def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any]:
     if job.error:
-        return _of(job, "failed", said)
+        return _of(job, "failed", words)
     if job.state == "done":
         took = (job.entry.facts or {}).get("took", 0.0)
-        return _of(job, "done" if has_clip else "idle", said, step="ready", elapsed=took)
+        return _of(job, "done" if has_clip else "idle", words, step="ready", elapsed=took)
     waits = _waits(job)
     step = STEP[waits]
     if job.update and job.update.trouble and waits != "saving":
@@ -117,7 +149,7 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
     return _of(
         job,
         "running",
-        said,
+        words,
         step=step,
         doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
@@ -128,15 +160,14 @@ def of_job(job: Job, *, has_clip: bool) -> dict[str, Any]:
     )
 
 
-def in_words(job: Job, *, has_clip: bool) -> Explanation:
+def words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     """What a job's card says and offers."""
     if job.error:
         return explain.explain_error(
             job.error,
             request=job.request,
             is_demo=job.is_demo,
-            # At home the server's account is the person's own.
-            is_guest=job.entry.payer == "server" and service.the_settings().on_space,
+            is_guest=is_guest,
             was_complete=bool(job.entry.clip),
         )
     if job.state == "done" and not has_clip:
@@ -160,10 +191,10 @@ def _waits(job: Job) -> str:
     return {"queued": "queued", "completed": "saving"}.get(job.update.status, "generating")
 
 
-def _of(job: Job, state: str, said: Explanation, **more: Any) -> dict[str, Any]:
+def _of(job: Job, state: str, words: Explanation, **more: Any) -> dict[str, Any]:
     return _card(
         state,
-        said,
+        words,
         job=job.id,
         click=job.id,
         over=job.is_over,
@@ -176,7 +207,7 @@ def _of(job: Job, state: str, said: Explanation, **more: Any) -> dict[str, Any]:
 
 def _card(
     state: str,
-    said: Explanation,
+    words: Explanation,
     *,
     job: str = "",
     click: str = "",
@@ -193,13 +224,13 @@ def _card(
 ) -> dict[str, Any]:
     return {
         "state": state,
-        "title": said.title,
-        "happened": said.what_happened,
-        "cost": said.cost,
-        "next": said.next_step,
+        "title": words.title,
+        "happened": words.what_happened,
+        "cost": words.cost,
+        "next": words.next_step,
         "actions": [
             [action, explain.ACTIONS[action]]
-            for action in said.actions
+            for action in words.actions
             if job or action in explain.WITHOUT_A_JOB
         ],
         "job": job,

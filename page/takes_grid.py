@@ -112,17 +112,6 @@ def _title(job: Job, *, gone: bool) -> str:
     return states.explain_state(job.state, gone=gone)
 
 
-def on_card(card: dict[str, Any], job: Job, takes: Sequence[Job], note: str) -> dict[str, Any]:
-    """`card` saying which take it shows, with `note` after its own words."""
-    ids = [each.id for each in takes]
-    if len(ids) > 1 and job.id in ids:
-        number = ids.index(job.id) + 1
-        title = texts.TAKE_ON_CARD.format(number=number, count=len(ids), title=card["title"])
-        over = all(each.is_over for each in takes)
-        card = card | {"title": title, "click": ids[0], "over": over}
-    return card | {"next": f"{card['next']} {note}".strip()} if note else card
-
-
 def in_words(request: VideoRequest, names: Sequence[str]) -> str:
     """The settings `names` of `request` as a person reads them."""
     return " · ".join(filter(None, (_setting(request, name) for name in names)))

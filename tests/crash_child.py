@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sqlalchemy as sa
 
+from backend import config, service
 from backend import ledger as ledger_module
-from backend import service
 from backend import storage as storage_module
 from backend.jobs import Job, Jobs
 from backend.ledger import Ledger
@@ -163,16 +163,17 @@ def live(life: dict, gate: mmap.mmap) -> None:
 
 
 async def _work(life: dict, told: "Told") -> None:
-    with service.data_folder_held():
-        jobs = await _jobs_in_one_thread() if life["call"] else service.the_jobs()
+    ours = service.Service(config.read())
+    with service.data_folder_held(ours.settings.data):
+        jobs = await _jobs_in_one_thread(ours) if life["call"] else ours.jobs
         with jobs.ledger._engine.connect() as connection:
             connection.connection.driver_connection.executescript(HISTORY)
-        async with service.lifespan(None):
+        async with ours.lifespan(None):
             if life["visitors_key"]:
                 await jobs.set_key(OWNER, VeoClient(life["visitors_key"]))
             known = {job.entry.request["prompt"] for job in await jobs.of(OWNER) if job.request}
             asked = [prompt for prompt in life["prompts"] if prompt not in known]
-            await asyncio.gather(*(_ask(prompt, told) for prompt in asked))
+            await asyncio.gather(*(_ask(ours, prompt, told) for prompt in asked))
             drivers.append(jobs)
             while any(_is_driven(job) for each in drivers for job in each._live.values()):
                 await asyncio.sleep(0.005)
@@ -189,16 +190,16 @@ def _is_driven(job: Job) -> bool:
     return not job.is_over or job.state == "done"
 
 
-async def _ask(prompt: str, told: "Told") -> None:
-    await service.begin(VideoRequest(prompt, seed=7), owner=OWNER, spender=OWNER)
+async def _ask(ours: service.Service, prompt: str, told: "Told") -> None:
+    await ours.begin(VideoRequest(prompt, seed=7), owner=OWNER, quota_key=OWNER)
     told.write(asked=prompt)
 
 
-async def _jobs_in_one_thread() -> Jobs:
+async def _jobs_in_one_thread(ours: service.Service) -> Jobs:
     """strace counts calls by thread: with all work in one, each of them is a point of its own."""
     loop, one = asyncio.get_running_loop(), ThreadPoolExecutor(1)
     loop.set_default_executor(one)
-    jobs = await loop.run_in_executor(one, service.the_jobs)
+    jobs = await loop.run_in_executor(one, lambda: ours.jobs)
     background = jobs.background
     background.asking = background.fetching = background.writing = one
     return jobs
@@ -420,7 +421,7 @@ def two_drivers() -> None:
 
     def twice(self, job, *turn, **left_over):
         if job.state == "prepared":
-            drivers.append(Jobs(self.ledger, self.storage, client_of=service.client_of))
+            drivers.append(Jobs(self.ledger, self.storage, client_of=self.keys._client_of))
             drive(drivers[-1], Job(job.entry))
         return drive(self, job, *turn, **left_over)
 

@@ -17,7 +17,11 @@ def every_card() -> list[dict[str, Any]]:
         "generation_id": "9d94e68d-45b6-47dd-9294-5aaf4835f0e1",
         "seed": "seed 4294967295",
     }
-    cards = [status_card.idle(), status_card.gone(), status_card.stopped(None, has_clip=False)]
+    cards = [
+        status_card.idle(),
+        status_card.gone(),
+        status_card.card_for_stopped(None, has_clip=False, is_guest=False),
+    ]
     cards.append(status_card.offer_changed())
     cards += [made("idle", states.REMOVED, **an_id), made("stopped", states.STOPPED, **an_id)]
     for waits in states.WAITING:

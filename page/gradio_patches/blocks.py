@@ -45,6 +45,8 @@ class PageBlocks(gr.Blocks):
         while 300 visitors follow their clips.
         """
         outputs = block_fn.outputs
+        if predictions == gr.skip():
+            return [gr.skip() for _ in outputs]
         if isinstance(predictions, list | tuple) and len(outputs) == len(predictions) > 1:
             predictions = dict(zip(outputs, predictions, strict=True))
         if not _is_by_component(predictions, outputs) or block_fn.is_validator_function:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 import gradio as gr
 from starlette.middleware import Middleware
 
-from backend import service
-from backend.config import WrongSetting
-from page import examples, handlers, theme
+from backend import config
+from backend.service import InUse, NoLedger, Service
+from page import examples, theme
 from page.gradio_patches import routes
 from page.gradio_patches.blocks import PageBlocks
 from page.gradio_patches.queue import MAX_STATES
 from page.gradio_patches.stream_ends import StreamEnds
+from page.handlers import mode
 from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
@@ -28,26 +29,25 @@ from veo_client import InvalidRequest, VeoClient
 VISITORS_AT_ONCE = 500
 
 
-def run(build_page: Callable[[], PageBlocks]) -> None:
+def run(build_page: Callable[[Service], PageBlocks]) -> None:
     """Serve the page that `build_page` makes; a wrong setting ends the process in one sentence."""
     os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
     try:
         VeoClient()
-        with service.data_folder_held():
-            service.the_jobs()  # now, where a person reads what is wrong with the ledger
-            serve(build_page())
+        with Service(config.read()) as service:
+            serve(build_page(service), service)
     except InvalidRequest as error:
         sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (WrongSetting, service.InUse, service.NoLedger) as error:
+    except (config.WrongSetting, InUse, NoLedger) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
 
 
-def serve(page: PageBlocks) -> None:
+def serve(page: PageBlocks, service: Service) -> None:
     """Launch `page`, and stop the jobs in order at Ctrl-C or SIGTERM."""
-    prepare()
-    launch(page)
+    prepare(service)
+    launch(page, service)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -56,9 +56,9 @@ def serve(page: PageBlocks) -> None:
         service.stop_jobs()
 
 
-def prepare() -> None:
+def prepare(service: Service) -> None:
     """Set what Gradio and uvicorn read when they start."""
-    settings = service.the_settings()
+    settings = service.settings
     if settings.mcp:
         if not (package := importlib.util.find_spec("mcp")):
             sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
@@ -70,10 +70,10 @@ def prepare() -> None:
     routes.bound_connections()
     routes.send_no_cors_headers()
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([service.the_shelf().folder, examples.POSTERS])
+    gr.set_static_paths([service.storage.folder, examples.POSTERS])
 
 
-def launch(page: PageBlocks) -> None:
+def launch(page: PageBlocks, service: Service) -> None:
     page.launch(
         css=theme.CSS,
         theme=theme.THEME,
@@ -89,24 +89,24 @@ def launch(page: PageBlocks) -> None:
         # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
         # a crowd at the door would keep the page from starting.
         _frontend=False,
-        mcp_server=service.the_settings().mcp,
+        mcp_server=service.settings.mcp,
         footer_links=["api"],
         app_kwargs={
             "lifespan": service.lifespan,
-            "middleware": middleware(page),
+            "middleware": middleware(page, service),
             "exception_handlers": HANDLERS,
         },
         prevent_thread_lock=True,
     )
 
 
-def middleware(page: PageBlocks) -> list[Middleware]:
+def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
     """What stands before Gradio's `page`, the outermost first."""
-    known = service.the_settings()
+    known = service.settings
     return [
         Middleware(ShortErrors),
         Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts),
         Middleware(Ranges),
-        Middleware(FirstPaint, mode=lambda: handlers.mode(None)),
+        Middleware(FirstPaint, mode=lambda: mode(service.payer_for(None))),
         Middleware(StreamEnds, queue=page._queue),
     ]

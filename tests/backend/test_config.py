@@ -143,13 +143,12 @@ def test_the_ledger_of_a_space_lies_on_its_own_disk_with_a_copy_on_the_kept_one(
     assert read({"VEO_DATA_DIR": str(tmp_path / "disk")}).ledger_copy is None
 
 
-def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path, monkeypatch):
+def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path):
     ours, there_before = tmp_path / "new" / "data", tmp_path / "there"
     there_before.mkdir(mode=0o755)
     for folder in (ours, there_before):
         found = read({"VEO_DATA_DIR": str(folder)})
-        monkeypatch.setattr(service, "the_settings", lambda found=found: found)
         for _ in range(2):
-            with service.data_folder_held():
+            with service.data_folder_held(found.data):
                 assert folder.stat().st_mode & 0o777 == 0o700
                 assert (folder / "clips").stat().st_mode & 0o777 == 0o700

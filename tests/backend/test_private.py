@@ -51,13 +51,12 @@ def there_before(data: Path) -> Path:
 
 
 @pytest.fixture
-def held(monkeypatch):
+def held():
     """Holds a data folder, as the server does when it starts."""
 
     def hold(data: Path, **environment: str):
         found = config.read({"VEO_DATA_DIR": str(data), **environment})
-        monkeypatch.setattr(service, "the_settings", lambda: found)
-        return service.data_folder_held()
+        return service.data_folder_held(found.data)
 
     return hold
 

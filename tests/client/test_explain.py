@@ -183,15 +183,20 @@ def test_only_on_a_space_is_the_servers_account_not_yours(space):
 import os
 os.environ["SPACE_ID"] = {space!r}
 from dataclasses import fields
+from backend import config
 from backend.jobs import Job
 from backend.ledger import Entry
+from backend.service import Service
 from page import status_card
 
+service = Service(config.read())
 error = {{"kind": "Refused", "text": "No credits.", "reason": "credits"}}
 known = {{"id": "a", "state": "rejected", "error": error}}
 for payer in ("server", "visitor"):
     row = dict.fromkeys((each.name for each in fields(Entry)), None) | known | {{"payer": payer}}
-    said = status_card.in_words(Job(Entry(**row)), has_clip=False).next_step
+    job = Job(Entry(**row))
+    is_guest = service.is_guest(job)
+    said = status_card.words_for_job(job, has_clip=False, is_guest=is_guest).next_step
     assert ("owner" in said) == bool({space!r} and payer == "server"), said
 """)
 
@@ -526,8 +531,9 @@ for clip, cost, in_the_list in (
     ("ab/cd", explain.CHARGED, "about $3.20"),
 ):
     job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
-    assert status_card.in_words(job, has_clip=False).cost == cost
-    assert status_card.stopped(job, has_clip=False)["cost"] == cost
+    seen = {"has_clip": False, "is_guest": False}
+    assert status_card.words_for_job(job, **seen).cost == cost
+    assert status_card.card_for_stopped(job, **seen)["cost"] == cost
     assert clip_list.rows([job], None)[0]["cost"] == in_the_list
 """)
 

@@ -171,14 +171,13 @@ import gradio as gr
 from conftest import KEY
 from fault_server import file_answer, html_answer, json_answer
 from jobs_fixture import DOWN, House, ID, QUEUED, Service, completed, film, until
-from backend import runner as runner_module
+from backend import config, runner as runner_module
+from backend.service import Service as BackEnd
 from veo import polling
-from page import api
-from backend import service
+from page.api import Api
 
 polling.PollState.wait = lambda *_: 0.005
 FORM = "a fox", "google/veo-3.1-t2v", "16:9", 4, "720p", True, ""
-service.dollars_for = lambda *_: asyncio.sleep(0)  # else the list of prices would be a look
 PROGRAM = SimpleNamespace(headers={"x-aimlapi-key": KEY}, client=None, request=None)
 
 def called(story, pauses=(3600.0,), **scripts):
@@ -187,9 +186,13 @@ def called(story, pauses=(3600.0,), **scripts):
         with Service(**scripts) as service, tempfile.TemporaryDirectory() as folder:
             os.environ["AIMLAPI_BASE_URL"] = service.url
             house = House(Path(folder))
+            back_end = BackEnd(config.read({"VEO_DATA_DIR": folder}))
+            # Else the list of prices would be a look.
+            back_end.prices.estimate = lambda *_: asyncio.sleep(0)
             async with house.process() as jobs:
-                service.the_jobs, service.the_shelf = lambda: jobs, lambda: house.storage
-                await story(jobs, service)
+                back_end.jobs = jobs
+                await story(jobs, service, Api(back_end))
+            back_end.close()
     asyncio.run(run())
 
 async def refused(call):
@@ -205,7 +208,7 @@ async def refused(call):
 def test_a_programs_key_stays_with_its_job_when_nobody_waits_for_it_any_more():
     """Its owner never comes back: what the looks after an error need a key for would be lost."""
     in_a_fresh_python(f"""{CALLS}
-async def story(jobs, service):
+async def story(jobs, service, endpoints):
     assert ID in await refused(endpoints.generate(PROGRAM, *FORM))
     (job,) = jobs._live.values()
     assert job.state == "needs_attention"
@@ -215,7 +218,7 @@ async def story(jobs, service):
 
 called(story, pauses=(0.5,), look=[DOWN] * 10 + [completed])
 
-async def taken(jobs, service):
+async def taken(jobs, service, endpoints):
     _, facts = await endpoints.generate(PROGRAM, *FORM, wait=False)
     assert facts["generation_id"] == ID
     (job,) = jobs._live.values()
@@ -229,18 +232,18 @@ called(taken, look=[QUEUED, completed])
 def test_a_programs_key_goes_with_its_call_when_nothing_is_left_to_do():
     in_a_fresh_python(f"""{CALLS}
 def no_key_after(call, **scripts):
-    async def story(jobs, service):
-        await call()
+    async def story(jobs, service, endpoints):
+        await call(endpoints)
         assert jobs.keys._clients == {{}}
     called(story, **scripts)
 
 failed = json_answer(200, {{"id": ID, "status": "error", "error": "It broke."}})
-generate = lambda: refused(endpoints.generate(PROGRAM, *FORM))
-no_key_after(lambda: endpoints.generate(PROGRAM, *FORM))
-no_key_after(lambda: endpoints.status(PROGRAM, ID))
+generate = lambda endpoints: refused(endpoints.generate(PROGRAM, *FORM))
+no_key_after(lambda endpoints: endpoints.generate(PROGRAM, *FORM))
+no_key_after(lambda endpoints: endpoints.status(PROGRAM, ID))
 no_key_after(generate, look=[failed])
 no_key_after(generate, create=[json_answer(400, {{"message": "No."}})])
 no_key_after(generate, create=[html_answer(502)])
-no_key_after(lambda: refused(endpoints.status(PROGRAM, ID)), look=[DOWN])
-no_key_after(lambda: refused(endpoints.status(PROGRAM, "")))
+no_key_after(lambda endpoints: refused(endpoints.status(PROGRAM, ID)), look=[DOWN])
+no_key_after(lambda endpoints: refused(endpoints.status(PROGRAM, "")))
 """)

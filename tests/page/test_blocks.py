@@ -4,7 +4,8 @@ from served import in_a_fresh_python
 
 
 def test_what_is_skipped_changes_nothing_and_the_rest_arrives():
-    """Whichever of three outputs change, the answer is Gradio's own, and none is built in vain."""
+    """Whichever of three outputs a handler names, the answer is Gradio's own, and none is built in
+    vain."""
     in_a_fresh_python("""
 import asyncio
 from itertools import product
@@ -18,10 +19,8 @@ def answers(kind, values, by_component=False):
         gr.Button().click(lambda: None, None, outputs)
     event = next(iter(page.fns.values()))
     state = gr.state_holder.SessionState(page)
-    changes = [*values]
-    if by_component:
-        changes = {each: new for each, new in zip(outputs, values) if new != gr.skip()}
-    shown = asyncio.run(page.postprocess_data(event, changes, state))
+    named = {each: value for each, value in zip(outputs, values) if value != gr.skip()}
+    shown = asyncio.run(page.postprocess_data(event, named or gr.skip(), state))
     return shown, sum(state[output._id] is not output for output in outputs)
 
 changes = {"said": "<p>"}, gr.Textbox(label="New"), [{"kept": 1}]

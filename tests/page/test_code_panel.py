@@ -10,13 +10,10 @@ from veo import media
 from veo_client import BASE_URL, VideoRequest
 
 DEFAULTS = form.values_from(VideoRequest(FOX, seed=7))
-SEED = form.FIELDS.index("seed")
 
 
 def with_seed(seed, prompt=FOX):
-    values = [prompt, *DEFAULTS[1:]]
-    values[SEED] = seed
-    return code_panel.of_form(*values)
+    return code_panel.of_form(**DEFAULTS | {"prompt": prompt, "seed": seed})
 
 
 def test_the_programs_are_for_the_form_as_it_stands():

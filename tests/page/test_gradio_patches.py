@@ -52,11 +52,13 @@ def test_gradio_still_has_what_we_set_in_its_queue():
     in_a_fresh_python("""
 import app
 import gradio as gr
+from backend import config
+from backend.service import Service
 from gradio.queueing import Queue
 from gradio.utils import LRUCache
 from page.gradio_patches import queue
 
-ours, plain = app.build_page()._queue, gr.Blocks()._queue
+ours, plain = app.build_page(Service(config.read()))._queue, gr.Blocks()._queue
 assert type(plain) is Queue and type(ours) is queue.PageQueue
 assert {*vars(plain)} <= {*vars(ours)}
 assert type(plain.pending_messages_per_session) is LRUCache
@@ -72,10 +74,12 @@ assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001
 def test_gradio_still_keeps_sessions_as_we_replace_them():
     in_a_fresh_python("""
 import app
+from backend import config
+from backend.service import Service
 from gradio.routes import App
 from page.gradio_patches import queue
 
-page = app.build_page()
+page = app.build_page(Service(config.read()))
 plain = page.app.state_holder
 assert plain is page.state_holder
 states = queue.PageStates()

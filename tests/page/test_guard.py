@@ -275,6 +275,8 @@ os.environ["SPACE_ID"] = {space!r}
 from contextlib import suppress
 from types import SimpleNamespace
 import app
+from backend import config
+from backend.service import Service
 from page.web import serve
 told = []
 
@@ -283,7 +285,7 @@ def launch(**_):
     raise InterruptedError
 
 with suppress(InterruptedError):
-    serve.serve(SimpleNamespace(launch=launch, _queue=None))
+    serve.serve(SimpleNamespace(launch=launch, _queue=None), Service(config.read()))
 assert told == [{believed!r}], told
 """)
 

@@ -1,6 +1,5 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
-import asyncio
 import contextlib
 import re
 import secrets
@@ -12,8 +11,8 @@ from fault_server import FaultServer, json_answer
 from playwright.sync_api import expect
 from served import FOX, ServedPage, call, fill_unfolded, open_page, press_generate, wait_for
 
-from backend import pricing
 from backend.ledger import Spent
+from backend.pricing import Offer, offer_still_valid
 from page import price_label
 from veo_client import VideoRequest
 
@@ -64,7 +63,7 @@ def test_the_button_says_what_it_makes_and_what_that_costs(requests, price, is_d
     ],
 )
 def test_the_line_beside_the_button(price, spent, is_demo, line):
-    assert price_label.note(price, spent, is_demo=is_demo) == line
+    assert price_label.price_note(price, spent, is_demo=is_demo) == line
 
 
 PRICING = {
@@ -256,32 +255,32 @@ NO_PRICES = [None, float("nan"), float("inf"), float("-inf"), True, -1, "1.6", [
 
 
 @pytest.mark.parametrize("dollars", NO_PRICES, ids=repr)
-def test_an_offer_without_a_price_holds_only_while_there_is_none(dollars, monkeypatch):
-    told = [1.6]
-
-    async def price_of(*_):
-        return told[0]
-
-    monkeypatch.setattr(pricing, "price_of", price_of)
-    monkeypatch.setattr(pricing.service, "payer_for", lambda _: "server")
+def test_an_offer_without_a_price_holds_only_while_there_is_none(dollars):
     offer = {"payer": "server"} | ({} if dollars == "-" else {"dollars": dollars})
 
-    def holds(**changes):
-        return asyncio.run(pricing.holds(offer | changes, [SHORT] * 4, "browser:me"))
+    def holds(price, **changes):
+        now = Offer(payer="server", dollars=price)
+        return offer_still_valid(Offer.from_untrusted(offer | changes), now)
 
-    assert not holds()
-    told[0] = None
-    assert holds()
-    assert not holds(payer="demo")
-    assert not holds(dollars=1.6)
-    told[0] = 0.0
-    assert holds()
+    assert not holds(1.6)
+    assert holds(None)
+    assert not holds(None, payer="demo")
+    assert not holds(None, dollars=1.6)
+    assert holds(0.0)
 
 
 @pytest.mark.parametrize("offer", [None, "server", ["payer"], {}, {"dollars": 9}], ids=repr)
-def test_an_offer_that_names_nobody_who_pays_never_holds(offer, monkeypatch):
-    monkeypatch.setattr(pricing.service, "payer_for", lambda _: "server")
-    assert not asyncio.run(pricing.holds(offer, [SHORT], "browser:me"))
+def test_an_offer_that_names_nobody_who_pays_never_holds(offer):
+    for dollars in (None, 0.0, 1.6):
+        now = Offer(payer="server", dollars=dollars)
+        assert not offer_still_valid(Offer.from_untrusted(offer), now)
+
+
+@pytest.mark.parametrize("dollars", [None, 0.0, 1.6])
+def test_an_offer_comes_back_from_the_browser_as_it_was_told(dollars):
+    offer = Offer(payer="visitor", dollars=dollars)
+    assert Offer.from_untrusted(offer.as_dict()) == offer
+    assert offer_still_valid(offer, offer)
 
 
 def test_no_made_up_offer_sends_what_costs_something(tmp_path):

@@ -331,7 +331,7 @@ for state, status, told in [
     job = Job(Entry(**known | {"state": state}))
     if status:
         job.update = Update(generation_id="a", status=status, **looked)
-    card = status_card.of_job(job, has_clip=False)
+    card = status_card.card_for_job(job, has_clip=False, is_guest=False)
     assert card["left_known"] == told, (state, status)
 """)
 
@@ -536,8 +536,8 @@ changes = {
     "send_again": {},
 }
 for action, change in changes.items():
-    assert asdict(form.changed(request, action)) == asdict(request) | change, action
-again = form.changed(request, "another_seed")
+    assert asdict(form.retry_request(request, action)) == asdict(request) | change, action
+again = form.retry_request(request, "another_seed")
 assert again.seed != 7
 assert asdict(again) | {"seed": 7} == asdict(request)
 assert set(changes) | {"another_seed"} == explain.SENDING
