@@ -340,7 +340,7 @@ def test_no_number_is_finer_than_what_is_known(demo_page, tab):
     config = requests.get(f"{demo_page.url}/config", timeout=10).json()
     (card,) = [each for each in config["components"] if each["props"].get("elem_id") == "status"]
     functions = card["props"]["js_on_load"].rpartition("mount(")[0]
-    texts = json.dumps(card["props"]["texts"])
+    texts = json.dumps(card["props"]["props"]["texts"])
     for elapsed, expected, said in [
         (0, 120, "about 2 min left"),
         (25, 120, "about 2 min left"),
