@@ -1,54 +1,56 @@
-# The first command may be any of these: each makes .venv and installs what it needs.
+# The first command may be any of these: each makes .venv and installs what it needs.  For another
+# Python: make VENV=.venv-3.13 PYTHON=python3.13 test-quick
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: setup run test test-quick check bench notebooks lab crash-test
 
-setup: .venv/for-running .venv/for-testing
+setup: $(VENV)/for-running $(VENV)/for-testing
 
-run: .venv/for-running
+run: $(VENV)/for-running
 	$(BIN)/python app.py
 
 # Three at a time even on two cores: whoever tests a page mostly waits for it.
-test: .venv/for-testing
+test: $(VENV)/for-testing
 	$(BIN)/pytest -n 3 --dist loadfile
 
 # The rooms below the page, for whoever changes one: no browser, no notebook, nothing that takes long.
-test-quick: .venv/for-testing
+test-quick: $(VENV)/for-testing
 	$(BIN)/pytest tests/client tests/backend tests/demo tests/tour -n 2 --dist loadfile -m "not slow"
 
-check: .venv/for-testing
+check: $(VENV)/for-testing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python tests/biome.py check --error-on-warnings
 
-notebooks: .venv/for-testing
+notebooks: $(VENV)/for-testing
 	$(BIN)/pytest tests/tour/test_notebooks.py $(if $(WRITE),--write-notebooks)
 
-lab: .venv/for-testing
+lab: $(VENV)/for-testing
 	$(PIP) install jupyterlab==4.6.6
 	$(BIN)/jupyter lab notebooks
 
-crash-test: .venv/for-testing
+crash-test: $(VENV)/for-testing
 	$(BIN)/python tests/crashes.py
 
-bench: .venv/for-testing
+bench: $(VENV)/for-testing
 	$(BIN)/python -m benchmarks
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv .venv || \
-		{ rm -rf .venv; echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
 
-.venv/for-running: requirements.txt | $(BIN)/python
-	@echo "Installing into .venv, once; this takes about a minute."
+$(VENV)/for-running: requirements.txt | $(BIN)/python
+	@echo "Installing into $(VENV), once; this takes about a minute."
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-.venv/for-testing: requirements-dev.txt .venv/for-running
+$(VENV)/for-testing: requirements-dev.txt $(VENV)/for-running
 	$(PIP) install -r requirements-dev.txt
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/postgres.py
