@@ -166,17 +166,19 @@ class Api:
         """
         owner = f"{ONE_CALL}{secrets.token_urlsafe(16)}"
         jobs = self._service.jobs
-        failed: VeoError | None = None
         try:
             if key := api_key or request.headers.get(KEY_HEADER):
                 await jobs.set_key(owner, VeoClient(key))
             yield owner
         except VeoError as error:
-            failed = error
-        if not jobs.has_unfinished(owner):
-            jobs.forget_key(owner)
-        if failed:
-            raise to_gradio_error(failed) from None
+            # In no variable of ours: it would stand in a circle with this frame, and hold the call.
+            self._forget_key_of(owner)
+            raise to_gradio_error(error) from None
+        self._forget_key_of(owner)
+
+    def _forget_key_of(self, owner: str) -> None:
+        if not self._service.jobs.has_unfinished(owner):
+            self._service.jobs.forget_key(owner)
 
     async def _finished(self, job: Job) -> tuple[str, dict[str, Any]]:
         """The clip of `job` and its facts, once it is over."""

@@ -69,6 +69,7 @@ class PageBlocks(gr.Blocks):
             return await self._process(block_fn, inputs, *more, **named)
         except gr.Error as error:
             error.print_exception = False
+            self._queue.has_failed = True
             if isinstance(block_fn, int) or not block_fn.is_validator_function:
                 raise
             return {"data": {"is_valid": False, "message": error.message}}

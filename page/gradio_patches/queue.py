@@ -8,6 +8,7 @@ what is too much with the answer that Gradio gives when its queue is full.
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import sys
 import time
@@ -46,6 +47,9 @@ MAX_BYTES_OF_AN_ADDRESS = MAX_BYTES // 8
 MAX_REQUEST_BYTES = 2 << 20
 """The largest body, of 256 KiB, takes 1 MiB where one of its characters is outside of Unicode's
 first 65,536; what takes more is made of tens of thousands of empty lists."""
+
+LARGE_REQUEST_BYTES = 64 << 10
+"""No form of the page's own takes as much."""
 
 SESSION_BYTES = 16 << 10
 """What Gradio keeps of one, without its messages: mostly a list of the page's components."""
@@ -93,12 +97,16 @@ class PageQueue(Queue):
         """How many streams of each session have ended: `stream_ends` counts them."""
         self._inputs: WeakKeyDictionary[Event, tuple[str, int]] = WeakKeyDictionary()
         """The address and the weight of what waits or runs."""
+        self.has_failed = False
+        """Whether an event has ended in an error since the collector was last called."""
 
     def start(self) -> None:
         super().start()  # type: ignore[no-untyped-call]  # Gradio's
         app: Any = self.server_app
         app.state_holder = PageStates()  # type: ignore[no-untyped-call]  # Gradio's
         app.state_holder.set_blocks(self.blocks)
+        # What the page is made of is no garbage: the collector need not go through it again.
+        gc.freeze()
         run_coro_in_background(self._forget_for_ever)
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
@@ -112,6 +120,20 @@ class PageQueue(Queue):
         # No stream of the session ends from here on until this event has ended.
         request.state.streams_ended = self.streams_ended.get(body.session_hash, 0)
         return pushed
+
+    async def process_events(self, events: list[Event], *more: Any, **named: Any) -> None:
+        """Run `events`; what a large one brought is let go at its end, also if that is an error.
+
+        Gradio keeps an error in a variable: it stands in a circle with the frames that hold the
+        body, until Python's collector comes by, which on a quiet page is seldom.
+        """
+        weight = sum(self._inputs.get(event, ("", 0))[1] for event in events)
+        try:
+            await super().process_events(events, *more, **named)
+        finally:
+            if self.has_failed and weight > LARGE_REQUEST_BYTES:
+                self.has_failed = False
+                gc.collect()
 
     def _refusal(self, session: str | None, weight: int, address: str) -> tuple[str, str] | None:
         """Why an event of `weight` bytes may not come in, and Gradio's name for such a refusal."""

@@ -36,6 +36,6 @@ def test_what_is_imported_comes_first_and_once():
 
 
 def test_data_cannot_end_the_script():
-    shipped = components.script("closings", header="</script><script>pwned()")
+    shipped = components.script("stream_ends", header="</script><script>pwned()")
     assert shipped.count("</script") == 1
     assert shipped.endswith("</script>")
