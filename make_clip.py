@@ -45,7 +45,7 @@ from veo_client import (
 try:
     from veo import media
 except ModuleNotFoundError:  # av and Pillow are an extra
-    media = None  # type: ignore[assignment]
+    media = None  # type: ignore[assignment]  # a module that is not there
 
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
