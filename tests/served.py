@@ -2,23 +2,26 @@
 
 import contextlib
 import functools
+import importlib
 import multiprocessing
 import os
 import random
 import re
+import runpy
 import secrets
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import requests
 from fault_server import json_answer
-from gradio_client import Client
+from gradio_client import Client, client
 from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +39,13 @@ PASSING_ON = {
 """What of ours stands between Gradio and its web server, or its events."""
 
 expect.set_options(timeout=SOON)
+
+FORKED = multiprocessing.get_context("forkserver")
+"""Each of its processes forks from one Python that has imported Gradio, which takes seconds, and
+has done nothing else."""
+FORKED.set_forkserver_preload(["app", "mcp.server", "gradio.mcp"])
+FRESH = multiprocessing.get_context("spawn")
+"""Each of its processes is a Python of its own from the start."""
 
 
 def is_ours(fault: str) -> bool:
@@ -58,28 +68,56 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
+def _run(program: str | Path, log: str, environment: dict[str, str], umask: int) -> None:
+    """Be `python program` with this environment, which prints to `log`."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.umask(umask)
+    to_log = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(to_log, sys.stdout.fileno())
+    os.dup2(to_log, sys.stderr.fileno())
+    # A test run in the background has SIGINT ignored, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _read_the_environment_again()
+    os.chdir(ROOT)
+    sys.argv = [str(program)]
+    runpy.run_path(str(program), run_name="__main__")
+
+
+def _read_the_environment_again() -> None:
+    """Gradio reads these only when it is imported."""
+    import gradio.oauth
+    import gradio.route_utils
+
+    importlib.reload(gradio.oauth)
+    for module in (gradio.route_utils, client):
+        module.DEFAULT_TEMP_DIR = os.environ["GRADIO_TEMP_DIR"]
+
+
 class ServedPage:
     """`python app.py` with its own environment; `log` is all it printed."""
 
-    program = "app.py"
     forgives_gradio = False
     """Set by a test in which Gradio itself fails on purpose; what a line of ours raises stays a
     fault."""
 
-    def __init__(self, folder: Path, port: int = 0, **environment: str):
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        program: str | Path = "app.py",
+        python: BaseContext = FORKED,
+        **environment: str,
+    ):
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
-        self._process = subprocess.Popen(
-            [sys.executable, self.program],
-            cwd=ROOT,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            # A test run in the background has SIGINT ignored, and its children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            env=self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment,
-        )
+        whole = self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment
+        umask = os.umask(0o022)
+        os.umask(umask)
+        self._process = python.Process(target=_run, args=(program, self._log.name, whole, umask))
+        self._process.start()
 
     @staticmethod
     def environment(folder: Path) -> dict[str, str]:
@@ -108,13 +146,13 @@ class ServedPage:
             with contextlib.suppress(requests.ConnectionError):
                 requests.get(self.url, timeout=5)
                 return self
-            assert self._process.poll() is None, self.log
+            assert self._process.is_alive(), self.log
             time.sleep(0.1)
         raise AssertionError(f"the page did not come up: {self.log}")
 
     def __exit__(self, error, *_):
         self._process.kill()
-        self._process.wait()
+        self._process.join()
         faults = self.faults()
         self._log.close()
         # What the test found comes first.
@@ -125,9 +163,9 @@ class ServedPage:
         found = re.findall(FAULT, self.log)
         return [each for each in found if not self.forgives_gradio or is_ours(each)]
 
-    def told_to_stop(self, how: signal.Signals) -> subprocess.Popen:
+    def told_to_stop(self, how: signal.Signals) -> BaseProcess:
         """As a container or a terminal does; the process, which may take its time."""
-        self._process.send_signal(how)
+        os.kill(self._process.pid, how)
         return self._process
 
     @property
@@ -271,16 +309,9 @@ def call(
     return answer
 
 
-FRESH = multiprocessing.get_context("forkserver")
-FRESH.set_forkserver_preload(["app"])
-
-
 def in_a_fresh_python(code: str) -> None:
-    """Gradio leaves event loops open at import, which would fail whatever test comes next.
-
-    The import takes seconds; each call forks from one Python that has done it.
-    """
-    child = FRESH.Process(target=exec, args=(code, {"__name__": "fresh"}))
+    """Gradio leaves event loops open at import, which would fail whatever test comes next."""
+    child = FORKED.Process(target=exec, args=(code, {"__name__": "fresh"}))
     child.start()
     child.join()
     assert child.exitcode == 0

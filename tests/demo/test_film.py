@@ -20,17 +20,18 @@ from demo import film as demo_film
 ROOT = Path(__file__).parents[2]
 SMALL = {"width": 320, "height": 180, "duration": 4}
 QUICKEST = ((1280, 720), 4, True)
+# Every size in every length; every other one with sound, so that each size and each length comes
+# with sound and without.
 EVERY_CLIP = [
     pytest.param(
-        (*size, duration, sound),
+        (*size, duration, sound := (row + column) % 2 == 0),
         id=f"{size[0]}x{size[1]}-{duration}s-sound={sound}",
         marks=[] if (size, duration, sound) == QUICKEST else [pytest.mark.slow],
     )
-    for size in demo_film.SIZES.values()
-    for duration in (4, 6, 8)
-    for sound in (True, False)
+    for row, size in enumerate(demo_film.SIZES.values())
+    for column, duration in enumerate((4, 6, 8))
 ]
-# One prompt for each kind of scene and weather, so that the 24 clips meet them all.
+# One prompt for each kind of scene and weather, so that the 12 clips meet them all.
 PROMPTS = (
     "A quiet valley at sunrise, mist drifting between the ridges",
     "Northern lights over a frozen lake",
@@ -65,7 +66,7 @@ class Clip:
 
 @pytest.fixture(scope="session", params=EVERY_CLIP)
 def clip(request, tmp_path_factory):
-    """Render and decode one of the 24 combinations, once for all tests about it."""
+    """Render and decode one of the 12 combinations, once for all tests about it."""
     width, height, duration, sound = request.param
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     prompt = PROMPTS[request.param_index % len(PROMPTS)]

@@ -3,12 +3,11 @@
 axe runs on a desk and on a phone, light and dark.
 """
 
-import os
 from importlib.resources import files
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import FOX, ROOT, ServedPage, fill_unfolded, open_page, wait_for
+from served import FOX, ServedPage, fill_unfolded, open_page, wait_for
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -131,15 +130,8 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     assert not found, "\n".join(found)
 
 
-class ServedCards(ServedPage):
-    """Every status card, as the page would show it."""
-
-    program = "tests/every_card.py"
-
-
 def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
-    places = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "client")))
-    with ServedCards(tmp_path, PYTHONPATH=places) as served:
+    with ServedPage(tmp_path, program="tests/every_card.py") as served:
         tab.goto(served.url)
         last = "The service no longer has this video"
         expect(tab.locator("#status .title").last).to_have_text(last)

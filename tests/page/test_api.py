@@ -66,7 +66,7 @@ CALL = st.sampled_from(["generate"] * 5 + ["price", "status", "resume"]).flatmap
         st.just(endpoint), st.sampled_from(["call"] + ["run"] * 7), data_for(endpoint)
     )
 )
-INPUTS, A_TIME, AT_ONCE = 5000, 20, 40
+INPUTS, A_TIME, AT_ONCE = 1500, 20, 20
 
 
 def one_of(*choices):

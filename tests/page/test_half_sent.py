@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 import uvicorn
-from served import FOX, ROOT, ServedPage
+from served import FOX, ServedPage
 
 from page.web.half_sent import BoundedConnection
 
@@ -23,13 +23,9 @@ AT_ONCE = 50
 HOST = b"Host: 127.0.0.1\r\n"
 
 
-class InHaste(ServedPage):
-    program = "tests/in_haste.py"
-
-
 @pytest.fixture(scope="module")
 def hasty_page(tmp_path_factory):
-    with InHaste(tmp_path_factory.mktemp("hasty"), PYTHONPATH=str(ROOT)) as served:
+    with ServedPage(tmp_path_factory.mktemp("hasty"), program="tests/in_haste.py") as served:
         yield served
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from served import ROOT, ServedPage, call
+from served import FRESH, ServedPage, call
 
 HOSTILE, OTHER = "2606:4700:0:9::1", "8.8.4.4"
 LARGE = "x" * 240_000
@@ -19,8 +19,6 @@ PRICED = ["google/veo-3.1-t2v", 4, "720p", True]
 UNHEARD = 3.0
 
 IMPATIENT = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
 import app
 from page.gradio_patches import queue
 queue.FORGET_AFTER, queue.FORGET_EVERY = {UNHEARD}, 0.5
@@ -31,7 +29,8 @@ app.main()
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A page on the internet, behind a proxy."""
-    with ServedPage(tmp_path_factory.mktemp("memory"), FORWARDED_ALLOW_IPS="127.0.0.1") as served:
+    folder = tmp_path_factory.mktemp("memory")
+    with ServedPage(folder, python=FRESH, FORWARDED_ALLOW_IPS="127.0.0.1") as served:
         warm(served)
         yield served
 
@@ -42,11 +41,7 @@ def forgetful(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forgetful")
     program = folder / "impatient.py"
     program.write_text(IMPATIENT)
-
-    class Forgetful(ServedPage):
-        program = str(folder / "impatient.py")
-
-    with Forgetful(folder, FORWARDED_ALLOW_IPS="127.0.0.1") as served:
+    with ServedPage(folder, program=program, FORWARDED_ALLOW_IPS="127.0.0.1") as served:
         yield served
 
 

@@ -85,11 +85,12 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("watched")
-    (folder / "sitecustomize.py").write_text(HOOK)
+    program = folder / "watched.py"
+    program.write_text(f"{HOOK}\nimport app\napp.main()\n")
     local = folder / SECRET
     local.write_text("secret")
     journal = folder / "journal"
-    with ServedPage(folder, VEO_MCP="1", PYTHONPATH=str(folder), JOURNAL=str(journal)) as served:
+    with ServedPage(folder, program=program, VEO_MCP="1", JOURNAL=str(journal)) as served:
         yield Watched(served, journal, Listener(), local)
 
 

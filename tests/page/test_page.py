@@ -595,7 +595,7 @@ def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how
             process = served.told_to_stop(how)
             time.sleep(0.2)
             signalled.set()
-            process.wait(30)
+            process.join(30)
             (row,) = served.rows()
             assert (row["state"], json.loads(row["generation_id"])) == ("running", "job")
             assert served.faults() == []
