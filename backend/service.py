@@ -16,7 +16,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from backend import takes
+from backend import states, takes
 from backend.config import Settings
 from backend.jobs import Job, Jobs
 from backend.ledger import (
@@ -202,8 +202,7 @@ class Service:
             message = "The service does not tell what this clip costs."
             raise Refused(message, reason="no_price") from None
         except LimitReached as error:
-            message = f"{explain_limit(error)} With an API key of your own you may go on."
-            raise Busy(message, retry_after=DAY) from None
+            raise Busy(states.explain_limit(error), retry_after=DAY) from None
         except OutOfReach:
             message = "The server cannot write its list of clips now, so nothing was sent."
             raise TookTooLong(message) from None
@@ -239,18 +238,6 @@ class Service:
             return DEMO_EXPECTED
         typical = await asyncio.to_thread(self.jobs.ledger.typical_seconds, request.body())
         return typical or request.expected_seconds
-
-
-def explain_limit(reached: LimitReached) -> str:
-    """Which limit of the server's key one more clip would be above, in a sentence."""
-    who = {"visitor": "You have", "everybody": "Visitors together have"}[reached.whose]
-    if reached.counted == "clips":
-        made = "1 clip" if reached.so_far == 1 else f"{reached.so_far:.0f} clips"
-        return f"{who} made {made} in 24 hours, and the limit is {reached.limit:g}."
-    return (
-        f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
-        f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
-    )
 
 
 def _sum_of(payer: Payer, prices: Sequence[float | None]) -> Offer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from backend.ledger import LimitReached
 from veo.explain import (
     CHARGED,
     CHARGED_WHEN_COMPLETE,
@@ -187,3 +188,17 @@ def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: 
     if amount is None:
         return ""
     return dollars(amount) + ("" if was_complete else " if it completes")
+
+
+def explain_limit(reached: LimitReached) -> str:
+    """Which limit of the server's key one more clip would be above."""
+    who = {"visitor": "You have", "everybody": "Visitors together have"}[reached.whose]
+    if reached.counted == "clips":
+        made = "1 clip" if reached.so_far == 1 else f"{reached.so_far:.0f} clips"
+        said = f"{who} made {made} in 24 hours, and the limit is {reached.limit:g}."
+    else:
+        said = (
+            f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
+            f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
+        )
+    return f"{said} With an API key of your own you may go on."

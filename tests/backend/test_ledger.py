@@ -46,7 +46,7 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
-from backend.service import explain_limit
+from backend.states import explain_limit
 
 ROOT = Path(__file__).parents[2]
 STATES = tuple(TRANSITIONS)
@@ -709,7 +709,7 @@ def test_the_refusal_says_which_limit_and_writes_nothing(ledger, url, limits, wo
     add(ledger, dollars=3.2, limits=limits)
     with pytest.raises(LimitReached) as refusal:
         add(ledger, dollars=3.2, limits=limits)
-    assert explain_limit(refusal.value) == words
+    assert explain_limit(refusal.value).startswith(f"{words} With an API key of your own")
     assert len(rows(url)) == 1
 
 
