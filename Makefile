@@ -14,7 +14,7 @@ run: $(VENV)/for-running
 
 # Three at a time even on two cores: whoever tests a page mostly waits for it.
 test: $(VENV)/for-testing
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The rooms below the page, for whoever changes one: no browser, no notebook, nothing that takes long.
 test-quick: $(VENV)/for-testing

@@ -46,9 +46,9 @@ def forgetful(tmp_path_factory):
 
 
 def warm(served):
-    """What every first event makes Python import and keep."""
+    """What every first event makes Python import and keep, and the room of a busy moment."""
     for handler in ("on_focus", "on_load"):
-        joined(served, handler, {})
+        grown(served, lambda _, handler=handler: joined(served, handler, {"note": LARGE}), times=40)
     grown(served, lambda _: post(served, "run/price", {"data": PRICED, "note": LARGE}), times=40)
 
 
