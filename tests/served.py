@@ -21,7 +21,6 @@ from pathlib import Path
 
 import requests
 from fault_server import json_answer
-from gradio_client import Client, client
 from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +87,7 @@ def _read_the_environment_again() -> None:
     """Gradio reads these only when it is imported."""
     import gradio.oauth
     import gradio.route_utils
+    from gradio_client import client
 
     importlib.reload(gradio.oauth)
     for module in (gradio.route_utils, client):
@@ -276,8 +276,11 @@ def service_that_never_finishes(connection):
     json_answer(200, taken)(connection)
 
 
-def program(served: ServedPage, **headers: str) -> Client:
-    return Client(served.url, headers=headers, verbose=False, analytics_enabled=False)
+def program(served: ServedPage, **headers: str):
+    # Most tests do without it, and its import takes as long as twenty of them.
+    import gradio_client
+
+    return gradio_client.Client(served.url, headers=headers, verbose=False, analytics_enabled=False)
 
 
 def call(

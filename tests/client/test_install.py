@@ -83,6 +83,7 @@ def test_the_extra_for_the_page_is_what_a_space_installs():
     ]
 
 
+@pytest.mark.slow
 def test_the_ten_lines_run_where_the_wheel_is_installed(installed, demo, tmp_path):
     ran = run(
         *(installed, "-W", "error", "-c", TEN_LINES),
@@ -94,6 +95,7 @@ def test_the_ten_lines_run_where_the_wheel_is_installed(installed, demo, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["fox.mp4"]
 
 
+@pytest.mark.slow
 def test_two_copied_things_are_enough(bare_python, demo, tmp_path):
     """`veo_client.py` and `veo/`, and no other file of the project."""
     shutil.copy(ROOT / "veo_client.py", tmp_path)
@@ -109,6 +111,7 @@ def test_two_copied_things_are_enough(bare_python, demo, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"veo_client.py", "veo", "fox.mp4"}
 
 
+@pytest.mark.slow
 def test_the_command_needs_only_requests_when_there_is_a_key(installed, demo, tmp_path):
     ran = run(
         *(installed.with_name("make-clip"), "a fox", "--duration", "4", "--resolution", "720p"),
@@ -121,6 +124,7 @@ def test_the_command_needs_only_requests_when_there_is_a_key(installed, demo, tm
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.slow
 def test_the_command_without_a_key_names_what_demo_mode_needs(installed, tmp_path):
     ran = run(installed.with_name("make-clip"), "a fox", folder=tmp_path)
     assert ran.returncode == 2

@@ -256,6 +256,7 @@ def difference(one, other):
     return float(np.abs(one - other).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "prompt", ["hills at night", "the sea at noon", "aurora", "city lights", "a cat"]
 )
@@ -274,6 +275,7 @@ def test_another_prompt_gives_a_visibly_different_film_with_the_caption_masked()
     assert min(difference(a, b) for a, b in itertools.combinations(films, 2)) > 2.5
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_sound():
     one, other = (demo_film.compose_sound("a cat", seed, 4) for seed in (1, 2))
     assert np.abs(one - other).mean() > 0.01
@@ -288,6 +290,7 @@ def average(prompt, rows=slice(None)):
     return np.mean(films, axis=(0, 1, 2, 3))
 
 
+@pytest.mark.slow
 def test_night_is_darker_than_dusk_and_dusk_than_noon():
     for place in ("hills", "sea"):
         night, dusk, noon = (
@@ -297,6 +300,7 @@ def test_night_is_darker_than_dusk_and_dusk_than_noon():
         assert dusk < 0.95 * noon
 
 
+@pytest.mark.slow
 def test_sunset_is_warmer_than_noon():
     sunset, noon = average("hills at sunset"), average("hills at noon")
     assert sunset[0] / sunset[2] > 1.15 * noon[0] / noon[2]
@@ -307,6 +311,7 @@ def test_fire_is_red():
     assert red > 2 * blue
 
 
+@pytest.mark.slow
 def test_a_forest_is_greener_than_other_hills():
     def greenness(prompt):
         red, green, blue = average(prompt, rows=slice(-30, None))
@@ -315,11 +320,13 @@ def test_a_forest_is_greener_than_other_hills():
     assert greenness("a forest at dusk") > greenness("hills at dusk") + 8
 
 
+@pytest.mark.slow
 def test_rain_takes_the_colour_out_of_the_sky():
     dry, wet = average("the sea at noon"), average("the sea at noon in the rain")
     assert np.ptp(wet) < 0.75 * np.ptp(dry)
 
 
+@pytest.mark.slow
 def test_snow_falls_in_flakes():
     """Flakes are small and bright: between neighbouring pixels there are many more steep edges."""
 

@@ -1,6 +1,7 @@
 """A prompt from its parts, and nouns from instructions."""
 
 import pytest
+from test_redact import NASTY, grows_with_its_length
 
 from page import texts
 from page.prompt_parts import LONGEST_PART, compose, nouns, put
@@ -87,3 +88,8 @@ def test_instructions_become_nouns(wish, better):
 )
 def test_nouns_stay_as_they_are(wish):
     assert nouns(wish) == wish
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nouns_are_found_in_linear_time(name):
+    assert grows_with_its_length(nouns, NASTY[name])
