@@ -38,6 +38,7 @@ from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
+from veo.polling import failure
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -307,7 +308,11 @@ def _download(
     """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
     if client is None:
         raise _key_forgotten()
-    video = video or client.check(generation_id).video
+    if video is None:
+        generation = client.check(generation_id)
+        if generation.has_failed:
+            raise failure(generation)
+        video = generation.video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
     return client.download(video, path)
@@ -333,7 +338,8 @@ def may_pass(error: VeoError | None) -> bool:
 
 def is_about_the_account(error: VeoError | None) -> bool:
     """Whether another key, or a top-up, may help: there may have been one since."""
-    return isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits")
+    about_it = ("no_key", "key", "credits", "forbidden")
+    return isinstance(error, Refused) and error.reason in about_it
 
 
 def _key_forgotten() -> Refused:

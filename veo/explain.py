@@ -179,6 +179,16 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case Refused(reason="credits"):
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")
+        case Refused(reason="guard"):
+            next_step = (
+                "It may be a firewall, a VPN or a sign-in page of the network: "
+                "try from another one, or later."
+            )
+            return words("The request did not get through", cost, next_step, retry)
+        case Refused(reason="forbidden") if has_id or not error.about:
+            title = "The service does not allow this"
+            next_step = f"Look at your AI/ML API account for what it names, then {again}."
+            return words(title, cost, next_step, retry, "bring_key")
         case _ if was_complete and _has_expired(error):
             cost = "It was charged when it completed, and one more is charged again."
             next_step = "Sent again, with the same seed, it comes out much the same."
@@ -227,6 +237,7 @@ _OF_THE_OWNER: Mapping[Reason, str] = {
     "no_key": "This server's key is not here: its owner has to give it",
     "key": "This server's key is not accepted: its owner has to check it",
     "credits": "This server's key has no credits left: its owner has to top it up",
+    "forbidden": "The service refuses this server's key: its owner has to look at the account",
 }
 
 

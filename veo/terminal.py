@@ -163,6 +163,8 @@ class Progress:
         match error:
             case InvalidRequest():
                 return CHANGE_SOMETHING
+            case Refused(reason="guard"):
+                return TRY_LATER
             case Refused() if self._resuming or not error.generation_id:
                 return CHANGE_SOMETHING
             case SubmissionUncertain():

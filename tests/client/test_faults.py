@@ -128,6 +128,14 @@ NOT_SENT = rejected("No answer from the service", "Try again later.")
 REFUSED = rejected("The service refused this request", "Change what it names, then try again.")
 NO_KEY = rejected("The key is not accepted", "Check it: your AI/ML API account shows your keys.")
 NO_CREDITS = rejected("No credits left", "Top up your AI/ML API account, then try again.")
+NOT_ALLOWED = rejected(
+    "The service does not allow this",
+    "Look at your AI/ML API account for what it names, then try again.",
+)
+NOT_THROUGH = rejected(
+    "The request did not get through",
+    "It may be a firewall, a VPN or a sign-in page of the network: try from another one, or later.",
+)
 NO_SERVICE = rejected("Not found", "Check the base URL: the service is not there.")
 UNCERTAIN = End(
     state="uncertain",
@@ -146,6 +154,9 @@ TOO_LONG = unfetched("We stopped looking", "The id is kept: look again later.")
 NOT_SHOWN = unfetched("The service does not show this video", "Check the id, then look again.")
 NO_KEY_NOW = unfetched(NO_KEY.title, NO_KEY.next_step)
 NO_CREDITS_NOW = unfetched(NO_CREDITS.title, "Top up your AI/ML API account, then look again.")
+NOT_ALLOWED_NOW = unfetched(
+    NOT_ALLOWED.title, "Look at your AI/ML API account for what it names, then look again."
+)
 UNKNOWN_ID = unfetched(
     "Not found", "Check the id: it belongs to the key that made it.", "Looking costs nothing."
 )
@@ -625,7 +636,7 @@ CASES = (
             400: REFUSED,
             401: NO_KEY,
             402: NO_CREDITS,
-            403: NO_CREDITS,
+            403: REFUSED,
             404: NO_SERVICE,
             405: REFUSED,
             413: REFUSED,
@@ -633,8 +644,20 @@ CASES = (
             422: REFUSED,
         }.items()
     ),
-    Case(fault="4xx", how="the request, 403 without words", end=NO_CREDITS,
-         create=[html_answer(403)], says="The service refused the request (403)."),
+    *(
+        Case(fault="4xx", how=f"the request, 403, {said!r}", end=end, says=said,
+             create=[json_answer(403, {"error": said})])
+        for said, end in {
+            "Your account needs verification": NOT_ALLOWED,
+            "You are out of credits": NO_CREDITS,
+        }.items()
+    ),
+    *(
+        Case(fault="4xx", how=f"the request, a page with {status}", end=NOT_THROUGH,
+             create=[html_answer(status)],
+             says=f"Something in front of the service answered in its place ({status}).")
+        for status in (400, 401, 402, 403, 405)
+    ),
     Case(fault="4xx", how="the request, 429 at every try", end=busy("7 s"), posts=3,
          create=[come_back("7")], first_wait=7.0, says="Full."),
     *(
@@ -694,6 +717,11 @@ CASES = (
          says="Full.", longest_wait=30.0),
     Case(fault="4xx", how="every look, 404", end=UNKNOWN_ID, look=[NOT_FOUND],
          says="There is no such generation."),
+    *(
+        Case(fault="4xx", how=f"a look, a page with {status}", end=DONE, seen=unusable(status),
+             look=[html_answer(status), completed])
+        for status in (400, 401, 403, 404, 405)
+    ),
     # ... refused
     *(
         Case(fault="4xx", how=f"a look, {status}", end=end, look=[json_answer(status, SAID)],
@@ -702,7 +730,7 @@ CASES = (
             400: NOT_SHOWN,
             401: NO_KEY_NOW,
             402: NO_CREDITS_NOW,
-            403: NO_CREDITS_NOW,
+            403: NOT_ALLOWED_NOW,
             405: NOT_SHOWN,
             413: NOT_SHOWN,
             415: NOT_SHOWN,
