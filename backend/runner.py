@@ -92,11 +92,15 @@ class Runner:
         """
         if left_over:
             await self._recover(job)
+        was_kept = False
         for pause in (*LOOK_AGAIN_AFTER, None):
             error = await self._advance(job)
             if job.is_only_looked_for:
                 return
-            if job.state != "needs_attention" or pause is None or not may_pass(error):
+            # A host may serve a file that it has not all of yet: fetched once more, it is as it is.
+            once_more, was_kept = is_kept(error) and not was_kept, is_kept(error)
+            goes_on = may_pass(error) or once_more
+            if job.state != "needs_attention" or pause is None or not goes_on:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -204,7 +208,8 @@ class Runner:
                     # Where the file will lie is written down before it comes: a crash in the
                     # middle of it leaves no file that no row names.
                     clip_id = job.entry.clip or self._storage.new_clip_id()
-                    await self.transition(job, "running", "downloading", clip=clip_id)
+                    charged = _charged(update.video)
+                    await self.transition(job, "running", "downloading", clip=clip_id, **charged)
                     return update.video
                 await self._pause(job, update.next_poll_in)
                 if not job.is_wanted:
@@ -238,12 +243,15 @@ class Runner:
             try:
                 facts = asdict(await self._background.run_in_pool(fetching, receive))
             except media.BrokenClip as error:
-                raise DownloadFailed(str(error)) from error
+                raise DownloadFailed(str(error), kept=str(error.kept or "")) from error
             except OSError as error:
                 reason = (error.strerror or type(error).__name__).lower()
                 raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
         if video and job.entry.submitted:
             facts["took"] = time.time() - job.entry.submitted
+        told = video.usd_spent if video else (job.entry.facts or {}).get("usd_spent")
+        if told is not None:
+            facts["usd_spent"] = told
         await self.transition(job, "downloading", "done", facts=facts)
         await self._background.run_in_pool(fetching, self._evict)
 
@@ -318,6 +326,11 @@ def _download(
     return client.download(video, path)
 
 
+def _charged(video: Video) -> dict[str, float]:
+    """What the service says that it charged, in the place of what its price list told."""
+    return {} if video.usd_spent is None else {"dollars": video.usd_spent}
+
+
 def _state_after(entry: Entry, error: VeoError) -> State:
     """Where `error` leads from the state that it was met in."""
     match entry.state:
@@ -333,7 +346,13 @@ def _state_after(entry: Entry, error: VeoError) -> State:
 
 def may_pass(error: VeoError | None) -> bool:
     """Whether looking again later may help without anybody's doing."""
-    return isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+    passes = isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+    return passes and not is_kept(error)
+
+
+def is_kept(error: VeoError | None) -> bool:
+    """Whether the file came and cannot be shown: what the host has is here."""
+    return isinstance(error, DownloadFailed) and bool(error.kept)
 
 
 def is_about_the_account(error: VeoError | None) -> bool:

@@ -188,7 +188,8 @@ class Session:
         except download.DownloadError as error:
             self._trace("GET", _host(url), began, trouble=type(error).__name__)
             expired = isinstance(error, download.AddressExpired)
-            raise DownloadFailed(str(error), expired=expired) from error
+            kept = str(error.kept) if isinstance(error, download.NotPlayable) else ""
+            raise DownloadFailed(str(error), expired=expired, kept=kept) from error
         self._trace("GET", _host(url), began, saved=saved)
         return saved
 

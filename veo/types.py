@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Literal, Self
 
 from veo.models import MODELS, problems
@@ -120,11 +121,19 @@ class DownloadFailed(VeoError):
     """The video is ready at the service and its file did not arrive whole."""
 
     def __init__(
-        self, message: str, *, generation_id: str | None = None, expired: bool = False
+        self,
+        message: str,
+        *,
+        generation_id: str | None = None,
+        expired: bool = False,
+        kept: str = "",
     ) -> None:
         super().__init__(message, generation_id=generation_id)
         self.expired = expired
         """Whether the address no longer gives the file out, and a fresh one may."""
+        self.kept = kept
+        """Where the file lies that came whole by the host's word and cannot be shown, if one did:
+        it is paid for."""
 
 
 _ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")
@@ -352,12 +361,11 @@ def error_words(answer: object) -> str:
 def _texts_of(said: object, depth: int) -> list[str]:
     if isinstance(said, str):
         return [text] if (text := said[:2000].strip()) else []
-    if not depth:
+    if not depth or not isinstance(said, list | dict):
         return []
     if isinstance(said, list):
         each = [_joined(_texts_of(item, depth - 1)) for item in said[:_MOST]]
         return ["; ".join(filter(None, each))]
-    said = _mapping(said)
 
     def under(*names: str) -> list[str]:
         return [text for name in names for text in _texts_of(said.get(name), depth - 1) if text]
@@ -372,8 +380,9 @@ def _texts_of(said: object, depth: int) -> list[str]:
         return texts
     if not texts:
         # By the field that they are about: `{"duration": ["must be 4, 6 or 8"]}`.
-        lists = [(name, value) for name, value in said.items() if isinstance(value, list)]
-        return [f"{name}: {_joined(_texts_of(value, depth - 1))}" for name, value in lists[:_MOST]]
+        lists = ((name, value) for name, value in said.items() if isinstance(value, list))
+        found = islice(lists, _MOST)
+        return [f"{name}: {_joined(_texts_of(value, depth - 1))}" for name, value in found]
     text, where = _joined(texts), _where(said)
     return [text if where in text else f"{where}: {text}"]
 
