@@ -5,9 +5,11 @@ stands at the path, the answer is a fact or a `BrokenClip` with a sentence to sh
 """
 
 import json
+import math
 import os
 import re
 import shutil
+import struct
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +35,7 @@ MAX_FILM_PIXELS = 10_000_000_000
 MAX_FRAMES = 50_000  # of pictures and sound together
 MAX_INDEX_BYTES = 16 * 2**20
 MAX_REQUEST_BYTES = 64 * 1024
+MAX_PIXEL_ASPECT = 8
 POSTER_CHOICES = 6
 
 UNCHECKED = mp4.UNCHECKED
@@ -54,7 +57,7 @@ class Facts:
 
     width: int
     height: int
-    """In pixels, like the width."""
+    """In pixels, like the width: as a player shows it, turned and with square pixels."""
     frame_rate: float
     """Frames a second, on average."""
     duration: float
@@ -96,14 +99,17 @@ def _facts(path: str | os.PathLike[str], poster: "_Poster | None") -> Facts:
         seen = _frames(container, [video, *sound])  # none of them may raise
         pictures = (frame for frame in seen if isinstance(frame, av.VideoFrame))
         wanted = _spread(video.frames, POSTER_CHOICES) if poster else []
+        shown = video.width, video.height
         for position, frame in enumerate(pictures):
+            if position == 0:
+                shown = _size_shown(frame, video)
             if poster and position in wanted:
-                poster.consider(frame)
+                poster.consider(frame, video)
         if not (video.average_rate and video.duration and video.time_base):
             raise BrokenClip("This video file does not say how long it is. Download it again.")
         return Facts(
-            width=video.width,
-            height=video.height,
+            width=shown[0],
+            height=shown[1],
             frame_rate=float(video.average_rate),
             duration=float(video.duration * video.time_base),
             frames=video.frames,
@@ -130,10 +136,10 @@ class _Poster:
         self._best: Image.Image | None = None
         self._entropy = -1.0
 
-    def consider(self, frame: av.VideoFrame) -> None:
+    def consider(self, frame: av.VideoFrame, video: VideoStream) -> None:
         # A frame that decodes and makes no picture is no fault of the clip.
         with suppress(av.FFmpegError, ValueError, OSError):
-            picture = _picture(frame)
+            picture = _picture(frame, video)
             entropy = _entropy(picture)
             if entropy > self._entropy:
                 self._best, self._entropy = picture, entropy
@@ -438,7 +444,7 @@ def _pictures(path: str | os.PathLike[str], number: int) -> Iterator[Image.Image
         frames = (f for f in _frames(container, [video]) if isinstance(f, av.VideoFrame))
         for position, frame in enumerate(frames):
             for _ in range(wanted.count(position)):
-                yield _picture(frame)
+                yield _picture(frame, video)
 
 
 def _spread(frames: int, number: int) -> list[int]:
@@ -446,9 +452,60 @@ def _spread(frames: int, number: int) -> list[int]:
     return [(2 * part + 1) * frames // (2 * number) for part in range(number)]
 
 
-def _picture(frame: av.VideoFrame) -> Image.Image:
+def _picture(frame: av.VideoFrame, video: VideoStream) -> Image.Image:
+    """The frame as a player shows it."""
     picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # PyAV has no types
-    return picture
+    size = _with_square_pixels(frame, video)
+    if size != picture.size:
+        picture = picture.resize(size)
+    turn = _turn(frame)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _size_shown(frame: av.VideoFrame, video: VideoStream) -> tuple[int, int]:
+    """Width and height of the frame as a player shows it."""
+    width, height = _with_square_pixels(frame, video)
+    return (height, width) if _turn(frame) in _ON_ITS_SIDE else (width, height)
+
+
+def _with_square_pixels(frame: av.VideoFrame, video: VideoStream) -> tuple[int, int]:
+    """Players widen or heighten a picture whose pixels are not square; they shrink none."""
+    width, height, aspect = frame.width, frame.height, float(video.sample_aspect_ratio or 1)
+    if not 1 / MAX_PIXEL_ASPECT <= aspect <= MAX_PIXEL_ASPECT:
+        return width, height
+    wanted = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return wanted if math.prod(wanted) <= MAX_PICTURE_PIXELS else (width, height)
+
+
+def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
+    """How a player turns or mirrors the frame: phones film lying and note how they were held.
+
+    A picture at another angle is shown as it is.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))  # type: ignore[call-overload]  # a buffer
+    return _TURNS.get(((a > 0) - (a < 0), (b > 0) - (b < 0), (c > 0) - (c < 0), (d > 0) - (d < 0)))
+
+
+# By the signs of a, b, c and d of the track's matrix (ISO/IEC 14496-12, section 6.2.2), which puts
+# the pixel (x, y) at (ax + cy, bx + dy).  Pillow turns to the left.
+_TURNS = {
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+_ON_ITS_SIDE = {
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.TRANSVERSE,
+}
 
 
 def _thumbnail(picture: Image.Image, width: int) -> Image.Image:
