@@ -318,9 +318,9 @@ class _Download:
         try:
             odd = mp4.examine(part.file).odd
             # Pictures that reach "to the end of the file" say nothing of a cut: the host does.
-            if "overlong" not in odd and (is_all or "open_end" not in odd):
-                return publish(part.file, part.path)
-            trouble = "This video file ends before its last part does."
+            if "overlong" in odd or ("open_end" in odd and not is_all):
+                mp4.check_whole(part.file)  # tells what is missing
+            return publish(part.file, part.path)
         except ValueError as error:
             trouble = str(error)
         if not is_all:

@@ -43,8 +43,7 @@ export function mount({ element, props, watch, trigger }) {
   function actionsOf(row) {
     return [
       row.running && action(row, "select", texts.show),
-      (row.clip || row.kept) &&
-        link(row, texts.download, row.clip || row.kept, row.file),
+      (row.clip || row.kept) && link(row, texts.download, row.clip || row.kept, row.file),
       row.note && link(row, "JSON", row.note, row.file.replace(/mp4$/, "json")),
       row.again && action(row, "retry", row.again, row.ask),
       row.settings && action(row, "edit", texts.use_settings),
