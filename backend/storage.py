@@ -57,7 +57,7 @@ class Storage:
     def name(self, clip_id: str | None, kind: Kind = "clip") -> str:
         """What the clip is called when it is saved; empty when it is not there."""
         path = self.file(clip_id, kind)
-        return path.name.removesuffix(media.UNCHECKED) if path else ""
+        return path.name if path else ""
 
     def file(self, clip_id: str | None, kind: Kind = "clip") -> Path | None:
         """The file, for what must read it; None when it was removed or never came."""

@@ -223,10 +223,7 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case TookTooLong():
             return words("We stopped", cost, "Try again.", retry)
         case DownloadFailed() if error.kept:
-            next_step = (
-                "What came is kept: save it and try another player, or fetch it again from the "
-                "service."
-            )
+            next_step = "Another player may show it; else fetch it again from the service."
             return words("The video cannot be shown", CHARGED, next_step, "fetch_again")
         case DownloadFailed() if has_id:
             next_step = "It stays at the service for a while: fetch it again."

@@ -73,11 +73,11 @@ async def test_what_cannot_be_shown_is_kept_for_its_owner_and_not_fetched_for_ev
     assert house.storage.file(job.entry.clip, "kept").read_bytes() == content
     row, card = row_of(job, house), card_of(job)
     assert row["kept"].endswith("veo-clip.mp4.unchecked")
-    assert row["file"] == "veo-clip.mp4"
+    assert row["file"] == "veo-clip.mp4.unchecked"
     assert row["clip"] == row["poster"] == ""
     assert card["title"] == "The video cannot be shown"
     assert card["cost"] == explain.CHARGED
-    assert "My clips has it" in card["next"]
+    assert "Save it from My clips" in card["next"]
     assert [action for action, *_ in card["actions"]] == ["fetch_again"]
 
 

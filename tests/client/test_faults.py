@@ -167,7 +167,7 @@ NOT_ARRIVED = unfetched(
 )
 NOT_SHOWABLE = unfetched(
     "The video cannot be shown",
-    "What came is kept: save it and try another player, or fetch it again from the service.",
+    "Another player may show it; else fetch it again from the service.",
     NOT_ARRIVED.cost,
 )
 
