@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
         updates = client.follow(options.resume, sleep=progress.sleep)
     video = progress.watch(updates)
     path, facts = _receive(client, video, options.output, request)
-    progress.saved(path, facts, request)
+    progress.saved(path, facts, request, video.usd_spent)
     write(sys.stdout, os.fsencode(path) + b"\n")
 
 
@@ -191,7 +191,9 @@ def _receive_checked(
     try:
         return media.receive(partial(client.download, video), path, body)
     except media.BrokenClip as error:
-        raise DownloadFailed(str(error), generation_id=video.generation_id) from error
+        raise DownloadFailed(
+            str(error), generation_id=video.generation_id, kept=str(error.kept or "")
+        ) from error
 
 
 def _claim(place: Path) -> Path:

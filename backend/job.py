@@ -15,6 +15,7 @@ from typing import Any
 from backend.ledger import ACTIVE_STATES, Entry, State
 from backend.stored_errors import error_from_json
 from veo import media
+from veo.differences import Difference, differences
 from veo_client import TookTooLong, Update, VeoError, VideoRequest
 
 ONE_CALL = "program:"
@@ -101,8 +102,20 @@ class Job:
     @property
     def facts(self) -> media.Facts | None:
         facts = dict(self.entry.facts or {})
-        facts.pop("took", None)
+        for beside in ("took", "usd_spent"):
+            facts.pop(beside, None)
         return media.Facts(**facts) if facts else None
+
+    @property
+    def differences(self) -> list[Difference]:
+        """What of a finished clip is not as it was asked for, as far as both are known."""
+        request, facts = self.request, self.facts
+        return differences(request, facts) if request and facts else []
+
+    @property
+    def cost_is_told(self) -> bool:
+        """Whether `entry.dollars` is what the service says that it charged."""
+        return "usd_spent" in (self.entry.facts or {})
 
     @property
     def elapsed(self) -> float:

@@ -38,6 +38,7 @@ from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
+from veo.polling import failure
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -91,11 +92,15 @@ class Runner:
         """
         if left_over:
             await self._recover(job)
+        was_kept = False
         for pause in (*LOOK_AGAIN_AFTER, None):
             error = await self._advance(job)
             if job.is_only_looked_for:
                 return
-            if job.state != "needs_attention" or pause is None or not may_pass(error):
+            # A host may serve a file that it has not all of yet: fetched once more, it is as it is.
+            once_more, was_kept = is_kept(error) and not was_kept, is_kept(error)
+            goes_on = may_pass(error) or once_more
+            if job.state != "needs_attention" or pause is None or not goes_on:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -203,7 +208,8 @@ class Runner:
                     # Where the file will lie is written down before it comes: a crash in the
                     # middle of it leaves no file that no row names.
                     clip_id = job.entry.clip or self._storage.new_clip_id()
-                    await self.transition(job, "running", "downloading", clip=clip_id)
+                    charged = _charged(update.video)
+                    await self.transition(job, "running", "downloading", clip=clip_id, **charged)
                     return update.video
                 await self._pause(job, update.next_poll_in)
                 if not job.is_wanted:
@@ -237,12 +243,15 @@ class Runner:
             try:
                 facts = asdict(await self._background.run_in_pool(fetching, receive))
             except media.BrokenClip as error:
-                raise DownloadFailed(str(error)) from error
+                raise DownloadFailed(str(error), kept=str(error.kept or "")) from error
             except OSError as error:
                 reason = (error.strerror or type(error).__name__).lower()
                 raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
         if video and job.entry.submitted:
             facts["took"] = time.time() - job.entry.submitted
+        told = video.usd_spent if video else (job.entry.facts or {}).get("usd_spent")
+        if told is not None:
+            facts["usd_spent"] = told
         await self.transition(job, "downloading", "done", facts=facts)
         await self._background.run_in_pool(fetching, self._evict)
 
@@ -307,10 +316,19 @@ def _download(
     """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
     if client is None:
         raise _key_forgotten()
-    video = video or client.check(generation_id).video
+    if video is None:
+        generation = client.check(generation_id)
+        if generation.has_failed:
+            raise failure(generation)
+        video = generation.video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
     return client.download(video, path)
+
+
+def _charged(video: Video) -> dict[str, float]:
+    """What the service says that it charged, in the place of what its price list told."""
+    return {} if video.usd_spent is None else {"dollars": video.usd_spent}
 
 
 def _state_after(entry: Entry, error: VeoError) -> State:
@@ -328,12 +346,19 @@ def _state_after(entry: Entry, error: VeoError) -> State:
 
 def may_pass(error: VeoError | None) -> bool:
     """Whether looking again later may help without anybody's doing."""
-    return isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+    passes = isinstance(error, Busy | Unreachable | TookTooLong | DownloadFailed)
+    return passes and not is_kept(error)
+
+
+def is_kept(error: VeoError | None) -> bool:
+    """Whether the file came and cannot be shown: what the host has is here."""
+    return isinstance(error, DownloadFailed) and bool(error.kept)
 
 
 def is_about_the_account(error: VeoError | None) -> bool:
     """Whether another key, or a top-up, may help: there may have been one since."""
-    return isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits")
+    about_it = ("no_key", "key", "credits", "forbidden")
+    return isinstance(error, Refused) and error.reason in about_it
 
 
 def _key_forgotten() -> Refused:

@@ -161,14 +161,26 @@ def explain_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Exp
     return words.for_a_demo() if is_demo else words
 
 
-def explain_ready(facts: str, dollars_paid: float | None, *, is_demo: bool) -> Explanation:
-    """A finished clip; `facts` are its size and length in words."""
+def explain_ready(
+    facts: str,
+    dollars_paid: float | None,
+    *,
+    is_demo: bool,
+    is_told: bool = False,
+    remarks: str = "",
+) -> Explanation:
+    """A finished clip; `facts` are its size and length in words.
+
+    `is_told` says that the service told what was charged, `remarks` what is not as it should be.
+    """
     cost = "It is charged, now that it is complete."
     if dollars_paid is not None:
-        cost = f"It cost {dollars(dollars_paid)}." if dollars_paid else "It was free."
+        cost = f"It cost {dollars(dollars_paid, is_told=is_told)}."
+        cost = cost if dollars_paid else "It was free."
+    title = "Your clip is ready"
     if is_demo:
-        return Explanation(title="Your demo clip is ready", what_happened=facts, cost=DEMO_FREE)
-    return Explanation(title="Your clip is ready", what_happened=facts, cost=cost)
+        title, cost = "Your demo clip is ready", DEMO_FREE
+    return Explanation(title=title, what_happened=facts, cost=cost, next_step=remarks)
 
 
 def explain_state(state: str, *, gone: bool = False) -> str:

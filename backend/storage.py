@@ -29,8 +29,8 @@ DEMO_CLIP = "demo-clip.mp4"
 CLIP_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 """What `new_clip_id` gives; a folder with another name is none of ours."""
 
-Kind = Literal["clip", "poster", "note"]
-"""A note is the clip's request and facts, as JSON."""
+Kind = Literal["clip", "poster", "note", "kept"]
+"""A note is the clip's request and facts, as JSON; what is kept came and cannot be shown."""
 
 
 class Storage:
@@ -54,9 +54,9 @@ class Storage:
         path = self.file(clip_id, kind)
         return f"{self._served_at}{quote(str(path))}" if path else ""
 
-    def name(self, clip_id: str | None) -> str:
+    def name(self, clip_id: str | None, kind: Kind = "clip") -> str:
         """What the clip is called when it is saved; empty when it is not there."""
-        path = self.file(clip_id)
+        path = self.file(clip_id, kind)
         return path.name if path else ""
 
     def file(self, clip_id: str | None, kind: Kind = "clip") -> Path | None:
@@ -65,6 +65,8 @@ class Storage:
             folder = self._folder_of(clip_id)
             if kind == "clip":
                 return next(folder.glob("*.mp4"), None)
+            if kind == "kept":
+                return next(folder.glob(f"*.mp4{media.UNCHECKED}"), None)
             path = folder / {"poster": POSTER, "note": NOTE}[kind]
             return path if path.is_file() else None
         return None
@@ -72,8 +74,7 @@ class Storage:
     def has_something(self, clip_id: str | None) -> bool:
         """Whether a clip arrived, be it whole or not."""
         with suppress(_NoSuchClip, FileNotFoundError):
-            unchecked = self._folder_of(clip_id).glob(f"*.mp4{media.UNCHECKED}")
-            return any(unchecked) or bool(self.file(clip_id))
+            return bool(self.file(clip_id, "kept") or self.file(clip_id))
         return False
 
     def receive(

@@ -14,6 +14,7 @@ import gradio as gr
 
 from backend import states
 from backend.jobs import Job
+from backend.runner import is_kept
 from backend.storage import Storage
 from page import components, texts
 
@@ -42,6 +43,8 @@ def rows(jobs: list[Job], storage: Storage) -> list[dict[str, Any]]:
 def _row(job: Job, storage: Storage) -> dict[str, Any]:
     entry = job.entry
     clip = storage.address(entry.clip) if entry.state == "done" else ""
+    # It came and cannot be shown: it is paid for, and another player may show it.
+    kept = storage.address(entry.clip, "kept") if is_kept(job.error) else ""
     again = states.AGAIN.get(entry.state) if not clip else None
     return {
         "id": job.id,
@@ -56,7 +59,8 @@ def _row(job: Job, storage: Storage) -> dict[str, Any]:
         "poster": storage.address(entry.clip, "poster") if clip else "",
         "clip": clip,
         "note": storage.address(entry.clip, "note") if clip else "",
-        "file": storage.name(entry.clip) if clip else "",
+        "kept": kept,
+        "file": storage.name(entry.clip, "kept" if kept else "clip") if clip or kept else "",
         "settings": bool(entry.request),
         "seed": texts.SEED_IS.format(value=entry.request["seed"]) if entry.request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,7 @@ import gradio as gr
 from backend import states
 from backend.jobs import Job
 from backend.pricing import Offer
+from backend.runner import is_kept
 from page import components, texts
 from veo import explain
 from veo.explain import Explanation
@@ -163,18 +165,27 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
 def words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     """What a job's card says and offers."""
     if job.error:
-        return explain.explain_error(
+        words = explain.explain_error(
             job.error,
             request=job.request,
             is_demo=job.is_demo,
             is_guest=is_guest,
             was_complete=bool(job.entry.clip),
         )
+        where = texts.KEPT_WHERE if is_kept(job.error) else ""
+        return replace(words, next_step=f"{words.next_step} {where}".rstrip())
     if job.state == "done" and not has_clip:
         return states.REMOVED.for_a_demo() if job.is_demo else states.REMOVED
     if job.state == "done" and job.facts:
-        facts = f"{job.facts.in_words()}."
-        return states.explain_ready(facts, job.entry.dollars, is_demo=job.is_demo)
+        differs = explain.explain_differences(job.differences)
+        odd = explain.explain_oddities(job.facts.odd)
+        return states.explain_ready(
+            f"{job.facts.in_words()}.",
+            job.entry.dollars,
+            is_demo=job.is_demo,
+            is_told=job.cost_is_told,
+            remarks=" ".join(filter(None, (differs, odd))),
+        )
     return states.explain_waiting(
         _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
     )

@@ -88,6 +88,7 @@ MINUTES_LEFT = "about {} min left"
 SOON = "should finish soon"
 SLOW = "taking longer than usual"
 OTHER_PROMPT = "This sends the prompt of this clip again, not the one in the form. Send it?"
+KEPT_WHERE = "Save it from My clips."
 IN_THE_TAB = {
     "sending": "Sending",
     "looking": "Looking",

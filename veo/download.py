@@ -29,7 +29,7 @@ from veo import mp4
 from veo.files import Locked, Part, PartialFile, claim, publish
 from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, BoundedAdapter, open_session, read_some
 
-__all__ = ["AddressExpired", "DownloadError", "fetch"]
+__all__ = ["AddressExpired", "DownloadError", "NotPlayable", "fetch"]
 
 TIMEOUT, BYTES_PER_TIMEOUT = 30.0, 64 << 10
 """Seconds, and the bytes that must arrive in them."""
@@ -48,6 +48,14 @@ class DownloadError(Exception):
 
 class AddressExpired(DownloadError):
     """The host no longer gives the file out: ask for the generation again for a fresh address."""
+
+
+class NotPlayable(DownloadError):
+    """All came that the host told of, and it cannot be played; it is kept."""
+
+    def __init__(self, message: str, kept: Path) -> None:
+        super().__init__(message)
+        self.kept = kept
 
 
 class _Interrupted(Exception):
@@ -243,7 +251,9 @@ class _Download:
                 raise _Interrupted("what came does not fit what was kept")
             if not known.is_whole():
                 self._receive(response, known, part)
-        return self._finish(part, known)
+            # The last chunk says that it is the last; a connection that ends says nothing.
+            is_all = known.total is not None or "Transfer-Encoding" in response.headers
+        return self._finish(part, is_all=is_all)
 
     @contextlib.contextmanager
     def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -300,16 +310,27 @@ class _Download:
         if known.total is not None and size != known.total:
             raise _Interrupted("the connection was lost")
 
-    def _finish(self, part: Part, known: PartialFile) -> Path:
-        """Give the file its name if it is whole."""
+    def _finish(self, part: Part, *, is_all: bool) -> Path:
+        """Give the file its name if it is whole; `is_all` says that the host told where it ends.
+
+        What was paid for is kept, whatever its form; a page that says why it is not there is not.
+        """
         try:
-            mp4.check_whole(part.file)
+            odd = mp4.examine(part.file).odd
+            # Pictures that reach "to the end of the file" say nothing of a cut: the host does.
+            if "overlong" in odd or ("open_end" in odd and not is_all):
+                mp4.check_whole(part.file)  # tells what is missing
+            return publish(part.file, part.path)
         except ValueError as error:
+            trouble = str(error)
+        if not is_all:
             part.discard()
-            if known.total is None:
-                raise _Interrupted("the host tells no length, and the file is not whole") from error
-            raise DownloadError(f"{error} It was not kept. {ASK_AGAIN}") from error
-        return publish(part.file, part.path)
+            raise _Interrupted("the host tells no length, and the file is not whole")
+        if mp4.is_a_page(part.file):
+            part.discard()
+            raise DownloadError(f"{trouble} It was not kept. {ASK_AGAIN}")
+        kept = publish(part.file, mp4.unchecked(part.path))
+        raise NotPlayable(f"{trouble} What came is kept as {kept.name}.", kept)
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:

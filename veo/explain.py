@@ -7,10 +7,12 @@ error and never by its text.  It knows neither widgets nor terminals nor jobs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from veo.differences import Difference
+from veo.mp4 import Oddity
 from veo.types import (
     About,
     Busy,
@@ -179,6 +181,16 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case Refused(reason="credits"):
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")
+        case Refused(reason="guard"):
+            next_step = (
+                "It may be a firewall, a VPN or a sign-in page of the network: "
+                "try from another one, or later."
+            )
+            return words("The request did not get through", cost, next_step, retry)
+        case Refused(reason="forbidden") if has_id or not error.about:
+            title = "The service does not allow this"
+            next_step = f"Look at your AI/ML API account for what it names, then {again}."
+            return words(title, cost, next_step, retry, "bring_key")
         case _ if was_complete and _has_expired(error):
             cost = "It was charged when it completed, and one more is charged again."
             next_step = "Sent again, with the same seed, it comes out much the same."
@@ -210,6 +222,9 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
             return words("We stopped looking", cost, "The id is kept: look again later.", retry)
         case TookTooLong():
             return words("We stopped", cost, "Try again.", retry)
+        case DownloadFailed() if error.kept:
+            next_step = "Another player may show it; else fetch it again from the service."
+            return words("The video cannot be shown", CHARGED, next_step, "fetch_again")
         case DownloadFailed() if has_id:
             next_step = "It stays at the service for a while: fetch it again."
             return words("The video did not arrive", CHARGED, next_step, "fetch_again")
@@ -227,6 +242,7 @@ _OF_THE_OWNER: Mapping[Reason, str] = {
     "no_key": "This server's key is not here: its owner has to give it",
     "key": "This server's key is not accepted: its owner has to check it",
     "credits": "This server's key has no credits left: its owner has to top it up",
+    "forbidden": "The service refuses this server's key: its owner has to look at the account",
 }
 
 
@@ -279,19 +295,54 @@ def _after_refusal(about: About | None, title: str) -> Explanation:
     )
 
 
+def explain_differences(found: Sequence[Difference]) -> str:
+    """What came that was not asked for, in one line; empty if all is as asked."""
+    if not found:
+        return ""
+    asked = ", ".join(_setting(each.setting, each.asked) for each in found)
+    came = list(dict.fromkeys(_setting(each.setting, each.came) for each in found))
+    return f"Not as asked: {asked}; it came with {', '.join(came)}."
+
+
+def _setting(name: str, value: str | float) -> str:
+    match name:
+        case "duration":
+            return f"{value:g} s"
+        case "generate_audio":
+            return "sound" if value else "no sound"
+    return str(value).replace("x", " × ")
+
+
+ODDITIES: Mapping[Oddity, str] = {
+    "bytes_after": "Something that is no part of the film follows its end.",
+    "open_end": "Its last part does not say how long it is.",
+    "overlong": "Its last part says that it is longer than the file.",
+    "other_beginning": "It does not begin as other clips do.",
+}
+
+
+def explain_oddities(odd: Sequence[Oddity]) -> str:
+    """What is odd about a clip that plays, in one line; empty if nothing is."""
+    if not odd:
+        return ""
+    return " ".join([*(ODDITIES[each] for each in odd), "All of the film is there."])
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds: 0:42."""
     minutes, rest = divmod(max(int(seconds), 0), 60)
     return f"{minutes}:{rest:02d}"
 
 
-def dollars(amount: float | None) -> str:
-    """An estimate in US dollars; never a guess."""
+def dollars(amount: float | None, *, is_told: bool = False) -> str:
+    """An estimate in US dollars, never a guess; `is_told` if it is what was really charged."""
     if amount is None or not math.isfinite(amount):
         return "price not known"
     if 0 < amount < 0.01:
         return "less than $0.01"
-    return f"about ${amount:,.2f}" if amount else "free"
+    if not amount:
+        return "free"
+    return f"${amount:,.2f}" if is_told else f"about ${amount:,.2f}"
 
 
 def as_sentence(text: str) -> str:

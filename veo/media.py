@@ -5,14 +5,16 @@ stands at the path, the answer is a fact or a `BrokenClip` with a sentence to sh
 """
 
 import json
+import math
 import os
 import re
 import shutil
+import struct
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,7 @@ from PIL import Image
 
 from veo import mp4
 from veo.files import publish
+from veo.types import DownloadFailed
 
 # Far above any clip of the service (4K for 8 s, 1080p for 148 s), low enough to end soon.
 MAX_PICTURE_PIXELS = 4096 * 4096
@@ -32,10 +35,10 @@ MAX_FILM_PIXELS = 10_000_000_000
 MAX_FRAMES = 50_000  # of pictures and sound together
 MAX_INDEX_BYTES = 16 * 2**20
 MAX_REQUEST_BYTES = 64 * 1024
+MAX_PIXEL_ASPECT = 8
 POSTER_CHOICES = 6
 
-UNCHECKED = ".unchecked"
-"""How the name of a clip ends that is not known to be whole."""
+UNCHECKED = mp4.UNCHECKED
 
 REQUEST_KEY = b"veo_request"
 """The name under which `ffprobe` shows the request."""
@@ -44,6 +47,9 @@ REQUEST_KEY = b"veo_request"
 class BrokenClip(Exception):
     """The file is not a whole video; the text is a sentence to show."""
 
+    kept: Path | None = None
+    """Where it lies, if it came from the service: it is paid for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -51,7 +57,7 @@ class Facts:
 
     width: int
     height: int
-    """In pixels, like the width."""
+    """In pixels, like the width: as a player shows it, turned and with square pixels."""
     frame_rate: float
     """Frames a second, on average."""
     duration: float
@@ -61,6 +67,8 @@ class Facts:
     """Whether there is a sound track; it may be silent."""
     size: int
     """Of the file, in bytes."""
+    odd: list[mp4.Oddity] = field(default_factory=list)
+    """What other clips have not, though all of the film is there."""
 
     def in_words(self) -> str:
         """On one line, for a person: `1280 × 720, 4 s, 24 fps, with sound, 1.4 MB`."""
@@ -72,10 +80,10 @@ class Facts:
 def inspect(path: str | os.PathLike[str], *, poster: Path | None = None) -> Facts:
     """Decode the clip from end to end and tell what is in it; raise `BrokenClip` unless whole.
 
-    Whole means: the boxes end where the file ends, every frame and every piece of sound that the
-    index announces is there, and all of them decode. For 8 s of 1080p this takes about a second.
-    With `poster`, what the function of that name would save is saved there, if there is room, out
-    of the same decoding.
+    Whole means: every frame and every piece of sound that the index announces is there, and all of
+    them decode; if the boxes do not end where the file ends, that is only odd. For 8 s of 1080p
+    this takes about a second. With `poster`, what the function of that name would save is saved
+    there, if there is room, out of the same decoding.
     """
     seen = _Poster() if poster else None
     facts = _facts(path, seen)
@@ -85,25 +93,29 @@ def inspect(path: str | os.PathLike[str], *, poster: Path | None = None) -> Fact
 
 
 def _facts(path: str | os.PathLike[str], poster: "_Poster | None") -> Facts:
-    with _opened(path) as container:
+    with _opened(path) as (container, form):
         video = _video(container)
         sound = container.streams.audio
         seen = _frames(container, [video, *sound])  # none of them may raise
         pictures = (frame for frame in seen if isinstance(frame, av.VideoFrame))
         wanted = _spread(video.frames, POSTER_CHOICES) if poster else []
+        shown = video.width, video.height
         for position, frame in enumerate(pictures):
+            if position == 0:
+                shown = _size_shown(frame, video)
             if poster and position in wanted:
-                poster.consider(frame)
+                poster.consider(frame, video)
         if not (video.average_rate and video.duration and video.time_base):
             raise BrokenClip("This video file does not say how long it is. Download it again.")
         return Facts(
-            width=video.width,
-            height=video.height,
+            width=shown[0],
+            height=shown[1],
             frame_rate=float(video.average_rate),
             duration=float(video.duration * video.time_base),
             frames=video.frames,
             sound=bool(sound),
             size=Path(path).stat().st_size,
+            odd=form.odd,
         )
 
 
@@ -124,10 +136,10 @@ class _Poster:
         self._best: Image.Image | None = None
         self._entropy = -1.0
 
-    def consider(self, frame: av.VideoFrame) -> None:
+    def consider(self, frame: av.VideoFrame, video: VideoStream) -> None:
         # A frame that decodes and makes no picture is no fault of the clip.
         with suppress(av.FFmpegError, ValueError, OSError):
-            picture = _picture(frame)
+            picture = _picture(frame, video)
             entropy = _entropy(picture)
             if entropy > self._entropy:
                 self._best, self._entropy = picture, entropy
@@ -183,7 +195,7 @@ def write_request(path: str | os.PathLike[str], request: Mapping[str, object]) -
     """
     path = Path(path)
     box = _request_box(_to_json(request))
-    boxes = _require_whole(path)
+    boxes = _boxes_to_end(path)
     clip_size = path.stat().st_size - len(_request_box_of(path, boxes))
     with _written_whole(path) as part:
         with path.open("rb") as clip:
@@ -220,15 +232,20 @@ def receive(
     into it; a clip that cannot take it is better than none.  With `poster`, its poster is saved
     there in the end, if there is room.
     """
-    unchecked = path.with_name(path.name + UNCHECKED)
+    unchecked = mp4.unchecked(path)
     seen = _Poster() if poster else None
     try:
         facts = _facts(unchecked, seen)
     except BrokenClip:  # not there yet, or what was kept as not whole
-        download(unchecked)
+        try:
+            download(unchecked)
+        except DownloadFailed as error:
+            if not error.kept:
+                raise
+            # It came whole by the host's word; its boxes do not look so, its pictures may.
         seen = _Poster() if poster else None  # of what came now
         facts = _facts_or_kept(unchecked, seen)
-    if request:
+    if request and not facts.odd:
         with suppress(OSError, ValueError, TypeError):
             write_request(unchecked, request)
     publish(unchecked, path)
@@ -241,7 +258,9 @@ def _facts_or_kept(unchecked: Path, poster: _Poster | None) -> Facts:
     try:
         return _facts(unchecked, poster)
     except BrokenClip as error:
-        raise BrokenClip(f"{error} What came is kept as {unchecked.name}.") from error
+        broken = BrokenClip(f"{error} What came is kept as {unchecked.name}.")
+        broken.kept = unchecked
+        raise broken from error
 
 
 def _to_json(request: Mapping[str, object]) -> bytes:
@@ -282,10 +301,11 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, mp4.Form]]:
     """Open the clip; whatever libav has to say against it, then or later, is a `BrokenClip`."""
     path = Path(path)
-    _refuse_bombs(path, _require_whole(path))
+    form = _form(path)
+    _refuse_bombs(path, form.boxes)
     try:
         # A file object and a named format: a name cannot choose a protocol, a playlist is no clip.
         with (
@@ -301,15 +321,27 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
                 },
             ) as container,
         ):
-            yield container
+            yield container, form
     except (av.FFmpegError, ValueError, OSError) as error:
         raise BrokenClip("This video file is damaged. Download it again.") from error
 
 
-def _require_whole(path: Path) -> list[tuple[str, int]]:
+def _form(path: Path) -> mp4.Form:
     """The boxes of the file, which is walked this one time."""
-    try:
+    with _broken_if_unreadable(path):
+        return mp4.examine(path)
+
+
+def _boxes_to_end(path: Path) -> list[tuple[str, int]]:
+    """The boxes of a file that has nothing behind them."""
+    with _broken_if_unreadable(path):
         return mp4.check_whole(path)
+
+
+@contextmanager
+def _broken_if_unreadable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise BrokenClip(f"{error} Download it again.") from error
     except OSError as error:
@@ -362,6 +394,8 @@ def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Fr
         raise BrokenClip("This video file is in a form that is not known here.")
     unseen = sum(stream.frames for stream in streams if stream.type == "video")
     for packet in _packets(container, streams):
+        if packet.is_corrupt:
+            raise BrokenClip("The end of this video file is missing. Download it again.")
         if _is_zero_filled(packet.stream.codec_context.name, bytes(packet)):
             raise BrokenClip("A piece of this video file is empty. Download it again.")
         for frame in packet.decode():
@@ -404,13 +438,13 @@ def _is_zero_filled(codec: str, content: bytes) -> bool:
 
 def _pictures(path: str | os.PathLike[str], number: int) -> Iterator[Image.Image]:
     """Give one frame from the middle of each of `number` equal parts of the clip."""
-    with _opened(path) as container:
+    with _opened(path) as (container, _):
         video = _video(container)
         wanted = _spread(video.frames, number)
         frames = (f for f in _frames(container, [video]) if isinstance(f, av.VideoFrame))
         for position, frame in enumerate(frames):
             for _ in range(wanted.count(position)):
-                yield _picture(frame)
+                yield _picture(frame, video)
 
 
 def _spread(frames: int, number: int) -> list[int]:
@@ -418,9 +452,60 @@ def _spread(frames: int, number: int) -> list[int]:
     return [(2 * part + 1) * frames // (2 * number) for part in range(number)]
 
 
-def _picture(frame: av.VideoFrame) -> Image.Image:
+def _picture(frame: av.VideoFrame, video: VideoStream) -> Image.Image:
+    """The frame as a player shows it."""
     picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # PyAV has no types
-    return picture
+    size = _with_square_pixels(frame, video)
+    if size != picture.size:
+        picture = picture.resize(size)
+    turn = _turn(frame)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _size_shown(frame: av.VideoFrame, video: VideoStream) -> tuple[int, int]:
+    """Width and height of the frame as a player shows it."""
+    width, height = _with_square_pixels(frame, video)
+    return (height, width) if _turn(frame) in _ON_ITS_SIDE else (width, height)
+
+
+def _with_square_pixels(frame: av.VideoFrame, video: VideoStream) -> tuple[int, int]:
+    """Players widen or heighten a picture whose pixels are not square; they shrink none."""
+    width, height, aspect = frame.width, frame.height, float(video.sample_aspect_ratio or 1)
+    if not 1 / MAX_PIXEL_ASPECT <= aspect <= MAX_PIXEL_ASPECT:
+        return width, height
+    wanted = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return wanted if math.prod(wanted) <= MAX_PICTURE_PIXELS else (width, height)
+
+
+def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
+    """How a player turns or mirrors the frame: phones film lying and note how they were held.
+
+    A picture at another angle is shown as it is.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))  # type: ignore[call-overload]  # a buffer
+    return _TURNS.get(((a > 0) - (a < 0), (b > 0) - (b < 0), (c > 0) - (c < 0), (d > 0) - (d < 0)))
+
+
+# By the signs of a, b, c and d of the track's matrix (ISO/IEC 14496-12, section 6.2.2), which puts
+# the pixel (x, y) at (ax + cy, bx + dy).  Pillow turns to the left.
+_TURNS = {
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+_ON_ITS_SIDE = {
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.TRANSVERSE,
+}
 
 
 def _thumbnail(picture: Image.Image, width: int) -> Image.Image:

@@ -49,6 +49,12 @@ _STATUSES = ("queued", "generating", "completed")
 """In the order a generation goes through them."""
 
 
+def failure(generation: Generation) -> Failed:
+    """The error of a generation that has failed."""
+    reason = generation.error or "The service gave no reason."
+    return Failed(reason, generation_id=generation.generation_id, about=subject_of(reason))
+
+
 class PollState:
     """What follows from each look at one generation.  It has no clock and asks nobody."""
 
@@ -92,10 +98,11 @@ class PollState:
         self._errors, self._pause, self.trouble, self._looks_at_once = 0, 0.0, None, False
         if self.status != "completed":
             if generation.status == "error":
-                reason = generation.error or "The service gave no reason."
-                raise Failed(reason, generation_id=self.generation_id, about=subject_of(reason))
+                raise failure(generation)
             self._advance(generation.status)
         if self.status == "completed":
+            if generation.status == "completed" and generation.has_failed:
+                raise failure(generation)
             self.video = generation.video
             self._without_url_since = self._without_url_since or followed
             if self.video is None and followed - self._without_url_since > MISSING_URL_GRACE:

@@ -35,7 +35,8 @@ from veo.types import (
     SubmissionUncertain,
     Unreachable,
     VeoError,
-    clean_text,
+    error_words,
+    names_credits,
     subject_of,
 )
 
@@ -45,12 +46,13 @@ LONGEST_KEY = 500
 SHORTEST_REAL_KEY = 8
 
 REJECTED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
-"""Answers to a create request that say it was not taken."""
+"""Answers to a create request that say it was not taken, whoever in front of the service gives
+them."""
 
 _REASONS: Mapping[int, Reason] = {
     401: "key",
     402: "credits",
-    403: "credits",
+    403: "forbidden",
     404: "not_found",
 }
 """What a status code is about; every other one in `REJECTED` is about the request."""
@@ -83,19 +85,35 @@ class Answer:
 
     def as_error(self) -> VeoError:
         """What an answer without the asked-for object means."""
-        message = clean_text((self.json_object() or {}).get("message"))
-        status, retry_after = self.status, read_retry_after(self.headers.get("Retry-After"))
+        said = self.json_object()
+        message = error_words(said)
+        status = self.status
         if status == 429:
+            retry_after = read_retry_after(self.headers.get("Retry-After"))
             return Busy(message or "The service has too many requests.", retry_after=retry_after)
+        if status in REJECTED and said is None and self.body.strip() and status != 404:
+            # A firewall, a proxy or a sign-in page in front: none of it is the service's word.
+            text = f"Something in front of the service answered in its place ({status})."
+            return Refused(text, reason="guard")
         if status in REJECTED:
             return Refused(
                 message or f"The service refused the request ({status}).",
-                reason=_REASONS.get(status, "request"),
+                reason=self._reason(said or {}),
                 about=subject_of(message),
             )
+        return self.as_no_news()
+
+    def as_no_news(self) -> Unreachable:
+        """What an answer means that is none of the service's."""
         return Unreachable(
-            f"The service gave no usable answer ({status}).", retry_after=retry_after
+            f"The service gave no usable answer ({self.status}).",
+            retry_after=read_retry_after(self.headers.get("Retry-After")),
         )
+
+    def _reason(self, said: Mapping[str, Any]) -> Reason:
+        if self.status == 403 and names_credits(said):
+            return "credits"
+        return _REASONS.get(self.status, "request")
 
 
 class Session:
@@ -132,8 +150,11 @@ class Session:
             answer = self._request(self._connections, "GET", path, key=key, params=params)
         except requests.RequestException as error:
             raise self._unreachable(error) from error
-        found = answer.json_object() if answer.is_success else None
-        if found is None:
+        found = answer.json_object()
+        if found is None and answer.status != 429:
+            # A page of something in front of the service says nothing about what was asked.
+            raise answer.as_no_news()
+        if found is None or not answer.is_success:
             raise answer.as_error()
         return found
 
@@ -167,7 +188,8 @@ class Session:
         except download.DownloadError as error:
             self._trace("GET", _host(url), began, trouble=type(error).__name__)
             expired = isinstance(error, download.AddressExpired)
-            raise DownloadFailed(str(error), expired=expired) from error
+            kept = str(error.kept) if isinstance(error, download.NotPlayable) else ""
+            raise DownloadFailed(str(error), expired=expired, kept=kept) from error
         self._trace("GET", _host(url), began, saved=saved)
         return saved
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from veo import explain
+from veo.differences import differences
 from veo.types import (
     Failed,
     InvalidRequest,
@@ -106,17 +107,36 @@ class Progress:
             time.sleep(min(left, 1.0) if self._live else left)
         self._is_sending = self._generation_id is None
 
-    def saved(self, path: Path, facts: Facts | None, request: VideoRequest | None) -> None:
-        """The end of it; `facts` are None when nothing here can look into a clip."""
+    def saved(
+        self,
+        path: Path,
+        facts: Facts | None,
+        request: VideoRequest | None,
+        usd_spent: float | None = None,
+    ) -> None:
+        """The end of it; `facts` are None when nothing here can look into a clip.
+
+        `usd_spent` is what the service says that it charged.
+        """
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         seed = f", seed {request.seed}" if request else ""
+        cost = "" if usd_spent is None else f", {explain.dollars(usd_spent, is_told=True)}"
+        differs = differences(request, facts) if request and facts else []
+        remarks = [
+            explain.explain_differences(differs),
+            explain.explain_oddities(facts.odd if facts else []),
+        ]
         self.say(
             "saved",
-            (facts.in_words() if facts else size) + seed,
+            "\n".join(
+                filter(None, [(facts.in_words() if facts else size) + seed + cost, *remarks])
+            ),
             path=str(path),
             generation_id=self._generation_id,
             facts=asdict(facts) if facts else None,
             request=request.body() if request else None,
+            differences=[asdict(each) for each in differs],
+            usd_spent=usd_spent,
         )
 
     def failed(self, error: VeoError) -> int:
@@ -163,6 +183,8 @@ class Progress:
         match error:
             case InvalidRequest():
                 return CHANGE_SOMETHING
+            case Refused(reason="guard"):
+                return TRY_LATER
             case Refused() if self._resuming or not error.generation_id:
                 return CHANGE_SOMETHING
             case SubmissionUncertain():

@@ -19,15 +19,23 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from http import HTTPStatus
+from itertools import islice
 from typing import Any, Literal, Self
 
 from veo.models import MODELS, problems
 
-Reason = Literal["no_key", "no_price", "key", "credits", "request", "not_found"]
-"""The first two are said here, before anything is sent; the others are the service's."""
+Reason = Literal[
+    "no_key", "no_price", "key", "credits", "forbidden", "request", "not_found", "guard"
+]
+"""The first two are said here, before anything is sent; the others are the service's.
+
+`forbidden` is a 403 that names no credits: what it is about, only its words tell.  `guard` is none
+of the service's: something in front of it, such as a firewall, answered with a page of its own.
+"""
 
 About = Literal["setting", "enhancement", "sound", "policy"]
 """What in a request the service objects to, as far as its words tell: see `subject_of`."""
@@ -113,11 +121,19 @@ class DownloadFailed(VeoError):
     """The video is ready at the service and its file did not arrive whole."""
 
     def __init__(
-        self, message: str, *, generation_id: str | None = None, expired: bool = False
+        self,
+        message: str,
+        *,
+        generation_id: str | None = None,
+        expired: bool = False,
+        kept: str = "",
     ) -> None:
         super().__init__(message, generation_id=generation_id)
         self.expired = expired
         """Whether the address no longer gives the file out, and a fresh one may."""
+        self.kept = kept
+        """Where the file lies that came whole by the host's word and cannot be shown, if one did:
+        it is paid for."""
 
 
 _ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")
@@ -172,6 +188,8 @@ class Video:
     duration: float | None = None
     """Seconds, when the service says so."""
     credits_used: float | None = None
+    usd_spent: float | None = None
+    """US dollars that were really charged, when the service says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +201,17 @@ class Generation:
     """`queued`, `generating`, `completed`, `error`, another word, or None when it said nothing."""
     video: Video | None = None
     error: str | None = None
-    """Why there is no video, in the service's words; set when `status` is `error`."""
+    """Why there is no video, in the service's words, if it gives any."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there will be no video.
+
+        The filter may drop a clip after the work: the service then says `completed`, with an
+        `error` in the place of the video.
+        """
+        dropped = self.status == "completed" and not self.video and bool(self.error)
+        return self.status == "error" or dropped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,26 +265,69 @@ def _applies(when: object, request: VideoRequest) -> bool:
 
 def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation:
     """A `Generation` from the service's JSON, whatever is missing or of another type in it."""
-    error, video = answer.get("error"), _mapping(answer.get("video"))
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("name")
+    status = clean_text(answer.get("status")) or None
+    told = {name: answer.get(name) for name in ("error", "errors")}
+    error = error_words(told)
+    if not error and status == "error":
+        # Beside another status, a `message` may say anything, such as that all went well.
+        error = error_words(answer)
     return Generation(
         generation_id=generation_id,
-        status=clean_text(answer.get("status")) or None,
-        error=clean_text(error) or None,
-        video=_read_video(generation_id, answer) if video.get("url") else None,
+        status=status,
+        error=error or None,
+        video=_read_video(generation_id, answer),
     )
 
 
-def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video:
-    video = _mapping(answer.get("video"))
-    usage = _mapping(_mapping(answer.get("meta")).get("usage"))
+def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video | None:
+    """The first video with an address: `video` is an object, a list of such, or the address."""
+    told = answer.get("video")
+    videos = [
+        _mapping({"url": video} if isinstance(video, str) else video)
+        for video in (told if isinstance(told, list) else [told])
+    ]
+    found = [(text, video) for video in videos if (text := _text(video.get("url")))]
+    if not found:
+        return None
+    # One that is no web address is told as such, if there is no other.
+    url, video = next((each for each in found if _WEB_ADDRESS.match(each[0])), found[0])
     return Video(
         generation_id=generation_id,
-        url=str(video["url"]),
-        duration=read_number(video.get("duration", answer.get("duration"))),
-        credits_used=read_number(usage.get("credits_used", usage.get("tokens_used"))),
+        url=url,
+        duration=_first_amount([video, answer], "duration"),
+        credits_used=_first_amount(_usages(answer), "credits_used", "tokens_used"),
+        usd_spent=_first_amount(_usages(answer), "usd_spent"),
     )
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+
+def _usages(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Where the service may tell what a generation used, the likeliest place first."""
+    meta = _mapping(answer.get("meta"))
+    found: list[Mapping[str, Any]] = []
+    for usage in (meta.get("usage"), answer.get("usage")):
+        found += map(_mapping, usage if isinstance(usage, list) else [usage])
+    return [*found, meta, answer]
+
+
+def _first_amount(places: Sequence[Mapping[str, Any]], *names: str) -> float | None:
+    amounts = (_amount(place.get(name)) for place in places for name in names)
+    return next((amount for amount in amounts if amount is not None), None)
+
+
+def _amount(value: object) -> float | None:
+    """A number that is not negative, also one that was written as text: `"0.06"`, `"$0.06"`."""
+    if isinstance(value, str) and len(value) < 40:
+        with suppress(ValueError):
+            value = float(value.strip().removeprefix("$"))
+    number = read_number(value)
+    return None if number is None or number < 0 else number
 
 
 def read_price(model: str, answer: Mapping[str, Any]) -> Price:
@@ -265,6 +336,108 @@ def read_price(model: str, answer: Mapping[str, Any]) -> Price:
         if model in (entry.get("id"), *_list(entry.get("aliases"))):
             return Price(model=model, pricing=_mapping(entry.get("pricing")))
     return Price(model=model, pricing={})
+
+
+# Where an error's words stand in the JSON of services and of the gateways before them: what
+# happened, what exactly is wrong, and, where nothing tells either, what at least names it.
+_HAPPENED = ("message", "error", "msg", "title")
+_EXACTLY = ("detail", "errors", "error_description", "description")
+_NAMES = ("reason", "name", "type", "code")
+_WHERE = ("loc", "path", "field", "param")
+_PHRASES = frozenset(status.phrase for status in HTTPStatus)
+_DEEPEST, _MOST = 5, 10
+"""How deep they are looked for, and in how many items of a list."""
+
+
+def error_words(answer: object) -> str:
+    """What the service says in the JSON of an error, wherever it stands; empty if it says nothing.
+
+    The words are under `message`, `error`, `error.message`, `detail` or `errors`, as text, as an
+    object or as a list of either, and several of these may say one thing each.
+    """
+    return clean_text(_joined(_texts_of(answer, _DEEPEST)))
+
+
+def _texts_of(said: object, depth: int) -> list[str]:
+    if isinstance(said, str):
+        return [text] if (text := said[:2000].strip()) else []
+    if not depth or not isinstance(said, list | dict):
+        return []
+    if isinstance(said, list):
+        each = [_joined(_texts_of(item, depth - 1)) for item in said[:_MOST]]
+        return ["; ".join(filter(None, each))]
+
+    def under(*names: str) -> list[str]:
+        return [text for name in names for text in _texts_of(said.get(name), depth - 1) if text]
+
+    happened, exactly = under(*_HAPPENED), under(*_EXACTLY)
+    # "Forbidden" is what the status says already; where several things tell, the first does best.
+    telling = [text for text in happened if text not in _PHRASES]
+    texts = [*telling[:1], *exactly] or happened[:1]
+    if not texts:
+        texts = [name for name in map(said.get, _NAMES) if isinstance(name, str) and name][:1]
+    if depth == _DEEPEST:
+        return texts
+    if not texts:
+        # By the field that they are about: `{"duration": ["must be 4, 6 or 8"]}`.
+        lists = ((name, value) for name, value in said.items() if isinstance(value, list))
+        found = islice(lists, _MOST)
+        return [f"{name}: {_joined(_texts_of(value, depth - 1))}" for name, value in found]
+    text, where = _joined(texts), _where(said)
+    return [text if where in text else f"{where}: {text}"]
+
+
+def _where(said: Mapping[str, Any]) -> str:
+    """The field that an item of a list of errors is about; empty if it does not tell."""
+    for place in map(said.get, _WHERE):
+        parts = place if isinstance(place, list) else [place]
+        names = [str(part) for part in parts[:_MOST] if isinstance(part, str | int)]
+        if names and not names[0].startswith("/"):  # that is the path of the call
+            return ".".join(name for name in names if name not in ("body", "query"))
+    return ""
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """`texts` one after the other; one that only repeats another is left out."""
+    told: list[str] = []
+    for text in filter(None, texts):
+        if not any(text in each for each in told):
+            told = [each for each in told if each not in text] + [text]
+    return "".join(text if text == told[-1] else _with_colon(text) for text in told)
+
+
+def _with_colon(text: str) -> str:
+    return f"{text} " if text.endswith((".", "!", "?", ":")) else f"{text}: "
+
+
+def names_credits(answer: Mapping[str, Any]) -> bool:
+    """Whether a 403 says that the credits are used up, by a code in it or else by its words.
+
+    The service documents no codes for it, and a 403 may be about anything: an account that is not
+    verified, a country, a model.  Call it where those words are read, and nowhere else.
+    """
+    codes = " ".join(_codes_of(answer, _DEEPEST))
+    by_code = re.search(r"credit|balance|quota|payment|billing", codes, re.IGNORECASE)
+    return bool(by_code or re.search(_CREDITS, error_words(answer), re.IGNORECASE))
+
+
+_CREDITS = r"\b(credits?(?! card)|balance|funds|top[ -]?up)\b"
+
+
+def _codes_of(said: object, depth: int) -> Iterator[str]:
+    """The words for machines in an error: one word each."""
+    if not depth:
+        return
+    if isinstance(said, list):
+        for item in said[:_MOST]:
+            yield from _codes_of(item, depth - 1)
+    elif isinstance(said, dict):
+        for name in (*_NAMES, "status", "error", "message"):
+            value = said.get(name)
+            if isinstance(value, str) and len(value) < 100 and " " not in value:
+                yield value
+        for name in ("error", "errors", "detail", "details"):
+            yield from _codes_of(said.get(name), depth - 1)
 
 
 def clean_text(words: object) -> str:

@@ -43,7 +43,7 @@ export function mount({ element, props, watch, trigger }) {
   function actionsOf(row) {
     return [
       row.running && action(row, "select", texts.show),
-      row.clip && link(row, texts.download, row.clip, row.file),
+      (row.clip || row.kept) && link(row, texts.download, row.clip || row.kept, row.file),
       row.note && link(row, "JSON", row.note, row.file.replace(/mp4$/, "json")),
       row.again && action(row, "retry", row.again, row.ask),
       row.settings && action(row, "edit", texts.use_settings),
@@ -51,7 +51,12 @@ export function mount({ element, props, watch, trigger }) {
       row.clip && pickButton(row.id, row.name, texts.compare),
       row.settings && copyPrompt(row),
       !row.running &&
-        action(row, "delete", texts.delete, row.clip ? texts.delete_clip : texts.delete_entry),
+        action(
+          row,
+          "delete",
+          texts.delete,
+          row.clip || row.kept ? texts.delete_clip : texts.delete_entry,
+        ),
     ].filter(Boolean);
   }
   function show(row) {

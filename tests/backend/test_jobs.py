@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from conftest import KEY
@@ -70,6 +71,7 @@ from backend.ledger import (
 from backend.look_limits import AT_ONCE
 from backend.runner import LOOK_AGAIN_AFTER
 from veo import download, explain, media, polling, session
+from veo.types import Reason
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -465,7 +467,11 @@ LOST = (SubmissionUncertain, "The service did not answer", None, None)
 REPLIES = {
     "401": (BAD_KEY, (Refused, "This key is not known.", "key", None)),
     "402": (json_answer(402, {"message": "Pay."}), (Refused, "Pay.", "credits", None)),
-    "403": (json_answer(403, {"message": "Empty."}), (Refused, "Empty.", "credits", None)),
+    "403": (json_answer(403, {"message": "No."}), (Refused, "No.", "forbidden", None)),
+    "403 for credits": (
+        json_answer(403, {"message": "No credits."}),
+        (Refused, "No credits.", "credits", None),
+    ),
     "400": (json_answer(400, {"message": "Odd."}), (Refused, "Odd.", "request", None)),
     "429": (
         json_answer(429, {"message": "Full."}, [("Retry-After", "3600")]),
@@ -847,7 +853,8 @@ HOLLOW = b"".join(
 ENDS = {
     "error": ({"look": [json_answer(200, REFUSED)]}, Failed, "The prompt was refused.", None),
     "key": ({"look": [BAD_KEY]}, Refused, "This key is not known.", "key"),
-    "credits": ({"look": [json_answer(403, {"message": "Empty."})]}, Refused, "Empty.", "credits"),
+    "credits": ({"look": [json_answer(402, {"message": "Empty."})]}, Refused, "Empty.", "credits"),
+    "forbidden": ({"look": [json_answer(403, {"message": "No."})]}, Refused, "No.", "forbidden"),
     "not-found": ({"look": [NOT_FOUND]}, Refused, "There is no such generation.", "not_found"),
     "misses": ({"look": [DOWN]}, Unreachable, "no usable answer (503)", None),
     "busy": ({"look": [json_answer(429, {"message": "Full."})]}, Busy, "Full.", None),
@@ -897,7 +904,7 @@ def test_every_error_leads_to_a_state_that_the_ledger_knows():
         ACTIVE_STATES, ("demo", "server", "visitor"), errors
     ):
         entry = SimpleNamespace(state=state, payer=payer)
-        for reason in ("no_key", "no_price", "key", "credits", "request", "not_found"):
+        for reason in get_args(Reason):
             vars(error).update(reason=reason)
             assert runner_module._state_after(entry, error) in TRANSITIONS[state]
 
@@ -1628,7 +1635,7 @@ async def test_what_may_have_passed_is_looked_at_at_once(house):
             await until(lambda: job.state == "done")
 
 
-@pytest.mark.parametrize("reason", ["no_key", "key", "credits"])
+@pytest.mark.parametrize("reason", ["no_key", "key", "credits", "forbidden"])
 @in_a_loop
 async def test_a_restart_may_have_brought_another_key_or_credits(house, reason):
     refused = {"kind": "Refused", "text": "No.", "reason": reason}

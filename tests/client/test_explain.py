@@ -157,7 +157,8 @@ def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
 def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
     explained = explain.explain_error(error, request=FOX, is_guest=True)
     assert not re.search("your (AI/ML API )?account", str(explained))
-    if isinstance(error, Refused) and (error.is_about_the_key or error.reason == "credits"):
+    about_the_account = ("no_key", "key", "credits", "forbidden")
+    if isinstance(error, Refused) and error.reason in about_the_account:
         assert "its owner has to" in explained.next_step
         assert ("bring_key" in explained.actions) == (error.generation_id is None)
     elif "account" not in str(explain.explain_error(error)):
@@ -441,6 +442,8 @@ EVERY_STATE = {
     "no key": said_of(Refused, "No API key: set AIMLAPI_KEY or give one.", reason="no_key"),
     "bad key": said_of(Refused, "Invalid API key.", reason="key"),
     "no credit": said_of(Refused, "You are out of credits.", reason="credits"),
+    "not allowed": said_of(Refused, "Your account needs verification.", reason="forbidden"),
+    "not through": said_of(Refused, "Something in front answered (403).", reason="guard"),
     "refused prompt": said_of(Refused, BLOCKED, about="policy"),
     "refused sound": said_of(Failed, SOUND, generation_id="a", about="sound"),
     "enhancement refused": explain.explain_error(

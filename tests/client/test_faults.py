@@ -128,6 +128,14 @@ NOT_SENT = rejected("No answer from the service", "Try again later.")
 REFUSED = rejected("The service refused this request", "Change what it names, then try again.")
 NO_KEY = rejected("The key is not accepted", "Check it: your AI/ML API account shows your keys.")
 NO_CREDITS = rejected("No credits left", "Top up your AI/ML API account, then try again.")
+NOT_ALLOWED = rejected(
+    "The service does not allow this",
+    "Look at your AI/ML API account for what it names, then try again.",
+)
+NOT_THROUGH = rejected(
+    "The request did not get through",
+    "It may be a firewall, a VPN or a sign-in page of the network: try from another one, or later.",
+)
 NO_SERVICE = rejected("Not found", "Check the base URL: the service is not there.")
 UNCERTAIN = End(
     state="uncertain",
@@ -146,6 +154,9 @@ TOO_LONG = unfetched("We stopped looking", "The id is kept: look again later.")
 NOT_SHOWN = unfetched("The service does not show this video", "Check the id, then look again.")
 NO_KEY_NOW = unfetched(NO_KEY.title, NO_KEY.next_step)
 NO_CREDITS_NOW = unfetched(NO_CREDITS.title, "Top up your AI/ML API account, then look again.")
+NOT_ALLOWED_NOW = unfetched(
+    NOT_ALLOWED.title, "Look at your AI/ML API account for what it names, then look again."
+)
 UNKNOWN_ID = unfetched(
     "Not found", "Check the id: it belongs to the key that made it.", "Looking costs nothing."
 )
@@ -153,6 +164,11 @@ NOT_ARRIVED = unfetched(
     "The video did not arrive",
     "It stays at the service for a while: fetch it again.",
     "The clip is charged already; fetching it costs nothing more.",
+)
+NOT_SHOWABLE = unfetched(
+    "The video cannot be shown",
+    "Another player may show it; else fetch it again from the service.",
+    NOT_ARRIVED.cost,
 )
 
 
@@ -625,7 +641,7 @@ CASES = (
             400: REFUSED,
             401: NO_KEY,
             402: NO_CREDITS,
-            403: NO_CREDITS,
+            403: REFUSED,
             404: NO_SERVICE,
             405: REFUSED,
             413: REFUSED,
@@ -633,8 +649,20 @@ CASES = (
             422: REFUSED,
         }.items()
     ),
-    Case(fault="4xx", how="the request, 403 without words", end=NO_CREDITS,
-         create=[html_answer(403)], says="The service refused the request (403)."),
+    *(
+        Case(fault="4xx", how=f"the request, 403, {said!r}", end=end, says=said,
+             create=[json_answer(403, {"error": said})])
+        for said, end in {
+            "Your account needs verification": NOT_ALLOWED,
+            "You are out of credits": NO_CREDITS,
+        }.items()
+    ),
+    *(
+        Case(fault="4xx", how=f"the request, a page with {status}", end=NOT_THROUGH,
+             create=[html_answer(status)],
+             says=f"Something in front of the service answered in its place ({status}).")
+        for status in (400, 401, 402, 403, 405)
+    ),
     Case(fault="4xx", how="the request, 429 at every try", end=busy("7 s"), posts=3,
          create=[come_back("7")], first_wait=7.0, says="Full."),
     *(
@@ -694,6 +722,11 @@ CASES = (
          says="Full.", longest_wait=30.0),
     Case(fault="4xx", how="every look, 404", end=UNKNOWN_ID, look=[NOT_FOUND],
          says="There is no such generation."),
+    *(
+        Case(fault="4xx", how=f"a look, a page with {status}", end=DONE, seen=unusable(status),
+             look=[html_answer(status), completed])
+        for status in (400, 401, 403, 404, 405)
+    ),
     # ... refused
     *(
         Case(fault="4xx", how=f"a look, {status}", end=end, look=[json_answer(status, SAID)],
@@ -702,7 +735,7 @@ CASES = (
             400: NOT_SHOWN,
             401: NO_KEY_NOW,
             402: NO_CREDITS_NOW,
-            403: NO_CREDITS_NOW,
+            403: NOT_ALLOWED_NOW,
             405: NOT_SHOWN,
             413: NOT_SHOWN,
             415: NOT_SHOWN,
@@ -776,20 +809,27 @@ CASES = (
     *(
         Case(fault=fault, how=how, end=NOT_ARRIVED, file=[file], says=text)
         for fault, how, file, text in (
-            ("short file", "as told", bytes_of(slice(-1)), "It was not kept."),
             ("short file", "cut at every try", cut_without_etag, "the connection was lost"),
-            ("long file", "as told", bytes_of(more=b"more"), "It was not kept."),
             ("endless file", "without a length", endless(), "larger than the 1,000,000 bytes"),
             ("endless file", "announced", huge_length, "larger than the 1,000,000 bytes"),
             ("gzip bomb", "of 2 GB, the file", gzip_bomb(), "compressed, unasked"),
             ("empty file", "of length 0", answer(200), "It was not kept."),
             ("HTML file", "with its type", html_answer(200), "not an MP4"),
-            ("garbage file", "noise", answer(200, random.Random(1).randbytes(5000)), "not kept"),
             ("garbage status line", "the file", garbage, "the connection was lost"),
             ("5xx", "the file", html_answer(502), "the host answered HTTP 502"),
             ("4xx", "the file, 402", html_answer(402), "answered HTTP 402, not a file"),
         )
     ),
+    # ... whole by the host's word, and not as it should be
+    *(
+        Case(fault=fault, how=how, end=NOT_SHOWABLE, file=[file],
+             says="What came is kept as veo-clip.mp4.unchecked.")
+        for fault, how, file in (
+            ("short file", "as told", bytes_of(slice(-1))),
+            ("garbage file", "noise", answer(200, random.Random(1).randbytes(5000))),
+        )
+    ),
+    Case(fault="long file", how="as told", end=DONE, file=[bytes_of(more=b"more")]),
     *(
         Case(fault=fault, how=how, end=DONE, file=[passing, a_part()])
         for fault, how, passing in (

@@ -940,7 +940,8 @@ def test_on_a_terminal_one_line_lives_and_leaves_nothing_behind(folder, clip):
     assert "of about 2:00  Fetching the video " in terminal.sent, "the longer line is wiped away"
     assert terminal.screen()[:2] == ["Sending the request.", f"id {ID}"]
     assert re.fullmatch(r"160 × 90, 1 s, 24 fps, with sound, 0.\d MB, seed 7", terminal.screen()[2])
-    assert terminal.screen()[3:] == [""]
+    differs = "Not as asked: 1080p, 8 s; it came with 160 × 90, 1 s."
+    assert terminal.screen()[3:] == [differs, ""]
 
 
 @pytest.mark.parametrize(("columns", "width"), [(20, 19), (1, 0), (0, 79)])

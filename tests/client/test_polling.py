@@ -142,7 +142,7 @@ def test_retry_after_is_honoured_up_to_a_minute(said, waited):
     assert w.wait(5.0) == waited
 
 
-@pytest.mark.parametrize("reason", ["no_key", "key", "credits", "request"])
+@pytest.mark.parametrize("reason", ["no_key", "key", "credits", "forbidden", "request"])
 def test_a_refused_look_ends_it(reason):
     with pytest.raises(Refused):
         watch().record_miss(Refused("no", reason=reason), 1.0)

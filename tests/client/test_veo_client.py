@@ -162,7 +162,7 @@ def test_a_lost_or_strange_answer_is_uncertain_and_never_sent_again(fault, tls, 
         (400, "request"),
         (401, "key"),
         (402, "credits"),
-        (403, "credits"),
+        (403, "forbidden"),
         (404, "not_found"),
         (405, "request"),
         (413, "request"),
@@ -184,7 +184,7 @@ NOT_TAKEN = {
     400: "request",
     401: "key",
     402: "credits",
-    403: "credits",
+    403: "forbidden",
     404: "not_found",
     405: "request",
     413: "request",
@@ -414,7 +414,7 @@ def test_looks_share_one_connection(clock):
     assert server.connections == 1
 
 
-@pytest.mark.parametrize(("status", "reason"), [(401, "key"), (403, "credits"), (400, "request")])
+@pytest.mark.parametrize(("status", "reason"), [(401, "key"), (403, "forbidden"), (400, "request")])
 def test_a_refused_look_ends_with_the_id(status, reason, clock):
     with FaultServer([TAKEN, json_answer(status, {"message": "no"})]) as server:
         with pytest.raises(Refused) as caught:
