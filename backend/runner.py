@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.background import Background
-from backend.job import Job
+from backend.job import Job, UnbrokenWait
 from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
 from backend.recent_http import RecentHttp
@@ -165,6 +165,7 @@ class Runner:
         _log.info("Job %s has the id %r.", job.id, generation_id)
         # Shown at once: if it cannot be written down now, a person may.
         job.change(generation_id=generation_id)
+        job.wait = UnbrokenWait()
         await self.transition(
             job,
             ("submitting", "uncertain"),
@@ -180,14 +181,13 @@ class Runner:
             # The service may have it no longer, and what is here may be whole.
             await self.transition(job, "running", "downloading")
             return None
-        submitted = job.entry.submitted
         with self._keys.lend(job.entry.owner, job.entry.payer) as client:
             if client is None:
                 raise _key_forgotten()
             updates = self._observed(client, job).follow(
                 job.generation_id or "",
-                expected=job.entry.expected,
-                submitted_ago=max(time.time() - submitted, 0.0) if submitted else None,
+                expected=job.expected,
+                submitted_ago=_age_of(job),
                 sleep=_no_sleep,
                 give_up_after=self._give_up_after,
             )
@@ -241,8 +241,9 @@ class Runner:
             except OSError as error:
                 reason = (error.strerror or type(error).__name__).lower()
                 raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
-        if video and job.entry.submitted:
-            facts["took"] = time.time() - job.entry.submitted
+        took = job.wait.seconds if video and job.wait else None
+        if took is not None:
+            facts["took"] = took
         await self.transition(job, "downloading", "done", facts=facts)
         await self._background.run_in_pool(fetching, self._evict)
 
@@ -260,6 +261,7 @@ class Runner:
 
     async def _fail(self, job: Job, error: VeoError) -> None:
         """Write down how it ended."""
+        job.wait = None  # if it goes on some day, there was a rest in between
         unknown = isinstance(error, Refused) and error.reason == "not_found"
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
@@ -311,6 +313,14 @@ def _download(
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
     return client.download(video, path)
+
+
+def _age_of(job: Job) -> float | None:
+    """Seconds since the service took it, as far as that is known."""
+    if job.wait and (waited := job.wait.seconds) is not None:
+        return waited
+    submitted = job.entry.submitted
+    return max(time.time() - submitted, 0.0) if submitted else None
 
 
 def _state_after(entry: Entry, error: VeoError) -> State:
