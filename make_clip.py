@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from veo import explain
-from veo.files import publish
+from veo.files import publish, reason, try_out
 from veo.terminal import DONE, EXIT_CODES, Progress, write
 from veo_client import (
     MODELS,
@@ -120,7 +120,7 @@ def _client(stack: ExitStack, progress: Progress) -> VeoClient:
     try:
         server = stack.enter_context(DemoServer(seconds=DEMO_SECONDS))
     except OSError as error:
-        raise Unreachable(f"The demo service cannot start: {_reason(error)}.") from error
+        raise Unreachable(f"The demo service cannot start: {reason(error)}.") from error
     return VeoClient("demo", base_url=server.base_url)
 
 
@@ -150,9 +150,10 @@ def _check_place(place: Path) -> None:
             path.write_bytes(bytes(ROOM))
         finally:
             path.unlink()
+        try_out(path.parent)
     except OSError as error:
         raise InvalidRequest(
-            f"Cannot write {error.filename or path} ({_reason(error)}): make that possible, or "
+            f"Cannot write {error.filename or path} ({reason(error)}): make that possible, or "
             "choose another place with -o.",
             field="output",
         ) from error
@@ -179,7 +180,7 @@ def _receive(
         publish(unnamed, path)
     except OSError as error:
         raise DownloadFailed(
-            f"The clip cannot be saved at {place} ({_reason(error)}): make that possible.",
+            f"The clip cannot be saved at {place} ({reason(error)}): make that possible.",
             generation_id=video.generation_id,
         ) from error
     return path, facts
@@ -208,10 +209,6 @@ def _names(place: Path) -> Iterator[Path]:
     yield first
     for number in count(2):
         yield first.with_stem(f"{first.stem}-{number}")
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 # The command that resumes

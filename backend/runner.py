@@ -38,6 +38,7 @@ from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
+from veo.files import reason
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -239,8 +240,8 @@ class Runner:
             except media.BrokenClip as error:
                 raise DownloadFailed(str(error)) from error
             except OSError as error:
-                reason = (error.strerror or type(error).__name__).lower()
-                raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
+                message = f"The clip cannot be kept here ({reason(error)})."
+                raise DownloadFailed(message) from error
         took = job.wait.seconds if video and job.wait else None
         if took is not None:
             facts["took"] = took

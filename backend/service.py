@@ -32,7 +32,7 @@ from backend.ledger import (
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import Storage
 from demo_server import DemoServer
-from veo.files import Locked, keep_private, locked, publish
+from veo.files import Locked, keep_private, locked, publish, reason, try_out
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -188,6 +188,7 @@ class Service:
         prices = await self._prices_of([request, *others], owner, pays)
         if offer and not offer_still_valid(offer, _sum_of(pays, prices)):
             raise OfferChanged("The price is another now, so nothing was sent.")
+        await self._require_place()
         try:
             return await self.jobs.generate(
                 request,
@@ -207,6 +208,18 @@ class Service:
         except OutOfReach:
             message = "The server cannot write its list of clips now, so nothing was sent."
             raise TookTooLong(message) from None
+
+    async def _require_place(self) -> None:
+        """See that a clip can be kept, before one is paid for: a disk may be full or gone by now."""
+        try:
+            await asyncio.to_thread(self.storage.try_out)
+        except OSError as error:
+            _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
+            where = "its data folder" if self.settings.on_space else str(self.storage.folder)
+            raise TookTooLong(
+                f"The server cannot keep a clip in {where} now ({reason(error)}), so nothing was "
+                "sent. Whoever runs it makes that possible, or sets VEO_DATA_DIR to another folder."
+            ) from None
 
     def begin_rest(
         self, first: Job, requests: Sequence[VideoRequest], *, owner: str, quota_key: str
@@ -292,6 +305,7 @@ def data_folder_held(data: Path) -> Iterator[None]:
     _close_to_others(data)
     try:
         with locked(data / "lock"):
+            try_out(data / "clips")
             yield
     except Locked:
         raise InUse(

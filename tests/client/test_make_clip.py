@@ -14,6 +14,7 @@ import re
 import select
 import shlex
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -623,6 +624,39 @@ def test_a_disk_that_fills_up_loses_nothing(folder, clip):
         check_decency(ended.stderr)
         assert "clip.mp4" not in names(folder)
         assert paste(ended.stderr, server.url).stdout == f"{folder}/clip.mp4\n"
+    assert names(folder) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EINVAL])
+def test_a_place_that_cannot_lock_is_told_before_anything_is_paid_for(
+    call, folder, monkeypatch, number
+):
+    def cannot(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    with FaultServer([]) as server:
+        code, _, err = call("a fox", service=server.url)
+    assert code == CHANGE_SOMETHING
+    assert f"Cannot write {folder} ({os.strerror(number).lower()})" in err
+    assert "choose another place with -o" in err
+    assert server.connections == 0
+    assert names(folder) == []
+
+
+def test_a_folder_that_cannot_be_synced_takes_what_was_paid_for(call, clip, folder, monkeypatch):
+    """As on CIFS: the clip is there, so that is no failure, and it is fetched once."""
+    sync = os.fsync
+
+    def refuse_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with FaultServer(service(clip)) as server:
+        assert call("a fox", service=server.url)[:2] == (DONE, "clip.mp4\n")
+        assert [request.path for request in server.requests].count("/clip.mp4") == 1
     assert names(folder) == ["clip.mp4"]
 
 
