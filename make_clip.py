@@ -30,6 +30,7 @@ from typing import Any
 
 from veo import explain
 from veo.files import publish, reason, try_out
+from veo.settings import plain
 from veo.terminal import DONE, EXIT_CODES, Progress, write
 from veo_client import (
     MODELS,
@@ -101,7 +102,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
     """The real service with a key; without one, the demo service, started here."""
     client = VeoClient()
-    if client.has_key or os.environ.get("AIMLAPI_BASE_URL"):
+    if client.has_key or plain(os.environ.get("AIMLAPI_BASE_URL")):
         return client
     # Imported here, for it takes longer than all the rest and nobody with a key needs it.
     try:

@@ -25,6 +25,7 @@ from pathlib import Path
 from veo.models import MODELS, Model
 from veo.polling import LONGEST_RETRY_AFTER, USUALLY_EXPECTED, PollState, counted
 from veo.session import REJECTED, Answer, Session
+from veo.settings import key_in, plain
 from veo.trace import Exchange
 from veo.types import (
     Busy,
@@ -97,7 +98,7 @@ class VeoClient:
         self._clock = clock
         self._session = Session(
             api_key or _first_set(KEY_VARIABLES),
-            base_url or os.environ.get("AIMLAPI_BASE_URL") or BASE_URL,
+            base_url or plain(os.environ.get("AIMLAPI_BASE_URL")) or BASE_URL,
             timeout=timeout,
             clock=clock,
         )
@@ -277,4 +278,4 @@ def _read_id(answer: Answer) -> str:
 
 def _first_set(names: tuple[str, ...]) -> str | None:
     # A variable that is there but blank, as in a form left empty, counts as not set.
-    return next((os.environ[name] for name in names if os.environ.get(name, "").strip()), None)
+    return next((os.environ[name] for name in names if key_in(os.environ.get(name))), None)

@@ -101,14 +101,19 @@ class Service:
         """Go on with the jobs that an earlier process left."""
         self._loops.append(asyncio.get_running_loop())
         await self.jobs.start()
-        yield
+        try:
+            yield
+        finally:
+            # Before a web server that ends by itself takes its event loop away.
+            await self.jobs.stop()
 
     def stop_jobs(self) -> None:
         """Let what is being sent get its id, and that be written down, before the process ends."""
         for loop in self._loops:
-            stopping = asyncio.run_coroutine_threadsafe(self.jobs.stop(), loop)
-            with suppress(TimeoutError):
-                stopping.result(STOP_TIMEOUT)
+            if loop.is_running():  # else it was stopped at its end
+                stopping = asyncio.run_coroutine_threadsafe(self.jobs.stop(), loop)
+                with suppress(TimeoutError):
+                    stopping.result(STOP_TIMEOUT)
 
     # Who pays
 

@@ -67,6 +67,8 @@ def try_out(folder: Path, size: int = 0) -> None:
         finally:
             for path in (note, part, trial):
                 path.unlink(missing_ok=True)
+    except Locked:  # nobody else knows the name
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(folder.absolute())) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder.absolute())) from error
 

@@ -10,9 +10,10 @@ import json
 import math
 import os
 import shlex
+import signal
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -46,6 +47,18 @@ EXIT_CODES = {
 
 CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")}, "?")
 """Characters in an id or a path that a terminal would take for orders."""
+
+
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Ctrl-C, a container's stop, a terminal that goes, and the last two on Windows."""
+
+
+def at_stop(handler: Callable[..., None] | signal.Handlers) -> None:
+    """Let `handler` meet whatever asks this process to end, but what `nohup` has it survive."""
+    for number in (getattr(signal, name) for name in STOPS if hasattr(signal, name)):
+        survives = number == getattr(signal, "SIGHUP", None)
+        if not survives or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 class Progress:

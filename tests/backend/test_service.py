@@ -145,7 +145,7 @@ PLACES = {
     "a disk that is full": errno.ENOSPC,
     "a disk that is read only by now": errno.EROFS,
     "a network folder that lost its locks": errno.ENOLCK,
-    "a folder that is somebody else's by now": errno.EACCES,
+    "locks that nobody may have": errno.EACCES,
 }
 
 
@@ -163,7 +163,6 @@ async def test_where_no_clip_can_be_kept_nothing_is_sent(shop, monkeypatch, numb
     assert shop.sent == []
     assert str(shop.storage.folder) in str(caught.value)
     assert "VEO_DATA_DIR" in str(caught.value)
-    assert os.strerror(number).lower() in str(caught.value)
 
 
 @in_a_loop
