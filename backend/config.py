@@ -93,7 +93,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
-        may_share_key=not on_space or is_on("VEO_SHARE_SERVER_KEY"),
+        may_share_key=is_on("VEO_SHARE_SERVER_KEY") or not on_space,
         limits=Limits(
             clips_a_visitor=limit("VEO_CLIPS_A_VISITOR", 3),
             dollars_a_visitor=limit("VEO_DOLLARS_A_VISITOR", 10),
@@ -120,7 +120,7 @@ def _switch(name: str, text: str) -> bool:
 def _number(name: str, text: str) -> float:
     figures = text
     if "DOLLARS" in name:  # as $5, or 5 USD
-        figures = re.sub(r"^(us)?\s*\$|^usd\b|\$$|\b(usd|dollars?)$", "", text, flags=re.I).strip()
+        figures = re.sub(r"^(us)?\s*\$|^usd\b|\$$|(usd|dollars?)$", "", text, flags=re.I).strip()
     try:
         value = float(figures)
     except ValueError:
