@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from backend.ledger import ACTIVE_STATES, Entry, State
 from backend.stored_errors import error_from_json
 from veo import media
 from veo.polling import bounded_expected
-from veo_client import TookTooLong, Update, VeoError, VideoRequest
+from veo_client import InvalidRequest, TookTooLong, Update, VeoError, VideoRequest
 
 ONE_CALL = "program:"
 """Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
@@ -90,8 +90,10 @@ class Job:
 
     @property
     def request(self) -> VideoRequest | None:
-        """None when only the id of an earlier request is known."""
-        return VideoRequest(**self.entry.request) if self.entry.request else None
+        """None when only the id of an earlier request is known, or we would not send it today."""
+        with suppress(InvalidRequest):
+            return VideoRequest(**self.entry.request) if self.entry.request else None
+        return None
 
     @property
     def is_only_looked_for(self) -> bool:

@@ -215,7 +215,7 @@ class Service:
             raise TookTooLong(message) from None
 
     async def _require_place(self) -> None:
-        """See that a clip can be kept, before one is paid for: a disk may be full or gone by now."""
+        """See that a clip can be kept, before one is paid for: a disk may be full by now."""
         try:
             await asyncio.to_thread(self.storage.try_out)
         except OSError as error:

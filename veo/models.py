@@ -63,10 +63,11 @@ def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
 
 
 def shows_something(text: str) -> bool:
-    """Whether a reader sees anything of it: spaces, marks of direction or accents alone are none."""
+    """Whether a reader sees anything of it, which is not so of spaces or accents alone."""
     return any(
         character not in _BLANK_LETTERS
-        and ord(character) & 0xFFFE != 0xFFFE  # never a character, as a mark of byte order read askew
+        and ord(character) & 0xFFFE
+        != 0xFFFE  # never a character, as a mark of byte order read askew
         and unicodedata.category(character) not in _UNSEEN
         for character in text
     )

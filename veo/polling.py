@@ -47,7 +47,7 @@ def next_wait(elapsed: float, expected: float) -> float:
 
 
 def bounded_expected(seconds: float) -> float:
-    """`seconds` as far as a generation may take so long: what is stored may be of a broken clock."""
+    """`seconds` as far as a generation takes so long: what was stored may be of a broken clock."""
     if math.isnan(seconds):
         return USUALLY_EXPECTED
     return min(max(seconds, LEAST_EXPECTED), LONGEST_EXPECTED)

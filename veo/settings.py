@@ -59,7 +59,7 @@ def key_in(pasted: str | None) -> str:
 
 
 def _trimmed(text: str) -> str:
-    """Without what is not seen at its ends: spaces, marks of byte order and direction, and so on."""
+    """Without what nobody sees at its ends: spaces, marks of byte order and of direction."""
     begin, end = 0, len(text)
     while begin < end and _is_unseen(text[begin]):
         begin += 1
@@ -69,7 +69,7 @@ def _trimmed(text: str) -> str:
 
 
 def _is_unseen(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf")
+    return character.isspace() or unicodedata.category(character) == "Cf"
 
 
 def _as_utf8(text: str) -> str:

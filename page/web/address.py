@@ -57,8 +57,8 @@ def _explain(error: OSError, host: str, port: int) -> str:
             )
         case errno.EADDRNOTAVAIL:
             return (
-                f"GRADIO_SERVER_NAME is {host}, which is no address of this machine: 0.0.0.0 is all "
-                "that it has."
+                f"GRADIO_SERVER_NAME is {host}, which is no address of this machine: 0.0.0.0 is "
+                "all that it has."
             )
         case errno.EACCES | errno.EPERM:
             return (

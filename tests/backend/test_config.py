@@ -164,7 +164,10 @@ SWITCHES = ["VEO_MCP", "VEO_SHARE_SERVER_KEY"]
 @pytest.mark.parametrize(
     ("said", "on"),
     [
-        *((said, True) for said in ("1", "true", "TRUE", "yes", "Yes", "on", " on\n", '"1"', "'y'")),
+        *(
+            (said, True)
+            for said in ("1", "true", "TRUE", "yes", "Yes", "on", " on\n", '"1"', "'y'")
+        ),
         *((said, False) for said in ("0", "false", "no", "off", "", '""', "False", "N", " ")),
     ],
 )
@@ -234,14 +237,14 @@ def test_a_database_is_asked_by_the_driver_that_is_there(url, driver, monkeypatc
 
 @pytest.mark.parametrize("url", POSTGRES)
 def test_a_driver_that_is_not_there_is_named_and_the_password_is_not(url, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(WrongSetting, match=r"^VEO_DATABASE_URL needs one more package") as caught:
         read({"VEO_DATABASE_URL": url})
     assert "secret" not in str(caught.value)
 
 
 def test_a_driver_that_was_chosen_stays(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for url in ("postgresql+psycopg2://db/veo", "sqlite:////data/veo.sqlite", "mysql://db/veo"):
         assert read({"VEO_DATABASE_URL": url}).database_url == url
 
@@ -272,7 +275,7 @@ def test_an_amount_that_could_be_another_is_named(name, said):
 
 @pytest.mark.parametrize("said", ["0", "-1", "65536", "http", "7860/", "1e3", "٧٨٦٠"])
 def test_a_port_that_is_none_is_named(said):
-    with pytest.raises(WrongSetting, match="^GRADIO_SERVER_PORT must be a port"):
+    with pytest.raises(WrongSetting, match=r"^GRADIO_SERVER_PORT must be a port"):
         read({"GRADIO_SERVER_PORT": said})
 
 

@@ -38,7 +38,18 @@ SPELT = [
     f"x-aimlapi-key: {KEY}",
     f"\ufeff{KEY}".encode().decode("latin-1"),
 ]
-NOTHING = ["", " ", "\u200b", "\ufeff\n", '""', "''", "\u201c\u201d", "Bearer", "bearer ", '"Bearer "']
+NOTHING = [
+    "",
+    " ",
+    "\u200b",
+    "\ufeff\n",
+    '""',
+    "''",
+    "\u201c\u201d",
+    "Bearer",
+    "bearer ",
+    '"Bearer "',
+]
 
 
 @pytest.mark.parametrize("pasted", SPELT)

@@ -502,6 +502,7 @@ def test_a_program_need_not_wait_and_may_bring_its_key_in_a_header(visitors_page
     ("fields", "words"),
     [
         ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "\u200b\u0301"}, "prompt is empty"),
         ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
         ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
         ({"prompt": FOX, "api_key": "two words"}, "copy it again"),

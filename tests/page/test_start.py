@@ -1,4 +1,4 @@
-"""A start says what it lacks, each by its name and setting; whatever ends it, ids are waited for."""
+"""A start says what it lacks, each by its name; whatever ends it, ids are waited for."""
 
 import errno
 import json
@@ -90,7 +90,7 @@ def test_an_address_that_is_not_here_is_named(host, port, says):
 
 
 def test_a_port_is_taken_wherever_another_listens(taken_port):
-    for host in ("127.0.0.1", "0.0.0.0", "localhost"):
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):  # noqa: S104  # which is then refused
         with pytest.raises(address.NoAddress, match="GRADIO_SERVER_PORT"):
             address.free_port(host, int(taken_port))
 
@@ -152,7 +152,8 @@ server.close()
 with socket.create_server(("127.0.0.1", 0)) as other:
     taken = other.getsockname()[1]
     try:
-        http_server.Server(uvicorn.Config(nothing, port=taken, log_level="critical")).run_in_thread()
+        config = uvicorn.Config(nothing, port=taken, log_level="critical")
+        http_server.Server(config).run_in_thread()
     except http_server.ServerFailedToStartError:
         pass
     else:
