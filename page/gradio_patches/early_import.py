@@ -23,7 +23,7 @@ if "SPACE_ID" not in os.environ:
 
 # Gradio reads these as they are, and its import fails at a port that is none; `backend.config` says
 # what is wrong with them, and hands them on.
-ADDRESS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS")
+ADDRESS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
 address = {name: os.environ.pop(name) for name in ADDRESS if name in os.environ}
 
 # At every import Gradio writes type stubs of its components beside their files, for editors: 1.4 of
