@@ -178,8 +178,18 @@ OPTION_LIKE = re.compile(r"[-@/\u2010-\u2015\u2212\ufe58\ufe63\uff0d]\S*")
 """One word that begins as an option does, or as a file's name does for other programs."""
 
 
+FILE_LIKE = re.compile(r"\S+\.\w+")
+
+
 def _looks_like_an_option(prompt: str) -> bool:
-    return bool(OPTION_LIKE.fullmatch(prompt.strip()))
+    word = prompt.strip()
+    return bool(OPTION_LIKE.fullmatch(word)) or bool(FILE_LIKE.fullmatch(word) and _is_file(word))
+
+
+def _is_file(name: str) -> bool:
+    with suppress(OSError, ValueError):  # too long for one, or with a NUL in it
+        return Path(name).is_file()
+    return False
 
 
 def _require_yes(prompt: str) -> None:

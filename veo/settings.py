@@ -6,6 +6,7 @@ it.  This module reads text; what a setting does, and what it may be, is said wh
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -42,6 +43,11 @@ def plain(text: str | None) -> str:
     while len(text) > 1 and QUOTES.get(text[0]) == text[-1]:
         text = _trimmed(text[1:-1])
     return text
+
+
+def as_in_a_shell(text: str) -> str:
+    """A path as a shell would spell it out: with its home, and with what variables hold."""
+    return os.path.expandvars(os.path.expanduser(plain(text)))  # noqa: PTH111  # text, not a path
 
 
 def key_in(pasted: str | None) -> str:

@@ -69,7 +69,13 @@ def _stop_once(*_: object) -> None:
 
 
 def require_temp_folder() -> None:
-    """See that Gradio can keep there what it copies, before it fails in the middle of something."""
+    """See that Gradio and the demo service can keep there what they make, or do not start."""
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        raise CannotStart(
+            "No folder for temporary files can be written: set TMPDIR to one that can."
+        ) from None
     folder = Path(get_upload_folder())
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -302,6 +302,16 @@ def test_a_prose_that_begins_with_a_dash_needs_no_asking(call):
     assert posts(server)[0]["prompt"] == "\u2014 a fox, in the snow"
 
 
+def test_the_name_of_a_file_that_is_there_is_asked_about(call, folder):
+    (folder / "prompt.txt").write_text("a fox")
+    with FaultServer([answer(400)]) as server:
+        code, _, err = call("prompt.txt", service=server.url)
+        assert (code, server.connections) == (CHANGE_SOMETHING, 0)
+        assert "give - and the file as standard input" in err
+        call("fox.txt", service=server.url)
+    assert posts(server)[0]["prompt"] == "fox.txt"
+
+
 # A prompt from standard input
 
 

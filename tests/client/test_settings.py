@@ -6,7 +6,7 @@ import pytest
 from conftest import KEY
 from fault_server import FaultServer, json_answer
 
-from veo.settings import key_in, plain
+from veo.settings import as_in_a_shell, key_in, plain
 from veo_client import InvalidRequest, Refused, VeoClient
 
 SPELT = [
@@ -104,6 +104,12 @@ def test_what_is_no_key_is_refused_without_being_shown(wrong):
     with pytest.raises(InvalidRequest, match="copy it again") as caught:
         VeoClient(f'"Bearer {wrong}"')
     assert KEY not in str(caught.value) + repr(caught.value)
+
+
+def test_a_folder_for_temporary_files_is_spelt_out(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/fox")
+    for text in ("~/tmp", "$HOME/tmp", '"${HOME}/tmp"', "'~/tmp'\n", "/home/fox/tmp"):
+        assert as_in_a_shell(text) == "/home/fox/tmp"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,25 @@ def test_a_port_that_is_none_is_said_before_gradio_falls_over_it(tmp_path):
     assert ended.stderr == "GRADIO_SERVER_PORT must be a port, 1 to 65535; it is 'http'.\n"
 
 
+def test_where_nothing_temporary_can_be_written_the_variable_is_named(tmp_path):
+    in_a_fresh_python("""
+import tempfile
+import app
+from page.web import serve
+
+def none():
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+tempfile.gettempdir = none
+try:
+    serve.require_temp_folder()
+except serve.CannotStart as error:
+    assert "TMPDIR" in str(error)
+else:
+    raise AssertionError("it starts")
+""")
+
+
 ADDRESSES = {
     "a name of nobody": ("nobody.invalid", None, "GRADIO_SERVER_NAME"),
     "a whole address": ("http://0.0.0.0", None, "GRADIO_SERVER_NAME"),
