@@ -156,7 +156,8 @@ def _folder(name: str, text: str, environment: Mapping[str, str]) -> Path:
         return value
 
     if "://" in text:
-        raise WrongSetting(f"{name} must be the path of a folder; it is {text!r}.")
+        # Not shown: it may be a database's, with a password in it.
+        raise WrongSetting(f"{name} must be the path of a folder, and is an address.")
     spelt_out = re.sub(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))", value_of, text)
     try:
         return Path(spelt_out).expanduser().absolute()

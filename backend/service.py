@@ -32,7 +32,7 @@ from backend.ledger import (
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import Storage
 from demo_server import DemoServer
-from veo.files import Locked, keep_private, locked, publish, reason, try_out
+from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -310,6 +310,8 @@ def data_folder_held(data: Path) -> Iterator[None]:
     _close_to_others(data)
     try:
         with locked(data / "lock"):
+            for left_by_a_crash in (data / "clips").glob(f"{TRIAL}*"):
+                left_by_a_crash.unlink()
             try_out(data / "clips")
             yield
     except Locked:

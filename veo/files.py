@@ -29,6 +29,8 @@ NOT_OFFERED = frozenset(
 """What a file system answers that has no such call; none of it says that bytes were lost."""
 
 LOCK_TRIES = 10
+TRIAL = ".trial-"
+"""How the names begin of what `try_out` makes, and removes unless the process dies."""
 
 
 class Locked(Exception):
@@ -53,7 +55,7 @@ def publish(unnamed: Path, path: Path) -> Path:
 
 def try_out(folder: Path, size: int = 0) -> None:
     """Do in `folder` what a download does, and leave nothing; raises `OSError`, with its name."""
-    trial = folder / f".trial-{secrets.token_hex(8)}"
+    trial = folder / f"{TRIAL}{secrets.token_hex(8)}"
     note, part = _beside(trial, ".part.json"), _beside(trial, ".part")
     try:
         try:

@@ -209,6 +209,7 @@ def test_a_folder_is_what_a_shell_would_take_it_for(tmp_path, monkeypatch):
         ("~nobody-here/veo", "nobody here has that home"),
         ("file:///data", "must be the path of a folder"),
         ("s3://bucket/veo", "must be the path of a folder"),
+        ("postgres://me:secret@db/veo", "is an address.$"),
     ],
 )
 def test_a_folder_that_is_none_is_named(said, says):

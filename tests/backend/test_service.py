@@ -173,6 +173,15 @@ async def test_a_clips_folder_that_was_removed_is_made_again(shop):
     assert list(shop.storage.folder.iterdir()) == []
 
 
+def test_what_a_crash_left_of_a_trial_is_removed(tmp_path):
+    clips = tmp_path / "data" / "clips"
+    clips.mkdir(parents=True)
+    for name in (".trial-0123.part", ".trial-0123.part.json", "not ours"):
+        (clips / name).touch()
+    with Service(settings_for(tmp_path / "data")):
+        assert [path.name for path in clips.iterdir()] == ["not ours"]
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EROFS])
 def test_a_server_does_not_start_where_no_clip_can_be_kept(tmp_path, monkeypatch, number):
     def cannot(*_):
