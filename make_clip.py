@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -29,8 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from veo import explain
-from veo.files import publish
-from veo.terminal import DONE, EXIT_CODES, Progress, write
+from veo.files import publish, reason, try_out
+from veo.models import LONGEST_PROMPT
+from veo.settings import plain
+from veo.terminal import CONTROL_CHARACTERS, DONE, EXIT_CODES, Progress, at_stop, write
 from veo_client import (
     MODELS,
     DownloadFailed,
@@ -53,32 +56,37 @@ DEMO_EXPECTED = 8.0
 LONGEST_ANSWER_TO_A_STOP = 3.0
 """Seconds; the demo service first finishes the clip that it draws."""
 
+ONE_STOP = 0.5
+"""Seconds in which several signals are one stop: a shell and its terminal may each send one."""
+
 ROOM = 1 << 20
 """Bytes that must fit where the clip will go: about a small clip."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make one clip and return the exit code; without `arguments`, as the program itself."""
-    if arguments is None:
-        stop = Stop()
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
     options = _options(arguments)
     progress = Progress(sys.stderr, as_json=options.json)
+    if arguments is None:
+        at_stop(Stop(progress))
     with ExitStack() as stack:
         try:
             _run(options, stack, progress)
         except VeoError as error:
-            return progress.failed(error)
+            code = progress.failed(error)
         except KeyboardInterrupt:
-            return progress.interrupted()
-    return DONE
+            code = progress.interrupted()
+        else:
+            return DONE
+    if progress.is_unread:
+        _write_down(progress, options.output)
+    return code
 
 
 def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> None:
     request = None
     if options.resume is None:
-        request = VideoRequest(**_request_fields(options))
+        request = VideoRequest(**_request_fields(options) | _prompt(options, progress))
     else:
         _check_id(options.resume)
     if request and options.price:
@@ -101,7 +109,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
     """The real service with a key; without one, the demo service, started here."""
     client = VeoClient()
-    if client.has_key or os.environ.get("AIMLAPI_BASE_URL"):
+    if client.has_key or plain(os.environ.get("AIMLAPI_BASE_URL")):
         return client
     # Imported here, for it takes longer than all the rest and nobody with a key needs it.
     try:
@@ -120,7 +128,7 @@ def _client(stack: ExitStack, progress: Progress) -> VeoClient:
     try:
         server = stack.enter_context(DemoServer(seconds=DEMO_SECONDS))
     except OSError as error:
-        raise Unreachable(f"The demo service cannot start: {_reason(error)}.") from error
+        raise Unreachable(f"The demo service cannot start: {reason(error)}.") from error
     return VeoClient("demo", base_url=server.base_url)
 
 
@@ -134,6 +142,70 @@ def _check_id(generation_id: str) -> None:
     # What a shell gave in another encoding than this one's cannot be sent.
     if generation_id.encode(errors="ignore").decode() != generation_id or not generation_id.strip():
         raise InvalidRequest("Give --resume the id as it was printed.", field="generation_id")
+
+
+# What is to be filmed
+
+
+def _prompt(options: argparse.Namespace, progress: Progress) -> dict[str, str]:
+    """The prompt as it is meant: `-` is what standard input holds, and what looks like an option
+    that went wrong is asked about, for it would be paid for."""
+    if options.prompt == "-" and not options.is_literal:
+        return {"prompt": _read_prompt(progress)}
+    if _looks_like_an_option(options.prompt) and not options.is_literal and not options.price:
+        _require_yes(options.prompt)
+    return {}
+
+
+def _read_prompt(progress: Progress) -> str:
+    if sys.stdin is None:
+        raise InvalidRequest("Nothing can be read: standard input is closed.", field="prompt")
+    if sys.stdin.isatty():
+        progress.say("reading", "Type the prompt, then Ctrl-D on a line of its own.")
+    try:
+        # A character is four bytes at most, and one more tells that there are too many.
+        read = sys.stdin.buffer.read(4 * LONGEST_PROMPT + 4)
+        return read.decode(
+            "utf-8-sig", "strict" if len(read) <= 4 * LONGEST_PROMPT else "ignore"
+        ).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(
+            f"Standard input holds no text in UTF-8 ({type(error).__name__}).", field="prompt"
+        ) from None
+
+
+OPTION_LIKE = re.compile(r"[-@/\u2010-\u2015\u2212\ufe58\ufe63\uff0d]\S*")
+"""One word that begins as an option does, or as a file's name does for other programs."""
+
+
+FILE_LIKE = re.compile(r"\S+\.\w+")
+
+
+def _looks_like_an_option(prompt: str) -> bool:
+    word = prompt.strip()
+    return bool(OPTION_LIKE.fullmatch(word)) or bool(FILE_LIKE.fullmatch(word) and _is_file(word))
+
+
+def _is_file(name: str) -> bool:
+    with suppress(OSError, ValueError):  # too long for one, or with a NUL in it
+        return Path(name).is_file()
+    return False
+
+
+def _require_yes(prompt: str) -> None:
+    """Ask whether `prompt` is one; where nobody can answer, it is not."""
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty():
+        shown = prompt.translate(CONTROL_CHARACTERS)
+        write(
+            sys.stderr, f'Film "{shown}"? It looks like an option. [y/N] '.encode(errors="replace")
+        )
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise InvalidRequest(
+        f"{prompt} looks like an option or a file, so nothing was sent. If it is the prompt, put "
+        "-- before it; to read one from a file, give - and the file as standard input.",
+        field="prompt",
+    )
 
 
 # Where the clip goes.  `place` is a file to be, or a folder in which a name is chosen.
@@ -150,9 +222,10 @@ def _check_place(place: Path) -> None:
             path.write_bytes(bytes(ROOM))
         finally:
             path.unlink()
+        try_out(path.parent)
     except OSError as error:
         raise InvalidRequest(
-            f"Cannot write {error.filename or path} ({_reason(error)}): make that possible, or "
+            f"Cannot write {error.filename or path} ({reason(error)}): make that possible, or "
             "choose another place with -o.",
             field="output",
         ) from error
@@ -165,21 +238,20 @@ def _receive(
 
     Without `media` that means down to its last byte, and the clip stays as it came.
     """
-    # Named after its id: two runs in one folder never meet, and one that resumes finds its part.
-    tag = hashlib.sha256(ascii(video.generation_id).encode()).hexdigest()[:12]
     body = request.body() if request else None
     facts = None
     try:
-        unnamed = (place if place.is_dir() else place.parent) / f"clip-{tag}.mp4"
+        unnamed = _beside(place, video.generation_id, ".mp4")
         if media:
             facts = _receive_checked(client, video, unnamed, body)
         else:
             client.download(video, unnamed)
         path = _claim(place)
         publish(unnamed, path)
+        _note(place, video.generation_id).unlink(missing_ok=True)
     except OSError as error:
         raise DownloadFailed(
-            f"The clip cannot be saved at {place} ({_reason(error)}): make that possible.",
+            f"The clip cannot be saved at {place} ({reason(error)}): make that possible.",
             generation_id=video.generation_id,
         ) from error
     return path, facts
@@ -194,6 +266,25 @@ def _receive_checked(
         raise DownloadFailed(
             str(error), generation_id=video.generation_id, kept=str(error.kept or "")
         ) from error
+
+
+def _beside(place: Path, generation_id: str, ending: str) -> Path:
+    """A file named after the id: two runs in one folder never meet, one that resumes finds its
+    part."""
+    tag = hashlib.sha256(ascii(generation_id).encode()).hexdigest()[:12]
+    return (place if place.is_dir() else place.parent) / f"clip-{tag}{ending}"
+
+
+def _note(place: Path, generation_id: str) -> Path:
+    return _beside(place, generation_id, ".resume.txt")
+
+
+def _write_down(progress: Progress, place: Path) -> None:
+    """Keep the command that resumes where the clip would be: nobody could read it."""
+    if progress.resume_line and progress.generation_id:
+        with suppress(OSError):  # then it is in no place at all, and there is nobody to tell
+            note = _note(place, progress.generation_id)
+            note.write_text(f"{progress.resume_line}\n", encoding="utf-8", errors="surrogateescape")
 
 
 def _claim(place: Path) -> Path:
@@ -212,10 +303,6 @@ def _names(place: Path) -> Iterator[Path]:
         yield first.with_stem(f"{first.stem}-{number}")
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
-
-
 # The command that resumes
 
 
@@ -231,7 +318,9 @@ def _resume_command(options: argparse.Namespace) -> list[str]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(given)
+    options.is_literal = "--" in given
     if options.resume is not None and (options.price or _request_fields(options)):
         parser.error("--resume fetches what was asked for then: only -o and --json go with it")
     return options
@@ -258,7 +347,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default=argparse.SUPPRESS,
         metavar="PROMPT",
-        help="scene, subject, action; one that begins with a dash goes last, after --",
+        help="scene, subject, action; - reads it from standard input; one that begins with a dash "
+        "goes last, after --",
     )
     what.add_argument(
         "--resume", metavar="ID", help="fetch the clip of an earlier request; --resume=ID for any"
@@ -266,7 +356,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=_place,
         default=Path(),
         metavar="PATH",
         help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder)",
@@ -275,6 +365,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="progress as JSON lines")
     _add_request_options(parser)
     return parser
+
+
+def _place(text: str) -> Path:
+    """What a shell would take `text` for: behind `--output=` it leaves a `~` as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a home of nobody
+        return Path(text)
 
 
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -306,17 +404,25 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
 
 
 class Stop:
-    """Handles Ctrl-C, and a container's stop like it: both print the command that resumes.
+    """Handles Ctrl-C, a container's stop and a terminal that goes: each leaves the command that
+    resumes.
 
-    One right after another is let pass, for it would cut off the answer to the first.
+    While a request is on its way, its id is waited for first: it is the only way to what may be
+    paid for.  Another stop gives that up.  One right after another is let pass, for it would cut
+    off the answer to the first.
     """
 
-    def __init__(self) -> None:
-        self._at = -math.inf
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._deaf_until = -math.inf
 
-    def __call__(self, *_: object) -> None:
-        if time.monotonic() - self._at > LONGEST_ANSWER_TO_A_STOP:
-            self._at = time.monotonic()
+    def __call__(self, number: int, _frame: object = None) -> None:
+        if time.monotonic() < self._deaf_until:
+            return
+        self._deaf_until = time.monotonic() + ONE_STOP
+        hangup = number == getattr(signal, "SIGHUP", None)
+        if not self._progress.stops_after_the_id(hangup=hangup):
+            self._deaf_until += LONGEST_ANSWER_TO_A_STOP
             raise KeyboardInterrupt
 
 

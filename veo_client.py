@@ -23,8 +23,9 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 from veo.models import MODELS, Model
-from veo.polling import LONGEST_RETRY_AFTER, PollState
+from veo.polling import LONGEST_RETRY_AFTER, USUALLY_EXPECTED, PollState, counted
 from veo.session import REJECTED, Answer, Session
+from veo.settings import key_in, plain
 from veo.trace import Exchange
 from veo.types import (
     Busy,
@@ -74,6 +75,7 @@ KEY_VARIABLES = ("AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY")
 
 SUBMIT_TRIES = 3
 FRESH_ADDRESSES = 3
+A_MOMENT = 0.001
 
 
 class VeoClient:
@@ -96,7 +98,7 @@ class VeoClient:
         self._clock = clock
         self._session = Session(
             api_key or _first_set(KEY_VARIABLES),
-            base_url or os.environ.get("AIMLAPI_BASE_URL") or BASE_URL,
+            base_url or plain(os.environ.get("AIMLAPI_BASE_URL")) or BASE_URL,
             timeout=timeout,
             clock=clock,
         )
@@ -171,29 +173,37 @@ class VeoClient:
         Raises `Failed`, `Refused`, `Unreachable`, `Busy`, `TookTooLong` or `DownloadFailed`, each
         with the id.
         """
-        began = self._clock()
-        state = PollState(generation_id, expected=expected or 120.0, submitted_ago=submitted_ago)
+        state = PollState(
+            generation_id, expected=expected or USUALLY_EXPECTED, submitted_ago=submitted_ago
+        )
+        followed = 0.0
         while True:
-            followed = self._clock() - began
             # Never past the end that the caller set: the last look comes at that very time.
-            wait = min(state.wait(followed), give_up_after - followed)
-            if state.video is None and followed >= give_up_after:
+            left = give_up_after - followed
+            wait = min(state.wait(followed), left)
+            # A clock's last digit is no time to look in once more.
+            if state.video is None and left < A_MOMENT:
                 raise TookTooLong(
                     f"No video after {followed / 60:.0f} minutes of looking. It may still come.",
                     generation_id=generation_id,
                 )
             # Before the wait, so that whoever drives this sees how long it will be; a driver that
             # waits in its own way passes a `sleep` that does nothing.
+            began = self._clock()
             yield state.update(followed, wait)
             if state.video:
                 return state.video
             sleep(wait)
             try:
-                state.record(self.check(generation_id), self._clock() - began)
+                seen = self.check(generation_id)
             except (Busy, Unreachable, Refused) as error:
                 # One lost look is no reason to lose a clip: `record_miss` forgives some in a row,
                 # and raises what cannot get better.
-                state.record_miss(error, self._clock() - began)
+                followed += counted(self._clock() - began, wait)
+                state.record_miss(error, followed)
+            else:
+                followed += counted(self._clock() - began, wait)
+                state.record(seen, followed)
 
     def download(self, video: Video, path: str | os.PathLike[str]) -> Path:
         """Save the finished video at `path`: resumed when cut off, checked, put there whole.
@@ -268,4 +278,4 @@ def _read_id(answer: Answer) -> str:
 
 def _first_set(names: tuple[str, ...]) -> str | None:
     # A variable that is there but blank, as in a form left empty, counts as not set.
-    return next((os.environ[name] for name in names if os.environ.get(name, "").strip()), None)
+    return next((os.environ[name] for name in names if key_in(os.environ.get(name))), None)

@@ -17,10 +17,13 @@ Read once, when asked for.  Nothing here opens a file or holds a key.
 
 from __future__ import annotations
 
+import importlib.util
+import ipaddress
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +31,7 @@ from urllib.parse import quote
 from platformdirs import user_data_dir
 
 from backend.ledger import Limits
+from veo.settings import plain
 
 NAME = "film-a-sentence"
 SPACE_DISK = Path("/data")
@@ -54,6 +58,10 @@ class Settings:
     """Whether agents may call the endpoints as tools."""
     hosts: frozenset[str]
     """Names under which this server is asked for; by its address it always is."""
+    address: str
+    """Where the server listens, a name of this machine."""
+    port: int | None
+    """None is the first one that is free."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -61,24 +69,19 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     on_space = bool(environment.get("SPACE_ID"))
 
     def variable(name: str) -> str:
-        return environment.get(name, "").strip()
+        return plain(environment.get(name))
 
     def number(name: str, default: float) -> float:
-        text = variable(name)
-        if not text:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value < math.inf:
-            raise WrongSetting(f"{name} must be a number, 0 or more; it is {text!r}.")
-        return value
+        return _number(name, text) if (text := variable(name)) else default
 
     def limit(name: str, on_a_space: float) -> float:
         return number(name, on_a_space if on_space else math.inf)
 
-    data = Path(variable("VEO_DATA_DIR") or _default_folder(on_space)).absolute()
+    def is_on(name: str) -> bool:
+        return _switch(name, variable(name))
+
+    told = variable("VEO_DATA_DIR")
+    data = _folder("VEO_DATA_DIR", told, environment) if told else _default_folder(on_space)
     # A Space's kept disk is a network file system, and SQLite trusts none with its locks.
     on_network = on_space and data.is_relative_to(SPACE_DISK) and not variable("VEO_DATABASE_URL")
     ledger = (Path(user_data_dir(NAME, appauthor=False)) if on_network else data) / "ledger.sqlite"
@@ -86,11 +89,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     default_url = f"sqlite:///{quote(str(ledger))}"
     return Settings(
         data=data,
-        database_url=variable("VEO_DATABASE_URL") or default_url,
+        database_url=_database_url(variable("VEO_DATABASE_URL"), environment) or default_url,
         ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
-        may_share_key=not on_space or variable("VEO_SHARE_SERVER_KEY") == "1",
+        may_share_key=is_on("VEO_SHARE_SERVER_KEY") or not on_space,
         limits=Limits(
             clips_a_visitor=limit("VEO_CLIPS_A_VISITOR", 3),
             dollars_a_visitor=limit("VEO_DOLLARS_A_VISITOR", 10),
@@ -98,9 +101,85 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
             dollars=limit("VEO_DOLLARS_A_DAY", 100),
         ),
         on_space=on_space,
-        mcp=variable("VEO_MCP") == "1",
+        mcp=is_on("VEO_MCP"),
         hosts=_hosts(variable),
+        address=_address(variable("GRADIO_SERVER_NAME")) or "127.0.0.1",
+        port=_port("GRADIO_SERVER_PORT", variable("GRADIO_SERVER_PORT")),
     )
+
+
+ON, OFF = ("1", "true", "yes", "on", "y", "t"), ("", "0", "false", "no", "off", "n", "f")
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in (*ON, *OFF):
+        raise WrongSetting(f"{name} must be 1 or 0, or yes or no; it is {text!r}.")
+    return text.lower() in ON
+
+
+def _number(name: str, text: str) -> float:
+    figures = text
+    if "DOLLARS" in name:  # as $5, or 5 USD
+        figures = re.sub(r"^(us)?\s*\$|^usd\b|\$$|(usd|dollars?)$", "", text, flags=re.I).strip()
+    try:
+        value = float(figures)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        hint = " Write it with a point, as 5.00." if "," in text else ""
+        raise WrongSetting(f"{name} must be a number, 0 or more; it is {text!r}.{hint}")
+    return value
+
+
+def _address(text: str) -> str:
+    """As it stands in an address of the web: one of IPv6 in brackets."""
+    with suppress(ValueError):
+        return f"[{ipaddress.IPv6Address(text.strip('[]'))}]"
+    return text
+
+
+def _port(name: str, text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 2**16:
+        raise WrongSetting(f"{name} must be a port, 1 to 65535; it is {text!r}.")
+    return int(text)
+
+
+def _folder(name: str, text: str, environment: Mapping[str, str]) -> Path:
+    """The folder that a shell would take `text` for, where no shell has seen it."""
+
+    def value_of(variable: re.Match[str]) -> str:
+        inner = variable[1] or variable[2]
+        if not (value := environment.get(inner) or os.environ.get(inner)):
+            raise WrongSetting(f"{name} is {text!r}, and ${inner} is not set.")
+        return value
+
+    if "://" in text:
+        # Not shown: it may be a database's, with a password in it.
+        raise WrongSetting(f"{name} must be the path of a folder, and is an address.")
+    spelt_out = re.sub(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))", value_of, text)
+    try:
+        return Path(spelt_out).expanduser().absolute()
+    except RuntimeError:
+        raise WrongSetting(f"{name} is {text!r}, and nobody here has that home.") from None
+
+
+def _database_url(text: str, environment: Mapping[str, str]) -> str:
+    """`text` with the driver that is installed, for a host names none; and with a whole path."""
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() in ("postgres", "postgresql"):
+        return f"postgresql+{_postgres_driver()}://{rest}"
+    if scheme.lower() == "sqlite" and rest.startswith(("/~", "/$")):
+        return f"sqlite:///{quote(str(_folder('VEO_DATABASE_URL', rest[1:], environment)))}"
+    return text
+
+
+def _postgres_driver() -> str:
+    for driver in ("psycopg", "psycopg2"):
+        if importlib.util.find_spec(driver):
+            return driver
+    raise WrongSetting('VEO_DATABASE_URL needs one more package: pip install "psycopg[binary]"')
 
 
 def _hosts(variable: Callable[[str], str]) -> frozenset[str]:
@@ -121,7 +200,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(filter(None, names))
 
 
-def _default_folder(on_space: bool) -> str:
+def _default_folder(on_space: bool) -> Path:
     if on_space and os.access(SPACE_DISK, os.W_OK):
-        return str(SPACE_DISK)
-    return user_data_dir(NAME, appauthor=False)
+        return SPACE_DISK
+    return Path(user_data_dir(NAME, appauthor=False)).absolute()

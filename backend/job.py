@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,36 @@ from backend.ledger import ACTIVE_STATES, Entry, State
 from backend.stored_errors import error_from_json
 from veo import media
 from veo.differences import Difference, differences
-from veo_client import TookTooLong, Update, VeoError, VideoRequest
+from veo.polling import bounded_expected
+from veo_client import InvalidRequest, TookTooLong, Update, VeoError, VideoRequest
 
 ONE_CALL = "program:"
 """Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
 LEFT_AFTER = 30.0
 """Seconds for which a look at an id goes on though nobody follows it: a page asks for its list of
 clips more often, and a reload takes less."""
+
+
+CLOCKS_AGREE_WITHIN = 5.0
+"""Seconds by which a clock of the wall may drift from a steady one while we wait."""
+
+
+class UnbrokenWait:
+    """Measures how long a job takes, as long as nothing breaks the wait for it.
+
+    A machine that sleeps halts the steady clock and not the wall's; whoever sets a clock sets the
+    wall's alone.  A restart, or a job that rested, has no such wait.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._began_by_the_wall = time.monotonic(), time.time()
+
+    @property
+    def seconds(self) -> float | None:
+        """Until now; None when it was broken."""
+        steady = time.monotonic() - self._began
+        by_the_wall = time.time() - self._began_by_the_wall
+        return steady if abs(by_the_wall - steady) <= CLOCKS_AGREE_WITHIN else None
 
 
 class Job:
@@ -35,6 +58,10 @@ class Job:
         self.is_driven = False
         """Whether anything will change it here.  Else it is as it stood when it was read: what is
         open may be another server's, or one's that is gone."""
+        self.wait: UnbrokenWait | None = None
+        """Since the service took it, if this process sent it and nothing was in between."""
+        self._began = time.monotonic() - max(time.time() - entry.created, 0.0)
+        """By the steady clock, so that no clock that is set moves what a person sees."""
         self._changed = asyncio.Event()
         self._left = asyncio.Event()
         """Set while nobody follows it, who did."""
@@ -64,8 +91,10 @@ class Job:
 
     @property
     def request(self) -> VideoRequest | None:
-        """None when only the id of an earlier request is known."""
-        return VideoRequest(**self.entry.request) if self.entry.request else None
+        """None when only the id of an earlier request is known, or we would not send it today."""
+        with suppress(InvalidRequest):
+            return VideoRequest(**self.entry.request) if self.entry.request else None
+        return None
 
     @property
     def is_only_looked_for(self) -> bool:
@@ -120,7 +149,14 @@ class Job:
     @property
     def elapsed(self) -> float:
         """Seconds from the start to now, or to the end."""
-        return max((self.entry.updated if self.is_over else time.time()) - self.entry.created, 0.0)
+        if self.is_over:
+            return max(self.entry.updated - self.entry.created, 0.0)
+        return time.monotonic() - self._began
+
+    @property
+    def expected(self) -> float:
+        """Seconds that a generation like this takes, as a guess that no broken clock made."""
+        return bounded_expected(self.entry.expected)
 
     async def follow(self) -> AsyncIterator[Job]:
         """The job now, and again after each change, until it is over or if nobody drives it."""

@@ -30,6 +30,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from veo.files import keep_private, publish
+from veo.polling import bounded_expected
+from veo.types import read_number
 
 State = Literal[
     "prepared",
@@ -435,7 +437,10 @@ class Ledger:
         return Spent(dollars=dollars, may_be_less=unfinished > 0, may_be_more=unpriced > 0)
 
     def typical_seconds(self, request: Mapping[str, object]) -> float | None:
-        """Median seconds of the latest finished jobs with the same model, size and length."""
+        """Median seconds of the latest finished jobs with the same model, size and length.
+
+        What no generation takes came of a clock that was set, or a machine that slept.
+        """
         alike = ("model", "resolution", "duration")
         took = sorted(
             entry.facts["took"]
@@ -447,7 +452,7 @@ class Ledger:
                 limit=200,
             )
             if entry.facts
-            and "took" in entry.facts
+            and _may_have_taken(entry.facts.get("took"))
             and entry.request
             and all(entry.request.get(name) == request.get(name) for name in alike)
         )
@@ -540,6 +545,11 @@ class Ledger:
                 return connection.execute(query).all()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise OutOfReach(str(getattr(error, "orig", error))) from error
+
+
+def _may_have_taken(told: object) -> bool:
+    seconds = read_number(told)
+    return seconds is not None and seconds == bounded_expected(seconds)
 
 
 def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:

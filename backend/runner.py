@@ -31,13 +31,14 @@ from pathlib import Path
 from typing import Any
 
 from backend.background import Background
-from backend.job import Job
+from backend.job import Job, UnbrokenWait
 from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
 from backend.recent_http import RecentHttp
 from backend.storage import DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
+from veo.files import reason
 from veo.polling import failure
 from veo_client import (
     Busy,
@@ -170,6 +171,7 @@ class Runner:
         _log.info("Job %s has the id %r.", job.id, generation_id)
         # Shown at once: if it cannot be written down now, a person may.
         job.change(generation_id=generation_id)
+        job.wait = UnbrokenWait()
         await self.transition(
             job,
             ("submitting", "uncertain"),
@@ -185,14 +187,13 @@ class Runner:
             # The service may have it no longer, and what is here may be whole.
             await self.transition(job, "running", "downloading")
             return None
-        submitted = job.entry.submitted
         with self._keys.lend(job.entry.owner, job.entry.payer) as client:
             if client is None:
                 raise _key_forgotten()
             updates = self._observed(client, job).follow(
                 job.generation_id or "",
-                expected=job.entry.expected,
-                submitted_ago=max(time.time() - submitted, 0.0) if submitted else None,
+                expected=job.expected,
+                submitted_ago=_age_of(job),
                 sleep=_no_sleep,
                 give_up_after=self._give_up_after,
             )
@@ -245,10 +246,11 @@ class Runner:
             except media.BrokenClip as error:
                 raise DownloadFailed(str(error), kept=str(error.kept or "")) from error
             except OSError as error:
-                reason = (error.strerror or type(error).__name__).lower()
-                raise DownloadFailed(f"The clip cannot be kept here ({reason}).") from error
-        if video and job.entry.submitted:
-            facts["took"] = time.time() - job.entry.submitted
+                message = f"The clip cannot be kept here ({reason(error)})."
+                raise DownloadFailed(message) from error
+        took = job.wait.seconds if video and job.wait else None
+        if took is not None:
+            facts["took"] = took
         told = video.usd_spent if video else (job.entry.facts or {}).get("usd_spent")
         if told is not None:
             facts["usd_spent"] = told
@@ -269,6 +271,7 @@ class Runner:
 
     async def _fail(self, job: Job, error: VeoError) -> None:
         """Write down how it ended."""
+        job.wait = None  # if it goes on some day, there was a rest in between
         unknown = isinstance(error, Refused) and error.reason == "not_found"
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
@@ -329,6 +332,14 @@ def _download(
 def _charged(video: Video) -> dict[str, float]:
     """What the service says that it charged, in the place of what its price list told."""
     return {} if video.usd_spent is None else {"dollars": video.usd_spent}
+
+
+def _age_of(job: Job) -> float | None:
+    """Seconds since the service took it, as far as that is known."""
+    if job.wait and (waited := job.wait.seconds) is not None:
+        return waited
+    submitted = job.entry.submitted
+    return max(time.time() - submitted, 0.0) if submitted else None
 
 
 def _state_after(entry: Entry, error: VeoError) -> State:

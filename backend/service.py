@@ -32,7 +32,7 @@ from backend.ledger import (
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import Storage
 from demo_server import DemoServer
-from veo.files import Locked, keep_private, locked, publish
+from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -101,14 +101,19 @@ class Service:
         """Go on with the jobs that an earlier process left."""
         self._loops.append(asyncio.get_running_loop())
         await self.jobs.start()
-        yield
+        try:
+            yield
+        finally:
+            # Before a web server that ends by itself takes its event loop away.
+            await self.jobs.stop()
 
     def stop_jobs(self) -> None:
         """Let what is being sent get its id, and that be written down, before the process ends."""
         for loop in self._loops:
-            stopping = asyncio.run_coroutine_threadsafe(self.jobs.stop(), loop)
-            with suppress(TimeoutError):
-                stopping.result(STOP_TIMEOUT)
+            if loop.is_running():  # else it was stopped at its end
+                stopping = asyncio.run_coroutine_threadsafe(self.jobs.stop(), loop)
+                with suppress(TimeoutError):
+                    stopping.result(STOP_TIMEOUT)
 
     # Who pays
 
@@ -188,6 +193,7 @@ class Service:
         prices = await self._prices_of([request, *others], owner, pays)
         if offer and not offer_still_valid(offer, _sum_of(pays, prices)):
             raise OfferChanged("The price is another now, so nothing was sent.")
+        await self._require_place()
         try:
             return await self.jobs.generate(
                 request,
@@ -206,6 +212,18 @@ class Service:
         except OutOfReach:
             message = "The server cannot write its list of clips now, so nothing was sent."
             raise TookTooLong(message) from None
+
+    async def _require_place(self) -> None:
+        """See that a clip can be kept, before one is paid for: a disk may be full by now."""
+        try:
+            await asyncio.to_thread(self.storage.try_out)
+        except OSError as error:
+            _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
+            where = "its data folder" if self.settings.on_space else str(self.storage.folder)
+            raise TookTooLong(
+                f"The server cannot keep a clip in {where} now ({reason(error)}), so nothing was "
+                "sent. Whoever runs it makes that possible, or sets VEO_DATA_DIR to another folder."
+            ) from None
 
     def begin_rest(
         self, first: Job, requests: Sequence[VideoRequest], *, owner: str, quota_key: str
@@ -279,6 +297,9 @@ def data_folder_held(data: Path) -> Iterator[None]:
     _close_to_others(data)
     try:
         with locked(data / "lock"):
+            for left_by_a_crash in (data / "clips").glob(f"{TRIAL}*"):
+                left_by_a_crash.unlink()
+            try_out(data / "clips")
             yield
     except Locked:
         raise InUse(

@@ -21,7 +21,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from veo import media
-from veo.files import publish
+from veo.files import publish, try_out
 
 POSTER, NOTE = "poster.jpg", "clip.json"
 DEMO_CLIP = "demo-clip.mp4"
@@ -48,6 +48,11 @@ class Storage:
     def new_clip_id() -> str:
         """The name of a folder for one clip."""
         return secrets.token_urlsafe(16)
+
+    def try_out(self) -> None:
+        """Raise the `OSError` of what stands in the way of keeping a clip, before one is paid."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try_out(self.folder)
 
     def address(self, clip_id: str | None, kind: Kind = "clip") -> str:
         """Where a browser gets it, relative to the page; empty when it is not there."""

@@ -36,6 +36,7 @@ from page import (
 from page.view import Parts, View
 from page.visitors import BrowserState, Visitor, identify
 from veo import explain
+from veo.settings import key_in
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 Changed = dict[Any, Any]
@@ -346,7 +347,7 @@ class Handlers:
         """
         visitor = identify(browser_state, request)
         view = View(key_box="", browser_state=visitor.browser_state)
-        key = str(key_box or "").strip()
+        key = key_in(str(key_box or ""))
         if not key:
             return replace(view, key_note=texts.KEY_EMPTY).of(self._parts)
         balance, note = None, texts.KEY_TAKEN

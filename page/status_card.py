@@ -155,7 +155,7 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
         step=step,
         doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
-        expected=job.entry.expected,
+        expected=job.expected,
         # Of an id alone nobody knows the age; how long a file takes is another matter.
         left_known=job.request is not None and waits not in ("looking", "saving"),
         may_be_slow=waits == "generating",
@@ -253,7 +253,7 @@ def _card(
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,
-        "made": time.time(),
+        "made": time.monotonic(),
         "elapsed": round(elapsed, 1),
         "expected": expected,
         "left_known": left_known,

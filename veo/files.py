@@ -2,20 +2,35 @@
 
 `publish` gives a finished file its name so that a power cut leaves it there or not there, never
 half.  `claim` holds an unfinished one, `NAME.part`, beside a note in `NAME.part.json` of what it is
-a part of, so that the next attempt goes on from there, in another process too.  This module knows
-files; it knows no network and no video.
+a part of, so that the next attempt goes on from there, in another process too.  `try_out` does all
+of that with an empty file, so that a place that cannot is known before anything is paid for.  This
+module knows files; it knows no network and no video.
+
+Not every file system can everything: network folders refuse to sync a folder, or to lock.  What was
+paid for counts there all the same, once its bytes are written and it has its name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+NOT_OFFERED = frozenset(
+    {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.ENOLCK}
+)
+"""What a file system answers that has no such call; none of it says that bytes were lost."""
+
+LOCK_TRIES = 10
+TRIAL = ".trial-"
+"""How the names begin of what `try_out` makes, and removes unless the process dies."""
 
 
 class Locked(Exception):
@@ -24,13 +39,44 @@ class Locked(Exception):
 
 def publish(unnamed: Path, path: Path) -> Path:
     """Give the finished file `unnamed` the name `path`, once it is safe on the disk."""
-    _sync(unnamed)
-    unnamed.replace(path)
+    try:
+        _sync(unnamed)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+    _rename(unnamed, path)
     if os.name == "posix":
-        # The new name survives a power cut only once the folder is on the disk; Windows has no
-        # way to ask for that.
-        _sync(path.parent)
+        # The new name survives a power cut only once the folder is on the disk.  Windows has no way
+        # to ask for that, nor have CIFS and many others; the file is whole and has its name.
+        with contextlib.suppress(OSError):
+            _sync(path.parent)
     return path
+
+
+def try_out(folder: Path, size: int = 0) -> None:
+    """Do in `folder` what a download does, and leave nothing; raises `OSError`, with its name."""
+    trial = folder / f"{TRIAL}{secrets.token_hex(8)}"
+    note, part = _beside(trial, ".part.json"), _beside(trial, ".part")
+    try:
+        try:
+            with locked(note):
+                part.write_bytes(b"")
+                with part.open("ab") as file:
+                    file.write(bytes(size))
+                trial.touch(exist_ok=False)
+                publish(part, trial)
+        finally:
+            for path in (note, part, trial):
+                path.unlink(missing_ok=True)
+    except Locked:  # nobody else knows the name
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(folder.absolute())) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder.absolute())) from error
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be had, in the system's words."""
+    return (error.strerror or type(error).__name__).lower()
 
 
 def keep_private(path: Path) -> bool:
@@ -49,6 +95,23 @@ def keep_private(path: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def _rename(unnamed: Path, path: Path) -> None:
+    try:
+        unnamed.replace(path)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED | {errno.EEXIST, errno.EPERM} or not path.is_file():
+            raise
+        # As over SFTP: a name that is taken is given to no other file.  Nothing is lost in between.
+        aside = _beside(path, ".old")
+        path.rename(aside)
+        try:
+            unnamed.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        aside.unlink()
 
 
 def _sync(path: Path) -> None:
@@ -129,7 +192,8 @@ def _beside(path: Path, ending: str) -> Path:
 def claim(path: Path, address: str) -> Iterator[Part]:
     """Hold the part for one download; another one of the same file, by any process, is refused."""
     note_path = _beside(path, ".part.json")
-    with locked(note_path) as note:
+    # Where nothing can be locked, a clip that is paid for is fetched all the same.
+    with locked(note_path, or_not=True) as note:
         part = Part(path, address, note)
         try:
             yield part
@@ -144,15 +208,23 @@ def claim(path: Path, address: str) -> Iterator[Part]:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[BinaryIO]:
-    """Hold the file at `path`, made if need be, against every other process; else `Locked`."""
-    while True:
+def locked(path: Path, *, or_not: bool = False) -> Iterator[BinaryIO]:
+    """Hold the file at `path`, made if need be, against every other process; else `Locked`.
+
+    On a file system without locks that is an `OSError`; `or_not` opens the file even so.
+    """
+    for tries_left in reversed(range(LOCK_TRIES)):
         with path.open("a+b") as file:
             try:
                 _lock(file)
             except (BlockingIOError, PermissionError):
                 raise Locked from None
-            if _is_at(path, file):
+            except OSError as error:
+                if not or_not or error.errno not in NOT_OFFERED:
+                    raise
+            # Another one may have removed it just now.  Some network folders tell no file from
+            # another, so this has an end.
+            if _is_at(path, file) or not tries_left:
                 yield file
                 return
 

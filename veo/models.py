@@ -6,12 +6,18 @@ It says what is wrong with a request; `VideoRequest` raises it.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from veo.types import VideoRequest
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
+"""Categories of Unicode: control, format, private, spaces, and marks that need another letter."""
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
+"""Fillers of Hangul, an empty Braille cell, a place for an object, an empty note."""
 
 LONGEST_PROMPT = 4000
 """Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
@@ -43,7 +49,7 @@ def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
     """
     yield from _problems_of_text("prompt", request.prompt)
     yield from _problems_of_text("negative_prompt", request.negative_prompt)
-    if not request.prompt.strip():
+    if not shows_something(request.prompt):
         yield "prompt", "Describe the video: the prompt is empty."
     yield from _not_among("model", request.model, tuple(MODELS))
     model = MODELS[request.model]
@@ -54,6 +60,17 @@ def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
         yield from _not_among(name, getattr(request, name), (True, False))
     if type(request.seed) is not int or not 0 <= request.seed < 2**32:
         yield "seed", "seed must be a whole number from 0 to 4294967295."
+
+
+def shows_something(text: str) -> bool:
+    """Whether a reader sees anything of it, which is not so of spaces or accents alone."""
+    return any(
+        character not in _BLANK_LETTERS
+        and ord(character) & 0xFFFE
+        != 0xFFFE  # never a character, as a mark of byte order read askew
+        and unicodedata.category(character) not in _UNSEEN
+        for character in text
+    )
 
 
 def _problems_of_text(name: str, text: object) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ Deciding is apart from waiting: nothing here sleeps, asks anybody or has a clock
 
 from __future__ import annotations
 
+import math
 import random
 
 from veo.types import (
@@ -19,7 +20,11 @@ from veo.types import (
     subject_of,
 )
 
-LONGEST_WAIT = 15.0
+LEAST_WAIT, LONGEST_WAIT = 0.25, 15.0
+LEAST_EXPECTED, LONGEST_EXPECTED = 1.0, 1200.0
+USUALLY_EXPECTED = 120.0
+LONGEST_LOOK = 120.0
+"""Seconds that a look may take at most.  If more passed, the machine slept or its clock was set."""
 MAX_CONSECUTIVE_ERRORS = 10
 LONGEST_RETRY_AFTER = 60.0
 NOT_FOUND_GRACE = 60.0
@@ -33,7 +38,35 @@ MISSING_URL_GRACE = 60.0
 
 
 def next_wait(elapsed: float, expected: float) -> float:
-    """Seconds until the next look at a generation `elapsed` seconds old, without jitter."""
+    """Seconds until the next look at a generation `elapsed` seconds old, without jitter.
+
+    Whatever a clock made of its arguments, it is `LEAST_WAIT` at least and `LONGEST_WAIT` at most.
+    """
+    planned = _planned(_not_negative(elapsed), bounded_expected(expected))
+    return min(max(planned, LEAST_WAIT), LONGEST_WAIT)
+
+
+def bounded_expected(seconds: float) -> float:
+    """`seconds` as far as a generation takes so long: what was stored may be of a broken clock."""
+    if math.isnan(seconds):
+        return USUALLY_EXPECTED
+    return min(max(seconds, LEAST_EXPECTED), LONGEST_EXPECTED)
+
+
+def counted(passed: float, waited: float) -> float:
+    """What counts of the `passed` seconds of a clock, in which we meant to wait and then looked.
+
+    A clock that was set back, or a machine that slept, gives a span that no look takes: then only
+    the wait counts, so that a deadline comes neither at once nor never.
+    """
+    return passed if 0 <= passed <= waited + LONGEST_LOOK else waited
+
+
+def _not_negative(seconds: float) -> float:
+    return seconds if seconds > 0 else 0.0  # and so is what is not a number
+
+
+def _planned(elapsed: float, expected: float) -> float:
     first = min(max(expected / 4, 0.5), 3.0)
     steady = min(max(expected / 26, 1.0), 4.5)
     if elapsed < first / 2:
@@ -60,10 +93,10 @@ class PollState:
 
     def __init__(self, generation_id: str, *, expected: float, submitted_ago: float | None) -> None:
         self.generation_id = generation_id
-        self.expected = expected
-        self.age = submitted_ago or 0.0
-        # Of unknown age: it may long be there.
-        self._looks_at_once = submitted_ago is None
+        self.expected = bounded_expected(expected)
+        self.age = _not_negative(submitted_ago or 0.0)
+        # Of unknown age, or from before a long stop: it may long be there.
+        self._looks_at_once = submitted_ago is None or self.age > 1.6 * self.expected
         self.not_found_grace = (
             NOT_FOUND_GRACE_UNKNOWN_AGE if submitted_ago is None else NOT_FOUND_GRACE - self.age
         )

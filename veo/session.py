@@ -25,6 +25,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from veo.http import CONNECT_TIMEOUT, BoundedAdapter, open_session, read_answer
+from veo.settings import key_in, plain
 from veo.trace import Exchange, redact
 from veo.types import (
     Busy,
@@ -310,8 +311,9 @@ def read_retry_after(header: str | None) -> float | None:
 
 
 def _checked_key(key: str | None) -> str | None:
-    """The key without the spaces around it.  `requests` would put a bad one into its error text."""
-    key = str(key or "").strip()
+    """The key without what was pasted around it.  `requests` would put a bad one into its error
+    text."""
+    key = key_in(str(key or ""))
     if not key.isascii() or not key.isprintable() or " " in key or len(key) > LONGEST_KEY:
         raise InvalidRequest(
             "That API key holds a space or a character that no key has; copy it again.",
@@ -323,7 +325,7 @@ def _checked_key(key: str | None) -> str | None:
 def _checked_base_url(url: str) -> str:
     """`url` without a trailing slash or version; https, except on this machine."""
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(plain(url))
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""

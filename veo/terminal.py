@@ -10,9 +10,10 @@ import json
 import math
 import os
 import shlex
+import signal
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,18 @@ CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")},
 """Characters in an id or a path that a terminal would take for orders."""
 
 
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Ctrl-C, a container's stop, a terminal that goes, and the last two on Windows."""
+
+
+def at_stop(handler: Callable[..., None] | signal.Handlers) -> None:
+    """Let `handler` meet whatever asks this process to end, but what `nohup` has it survive."""
+    for number in (getattr(signal, name) for name in STOPS if hasattr(signal, name)):
+        survives = number == getattr(signal, "SIGHUP", None)
+        if not survives or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 class Progress:
     """What is shown while waiting: a live line, plain lines in a pipe, or JSON lines."""
 
@@ -63,13 +76,19 @@ class Progress:
         self._resuming = False
         self._is_sending = False
         """Whether a create request may be on its way, its id not yet known."""
-        self._generation_id: str | None = None
+        self.generation_id: str | None = None
+        self._stops = False
+        """Whether somebody asked for an end, which comes with the id."""
+        self.is_unread = stream is None
+        """Whether nobody can read what is said: the terminal is gone, or its reader."""
+        self.resume_line = ""
+        """The command that was said to resume, as one types it."""
         self.demo = False
 
     def begin(self, generation_id: str | None, resume_command: Sequence[str]) -> None:
         """What follows is about a clip: that of `generation_id`, or a new one."""
         self._resume_command = resume_command
-        self._generation_id = generation_id
+        self.generation_id = generation_id
         self._resuming = generation_id is not None
         if self._resuming:
             self.say("looking", "Looking for the clip.", generation_id=generation_id)
@@ -87,25 +106,29 @@ class Progress:
             except StopIteration as end:
                 video: Video = end.value
                 return video
-            if self._generation_id is None:
-                self._generation_id, self._is_sending = update.generation_id, False
+            if self.generation_id is None:
+                self.generation_id, self._is_sending = update.generation_id, False
                 self.say(
                     "submitted", f"id {update.generation_id}", generation_id=update.generation_id
                 )
+            if self._stops:
+                raise KeyboardInterrupt
             self._show(update)
 
     def sleep(self, seconds: float) -> None:
         """Wait, and let the clock of a live line run."""
-        if self._generation_id is None:
+        if self.generation_id is None:
             # The client only sends again what was certainly not taken.
             self._is_sending = False
+            if self._stops:
+                raise KeyboardInterrupt
             text = f"The service did not take it. Trying again in {math.ceil(seconds)} s."
             self.say("waiting", text, seconds=seconds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._paint()
             time.sleep(min(left, 1.0) if self._live else left)
-        self._is_sending = self._generation_id is None
+        self._is_sending = self.generation_id is None
 
     def saved(
         self,
@@ -132,7 +155,7 @@ class Progress:
                 filter(None, [(facts.in_words() if facts else size) + seed + cost, *remarks])
             ),
             path=str(path),
-            generation_id=self._generation_id,
+            generation_id=self.generation_id,
             facts=asdict(facts) if facts else None,
             request=request.body() if request else None,
             differences=[asdict(each) for each in differs],
@@ -142,10 +165,11 @@ class Progress:
     def failed(self, error: VeoError) -> int:
         """Explain `error`, name the command that resumes, and return the exit code."""
         # The demo service ends with this command: there is nothing to come back to.
-        error.generation_id = None if self.demo else error.generation_id or self._generation_id
+        error.generation_id = None if self.demo else error.generation_id or self.generation_id
         code, command = self._exit_code(error), None
         if code == RESUME:
             command = _shell_line([*self._resume_command, f"--resume={error.generation_id}"])
+            self.resume_line = command
         explained = explain.explain_error(error, is_demo=self.demo)
         self.say(
             "error",
@@ -162,6 +186,22 @@ class Progress:
             exit_code=code,
         )
         return code
+
+    def stops_after_the_id(self, *, hangup: bool) -> bool:
+        """Note that an end was asked for; tell whether it waits for the id of what is on its way.
+
+        With a `hangup` nobody reads on.  A second end does not wait.
+        """
+        self.is_unread = self.is_unread or hangup
+        if self._stops or not self._is_sending or self.demo:
+            return False
+        self._stops = True
+        self.say(
+            "stopping",
+            "Stopping when the id is here: the request is on its way. "
+            "Another stop does not wait for it.",
+        )
+        return True
 
     def interrupted(self) -> int:
         """After Ctrl-C, which stops the looking, not the work."""
@@ -221,7 +261,7 @@ class Progress:
 
     def _print(self, text: str) -> None:
         encoding = self._stream.encoding if self._stream else "ascii"
-        write(self._stream, text.encode(encoding, "backslashreplace"))
+        self.is_unread |= not write(self._stream, text.encode(encoding, "backslashreplace"))
 
 
 def _line(update: Update, elapsed: float) -> str:
@@ -229,10 +269,10 @@ def _line(update: Update, elapsed: float) -> str:
     return f"{explain.clock(elapsed)} of about {explain.clock(update.expected)}  {state}"
 
 
-def write(stream: TextIO | None, data: bytes) -> None:
-    """Write at once.  A reader that left must not end what is being paid for."""
+def write(stream: TextIO | None, data: bytes) -> bool:
+    """Write at once; tell whether it could.  A reader that left must not end what is paid for."""
     if stream is None:
-        return
+        return False
     try:
         stream.buffer.write(data)
         stream.buffer.flush()
@@ -240,6 +280,8 @@ def write(stream: TextIO | None, data: bytes) -> None:
         # What is left in the buffer, and all that follows, goes nowhere.
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
+        return False
+    return True
 
 
 def _shell_line(command: Sequence[str]) -> str:

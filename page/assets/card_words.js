@@ -45,7 +45,7 @@ export function tabTitle(value, elapsed, title, texts) {
 
 // Each event's news come in their order, but not those of two: a job that somebody stopped waiting
 // for, or another one that was picked, has the last word even so.  A card that is older by far
-// comes from a clock that was set back.
+// comes from a server whose clock began anew.
 export function isOutdated(value, shown) {
   const older = shown.made - value.made;
   return older > 0 && older < 10;

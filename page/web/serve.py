@@ -6,10 +6,13 @@ import importlib.util
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from backend import config
@@ -17,41 +20,99 @@ from backend.service import InUse, NoLedger, Service
 from page import examples, theme
 from page.gradio_patches import routes
 from page.gradio_patches.blocks import PageBlocks
+from page.gradio_patches.patient_start import wait_for_the_server
 from page.gradio_patches.queue import MAX_STATES
 from page.gradio_patches.stream_ends import StreamEnds
 from page.handlers import mode
+from page.web.address import NoAddress, free_port
 from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
 from page.web.ranges import Ranges
+from veo.files import reason
+from veo.terminal import at_stop
 from veo_client import InvalidRequest, VeoClient
 
 VISITORS_AT_ONCE = 500
 
 
+class CannotStart(Exception):
+    """Something is not there that a start needs; the text says which setting is about it."""
+
+
 def run(build_page: Callable[[Service], PageBlocks]) -> None:
     """Serve the page that `build_page` makes; a wrong setting ends the process in one sentence."""
     os.umask(0o077)  # nobody else on this machine reads prompts, clips or what Gradio keeps
+    at_stop(_stop_once)
+    with suppress(KeyboardInterrupt):
+        try:
+            VeoClient()
+            settings = config.read()
+            free_port(settings.address, settings.port)
+            require_temp_folder()
+            with opened(settings) as service:
+                serve(build_page(service), service)
+        except InvalidRequest as error:
+            sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
+        except (config.WrongSetting, InUse, NoLedger, NoAddress, CannotStart) as error:
+            sys.exit(str(error))
+        except BrokenPipeError:
+            sys.exit("Nobody reads what the server prints any more, so it has ended.")
+        except OSError as error:  # between our look and the start
+            sys.exit(f"The port was taken just now: set GRADIO_SERVER_PORT to another. {error}")
+
+
+def _stop_once(*_: object) -> None:
+    """End in order at the first signal; a second one must not cut off what the first began."""
+    at_stop(signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def require_temp_folder() -> None:
+    """See that Gradio and the demo service can keep there what they make, or do not start."""
     try:
-        VeoClient()
-        with Service(config.read()) as service:
-            serve(build_page(service), service)
-    except InvalidRequest as error:
-        sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
-    except (config.WrongSetting, InUse, NoLedger) as error:
-        sys.exit(str(error))
+        tempfile.gettempdir()
+    except OSError:
+        raise CannotStart(
+            "No folder for temporary files can be written: set TMPDIR to one that can."
+        ) from None
+    folder = Path(get_upload_folder())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        sys.exit(f"The data folder cannot be used ({error}): choose another with VEO_DATA_DIR.")
+        raise CannotStart(
+            f"The folder for temporary files, {folder}, cannot be used ({reason(error)}): choose "
+            "another with GRADIO_TEMP_DIR."
+        ) from error
+
+
+@contextmanager
+def opened(settings: config.Settings) -> Iterator[Service]:
+    """The back end with its data folder, which is said by name if it cannot be used."""
+    with ExitStack() as stack:
+        try:
+            service = stack.enter_context(Service(settings))
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {settings.data} cannot be used ({reason(error)}): choose another "
+                "with VEO_DATA_DIR."
+            ) from error
+        yield service
 
 
 def serve(page: PageBlocks, service: Service) -> None:
-    """Launch `page`, and stop the jobs in order at Ctrl-C or SIGTERM."""
-    prepare(service)
-    launch(page, service)
+    """Launch `page` and wait for its end; whatever ends it, what is being sent gets its id."""
     try:
-        threading.Event().wait()
+        prepare(service)
+        launch(page, service)
+        page.server.thread.join()
+        raise CannotStart("The web server has ended; what it said of that stands above.")
     except KeyboardInterrupt:
-        print("Stopping: a request that is being sent is waited for.")
+        with suppress(OSError):  # the terminal may be gone
+            print("Stopping: a request that is being sent is waited for.", flush=True)
+        raise
     finally:
         service.stop_jobs()
 
@@ -63,10 +124,9 @@ def prepare(service: Service) -> None:
         if not (package := importlib.util.find_spec("mcp")):
             sys.exit('VEO_MCP needs one more package: pip install "mcp<2"')
         routes.log_only_places(package.submodule_search_locations or [])
-    # As Ctrl-C does: what is being sent gets its id, and the demo service clears its folder away.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES_OF_A_SPACE if settings.on_space else "")
+    wait_for_the_server()
     routes.bound_connections()
     routes.send_no_cors_headers()
     # Clips are played from where they lie, instead of being copied.
@@ -74,7 +134,10 @@ def prepare(service: Service) -> None:
 
 
 def launch(page: PageBlocks, service: Service) -> None:
+    settings = service.settings
     page.launch(
+        server_name=settings.address,
+        server_port=free_port(settings.address, settings.port),
         css=theme.CSS,
         theme=theme.THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
@@ -89,7 +152,7 @@ def launch(page: PageBlocks, service: Service) -> None:
         # Else Gradio asks itself for the page, and ends when that takes more than three seconds:
         # a crowd at the door would keep the page from starting.
         _frontend=False,
-        mcp_server=service.settings.mcp,
+        mcp_server=settings.mcp,
         footer_links=["api"],
         app_kwargs={
             "lifespan": service.lifespan,

@@ -152,3 +152,135 @@ def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path):
             with service.data_folder_held(found.data):
                 assert folder.stat().st_mode & 0o777 == 0o700
                 assert (folder / "clips").stat().st_mode & 0o777 == 0o700
+
+
+# Other spellings of the same
+
+
+SWITCHES = ["VEO_MCP", "VEO_SHARE_SERVER_KEY"]
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize(
+    ("said", "on"),
+    [
+        *(
+            (said, True)
+            for said in ("1", "true", "TRUE", "yes", "Yes", "on", " on\n", '"1"', "'y'")
+        ),
+        *((said, False) for said in ("0", "false", "no", "off", "", '""', "False", "N", " ")),
+    ],
+)
+def test_a_switch_is_understood_however_it_is_said(name, said, on):
+    found = read({**SPACE, name: said})
+    assert {"VEO_MCP": found.mcp, "VEO_SHARE_SERVER_KEY": found.may_share_key}[name] is on
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("said", ["maybe", "2", "yes please", "-1", "1 # agents"])
+def test_a_switch_that_is_neither_is_named(name, said):
+    with pytest.raises(WrongSetting, match=f"^{name} must be 1 or 0, or yes or no; it is "):
+        read({name: said})
+
+
+def test_a_folder_is_what_a_shell_would_take_it_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SOMEWHERE", "else where")
+    for said, meant in {
+        "~/veo": tmp_path / "veo",
+        "~": tmp_path,
+        "$HOME/veo": tmp_path / "veo",
+        "${HOME}/veo": tmp_path / "veo",
+        '"$HOME/my clips"': tmp_path / "my clips",
+        "'~/veo'\n": tmp_path / "veo",
+        "\ufeff~/veo": tmp_path / "veo",
+        "~/$SOMEWHERE": tmp_path / "else where",
+        "~/100%": tmp_path / "100%",
+        "~/a$": tmp_path / "a$",
+    }.items():
+        assert read({"VEO_DATA_DIR": said}).data == meant, said
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("$NOWHERE/veo", "NOWHERE is not set"),
+        ("${NOWHERE}", "NOWHERE is not set"),
+        ("~nobody-here/veo", "nobody here has that home"),
+        ("file:///data", "must be the path of a folder"),
+        ("s3://bucket/veo", "must be the path of a folder"),
+        ("postgres://me:secret@db/veo", "is an address.$"),
+    ],
+)
+def test_a_folder_that_is_none_is_named(said, says):
+    with pytest.raises(WrongSetting, match=f"^VEO_DATA_DIR .*{says}"):
+        read({"VEO_DATA_DIR": said})
+
+
+POSTGRES = [
+    "postgres://me:secret@db/veo",
+    "postgresql://me:secret@db/veo",
+    "POSTGRES://me:secret@db/veo",
+    '"postgres://me:secret@db/veo"',
+    " postgresql://me:secret@db/veo\n",
+]
+
+
+@pytest.mark.parametrize("url", POSTGRES)
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_database_is_asked_by_the_driver_that_is_there(url, driver, monkeypatch):
+    """Hosts name none, and SQLAlchemy knows no `postgres`."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == driver or None)
+    found = sa.make_url(read({"VEO_DATABASE_URL": url}).database_url)
+    assert found.drivername == f"postgresql+{driver}"
+    assert found.render_as_string(hide_password=False).endswith("://me:secret@db/veo")
+
+
+@pytest.mark.parametrize("url", POSTGRES)
+def test_a_driver_that_is_not_there_is_named_and_the_password_is_not(url, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(WrongSetting, match=r"^VEO_DATABASE_URL needs one more package") as caught:
+        read({"VEO_DATABASE_URL": url})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_driver_that_was_chosen_stays(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for url in ("postgresql+psycopg2://db/veo", "sqlite:////data/veo.sqlite", "mysql://db/veo"):
+        assert read({"VEO_DATABASE_URL": url}).database_url == url
+
+
+def test_a_ledger_in_a_home_is_found_there(tmp_path):
+    url = read({"VEO_DATABASE_URL": "sqlite:///~/a b.sqlite"}).database_url
+    assert sa.make_url(url).database == str(tmp_path / "a b.sqlite")
+
+
+MONEY = [name for name in NUMBERS if "DOLLARS" in name]
+
+
+@pytest.mark.parametrize("name", MONEY)
+@pytest.mark.parametrize(
+    "said", ["5", "$5", "$ 5.00", "5 USD", "5usd", "USD 5", "US$5", "5$", "5 dollars", '"$5"']
+)
+def test_an_amount_may_say_that_it_is_dollars(name, said):
+    limits = read({name: said}).limits
+    assert {"VEO_DOLLARS_A_VISITOR": limits.dollars_a_visitor}.get(name, limits.dollars) == 5
+
+
+@pytest.mark.parametrize("name", MONEY)
+@pytest.mark.parametrize("said", ["5,00", "1,000", "€5", "5 EUR", "$", "$-5", "unlimited", "$5$5"])
+def test_an_amount_that_could_be_another_is_named(name, said):
+    with pytest.raises(WrongSetting, match=f"^{name} must be a number, 0 or more; it is "):
+        read({name: said})
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "65536", "http", "7860/", "1e3", "٧٨٦٠"])
+def test_a_port_that_is_none_is_named(said):
+    with pytest.raises(WrongSetting, match=r"^GRADIO_SERVER_PORT must be a port"):
+        read({"GRADIO_SERVER_PORT": said})
+
+
+def test_the_address_is_read_with_the_rest():
+    assert (read({}).address, read({}).port) == ("127.0.0.1", None)
+    found = read({"GRADIO_SERVER_NAME": "'::1'", "GRADIO_SERVER_PORT": '"8080"'})
+    assert (found.address, found.port) == ("[::1]", 8080)

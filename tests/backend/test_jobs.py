@@ -1879,3 +1879,18 @@ async def test_who_follows_finds_what_led_to_each_change(house):
                 assert bool(heard) == (job.state not in ("prepared", "submitting"))
     assert job.state == "rejected"
     assert "No credits." in heard[0].exchange.answer
+
+
+@in_a_loop
+async def test_a_clip_that_we_would_not_send_today_is_shown_all_the_same(house):
+    """An earlier version sent a prompt of which nobody sees anything, and it was paid for."""
+    request = FOX.body() | {"prompt": "\u200b"}
+    entry = house.ledger.add(owner=ME, payer="server", request=request, expected=2.0)
+    for was, to in itertools.pairwise(("prepared", "submitting", "running")):
+        changes = {"generation_id": ID, "submitted": time.time()} if to == "running" else {}
+        assert house.ledger.move(entry.id, was, to, **changes)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            (job,) = await jobs.of(ME)
+            assert (await watch(job))[-1] == "done"
+            assert (job.request, job.is_only_looked_for) == (None, False)

@@ -1,6 +1,9 @@
 """One object is the back end of one page: it is opened and closed, and begins what was offered."""
 
 import asyncio
+import errno
+import fcntl
+import os
 import threading
 
 import pytest
@@ -9,7 +12,7 @@ from jobs_fixture import ME, in_a_loop
 from backend import config
 from backend.pricing import Offer, OfferChanged
 from backend.service import InUse, NoLedger, Service
-from veo_client import InvalidRequest, VeoClient, VideoRequest
+from veo_client import InvalidRequest, TookTooLong, VeoClient, VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p", seed=7)
 
@@ -133,3 +136,58 @@ def test_only_on_a_space_is_somebody_else_a_guest(tmp_path):
     assert is_guest("server", SPACE_ID="a/b")
     assert not is_guest("visitor", SPACE_ID="a/b")
     assert not is_guest("server")
+
+
+# A place where no clip can be kept
+
+
+PLACES = {
+    "a disk that is full": errno.ENOSPC,
+    "a disk that is read only by now": errno.EROFS,
+    "a network folder that lost its locks": errno.ENOLCK,
+    "locks that nobody may have": errno.EACCES,
+}
+
+
+@pytest.mark.parametrize("number", PLACES.values(), ids=PLACES)
+@in_a_loop
+async def test_where_no_clip_can_be_kept_nothing_is_sent(shop, monkeypatch, number):
+    """The ledger may lie elsewhere, and take what the clips' folder does not."""
+
+    def cannot(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    with pytest.raises(TookTooLong, match="nothing was sent") as caught:
+        await begin(shop)
+    assert shop.sent == []
+    assert str(shop.storage.folder) in str(caught.value)
+    assert "VEO_DATA_DIR" in str(caught.value)
+
+
+@in_a_loop
+async def test_a_clips_folder_that_was_removed_is_made_again(shop):
+    shop.storage.folder.rmdir()
+    await begin(shop)
+    assert len(shop.sent) == 1
+    assert list(shop.storage.folder.iterdir()) == []
+
+
+def test_what_a_crash_left_of_a_trial_is_removed(tmp_path):
+    clips = tmp_path / "data" / "clips"
+    clips.mkdir(parents=True)
+    for name in (".trial-0123.part", ".trial-0123.part.json", "not ours"):
+        (clips / name).touch()
+    with Service(settings_for(tmp_path / "data")):
+        assert [path.name for path in clips.iterdir()] == ["not ours"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EROFS])
+def test_a_server_does_not_start_where_no_clip_can_be_kept(tmp_path, monkeypatch, number):
+    def cannot(*_):
+        raise OSError(number, os.strerror(number))
+
+    service = Service(settings_for(tmp_path / "data"))
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    with pytest.raises(OSError), service:
+        pass

@@ -14,6 +14,7 @@ import re
 import select
 import shlex
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -285,11 +286,112 @@ def test_no_field_of_a_request_is_without_an_option():
     assert set(given) == {field.name for field in fields(VideoRequest)}
 
 
-@pytest.mark.parametrize("prompt", ["-a fox with a dash", "--json", "--", "a\nfox  狐 🦊 $(id)"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["-a fox with a dash", "--json", "--", "-", "@fox", "\u2014price", "a\nfox  狐 🦊 $(id)"],
+)
 def test_any_prompt_can_be_given(call, prompt):
     with FaultServer([answer(400)]) as server:
         call("--seed", "7", "--", prompt, service=server.url)
     assert posts(server)[0]["prompt"] == prompt
+
+
+def test_a_prose_that_begins_with_a_dash_needs_no_asking(call):
+    with FaultServer([answer(400)]) as server:
+        call("\u2014 a fox, in the snow", service=server.url)
+    assert posts(server)[0]["prompt"] == "\u2014 a fox, in the snow"
+
+
+def test_the_name_of_a_file_that_is_there_is_asked_about(call, folder):
+    (folder / "prompt.txt").write_text("a fox")
+    with FaultServer([answer(400)]) as server:
+        code, _, err = call("prompt.txt", service=server.url)
+        assert (code, server.connections) == (CHANGE_SOMETHING, 0)
+        assert "give - and the file as standard input" in err
+        call("fox.txt", service=server.url)
+    assert posts(server)[0]["prompt"] == "fox.txt"
+
+
+# A prompt from standard input
+
+
+def piped(data, *arguments, service):
+    return subprocess.run(
+        command("-", *arguments), input=data, env=environment(service), capture_output=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "prompt"),
+    [
+        (b"a fox\n", "a fox"),
+        ("\ufeffa fox 狐".encode(), "a fox 狐"),
+        (b"a fox,\nin the snow\n\n", "a fox,\nin the snow"),
+        (b"-x", "-x"),
+    ],
+)
+def test_a_dash_reads_the_prompt_from_standard_input(folder, data, prompt):
+    with FaultServer([answer(400)]) as server:
+        piped(data, service=server.url)
+    assert posts(server)[0]["prompt"] == prompt
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "the prompt is empty"),
+        (b"\n \n", "the prompt is empty"),
+        ("\u200b\n".encode(), "the prompt is empty"),
+        (b"\xff\xfea\x00", "no text in UTF-8"),
+        (b"x" * 4001, "shorten it to 4,000"),
+        ("狐".encode() * 1_000_000, "shorten it to 4,000"),
+    ],
+)
+def test_standard_input_that_holds_no_prompt_is_refused_before_anything_is_sent(folder, data, says):
+    with FaultServer([]) as server:
+        ended = piped(data, service=server.url)
+    assert ended.returncode == CHANGE_SOMETHING
+    assert says in ended.stderr.decode()
+    assert server.connections == 0
+    check_decency(ended.stderr.decode())
+
+
+def test_a_closed_standard_input_is_told(folder):
+    with FaultServer([]) as server:
+        ended = run_in_shell('"$@" <&-', "-", service=server.url)
+    assert ended.returncode == CHANGE_SOMETHING
+    assert "standard input" in ended.stderr
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(("typed", "sent"), [(b"y\n", 1), (b"n\n", 0), (b"\n", 0), (b"\x04", 0)])
+def test_on_a_terminal_what_looks_like_an_option_is_asked_about(folder, typed, sent):
+    with FaultServer([answer(400)]) as server:
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(sys.executable, command("@fox"), environment(server.url))  # noqa: S606  # ours
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(terminal, 1000)
+        assert server.connections == 0
+        os.write(terminal, typed)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == CHANGE_SOMETHING
+        os.close(terminal)
+        assert len(posts(server)) == sent
+
+
+def test_a_terminal_says_what_to_type(folder):
+    with FaultServer([answer(400)]) as server:
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(sys.executable, command("-"), environment(server.url))  # noqa: S606  # ours
+        said = b""
+        while b"Ctrl-D" not in said:
+            said += os.read(terminal, 1000)
+        os.write(terminal, b"a fox\n\x04")
+        os.waitpid(child, 0)
+        os.close(terminal)
+        assert posts(server)[0]["prompt"] == "a fox"
 
 
 @pytest.mark.parametrize(
@@ -315,6 +417,16 @@ def test_any_prompt_can_be_given(call, prompt):
         (("a fox", "-o", "no/such/folder.mp4"), "no such file or directory"),
         (("a fox", "-o", "x" * 300), "file name too long"),
         (("a fox \udcff",), "type it anew"),
+        (("\u200b",), "the prompt is empty"),
+        (("--", "\ufeff\u2060"), "the prompt is empty"),
+        (("-x",), "required"),
+        (("@prompt.txt",), "put -- before it"),
+        (("\u2014price",), "put -- before it"),
+        (("\u2013help",), "put -- before it"),
+        (("\u2212-json",), "put -- before it"),
+        (("/help",), "put -- before it"),
+        (("-5",), "put -- before it"),
+        (("@prompt.txt", "--seed", "7"), "put -- before it"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence_and_nothing_is_sent(call, folder, arguments, says):
@@ -626,6 +738,39 @@ def test_a_disk_that_fills_up_loses_nothing(folder, clip):
     assert names(folder) == ["clip.mp4"]
 
 
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EINVAL])
+def test_a_place_that_cannot_lock_is_told_before_anything_is_paid_for(
+    call, folder, monkeypatch, number
+):
+    def cannot(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    with FaultServer([]) as server:
+        code, _, err = call("a fox", service=server.url)
+    assert code == CHANGE_SOMETHING
+    assert f"Cannot write {folder} ({os.strerror(number).lower()})" in err
+    assert "choose another place with -o" in err
+    assert server.connections == 0
+    assert names(folder) == []
+
+
+def test_a_folder_that_cannot_be_synced_takes_what_was_paid_for(call, clip, folder, monkeypatch):
+    """As on CIFS: the clip is there, so that is no failure, and it is fetched once."""
+    sync = os.fsync
+
+    def refuse_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with FaultServer(service(clip)) as server:
+        assert call("a fox", service=server.url)[:2] == (DONE, "clip.mp4\n")
+        assert [request.path for request in server.requests].count("/clip.mp4") == 1
+    assert names(folder) == ["clip.mp4"]
+
+
 @pytest.mark.parametrize("broken", ["veo.media.publish", "os.fsync", "make_clip._claim"])
 def test_no_space_left_at_any_step_ends_in_the_command_that_resumes(
     call, clip, folder, monkeypatch, broken
@@ -656,10 +801,10 @@ def resume_line(err):
     return err.splitlines()[-1].strip()
 
 
-def paste(err, service, *, where="/"):
+def paste(err, service, *, where="/", is_line=False):
     """Run the printed command in a shell, from another folder."""
     return subprocess.run(
-        ["/bin/sh", "-c", resume_line(err)],
+        ["/bin/sh", "-c", err if is_line else resume_line(err)],
         cwd=where,
         env=environment(service),
         capture_output=True,
@@ -712,7 +857,7 @@ def test_an_id_that_a_terminal_would_obey_is_not_sent_to_it(call):
 # Ctrl-C
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_while_waiting_prints_the_command_that_resumes(folder, clip, stop):
     with FaultServer(service(look=WORKING)) as server:
         with Run("a fox", "-o", "fox.mp4", service=server.url) as process:
@@ -721,9 +866,93 @@ def test_a_stop_while_waiting_prints_the_command_that_resumes(folder, clip, stop
             assert process.end() == RESUME
     assert process.out == ""
     assert "It is charged only if it completes." in process.err
-    assert names(folder) == []
+    # Nobody reads what is said when the terminal has gone.
+    assert names(folder) == ([resume_note(ID)] if stop == signal.SIGHUP else [])
     with FaultServer(service(clip)) as server:
         assert paste(process.err, server.url).stdout == f"{folder}/fox.mp4\n"
+    assert names(folder) == ["fox.mp4"]
+
+
+def resume_note(generation_id):
+    return make_clip._note(Path(), generation_id).name
+
+
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_stop_while_the_request_is_on_its_way_waits_for_its_id(folder, clip, stop):
+    """It comes twice, as from a shell and its terminal; then the answer names what was bought."""
+    stopped = threading.Event()
+
+    def answer_late(connection):
+        stopped.wait(20)
+        TAKEN(connection)
+
+    with FaultServer(service(clip, created=answer_late)) as server:
+        with Run("a fox", "-o", "fox.mp4", service=server.url) as process:
+            await_request(server)
+            for _ in range(2):
+                process.process.send_signal(stop)
+            process.wait_for("Stopping when the id is here")
+            stopped.set()
+            assert process.end() == RESUME
+        assert f"id {ID}" in process.err
+        assert len(posts(server)) == 1
+        assert paste(process.err, server.url).stdout == f"{folder}/fox.mp4\n"
+    assert names(folder) == ["fox.mp4"]
+
+
+def test_a_terminal_that_goes_while_the_request_is_on_its_way_leaves_the_id_in_a_file(folder, clip):
+    """Its process group is told, and nothing that is printed arrives any more."""
+    gone = threading.Event()
+
+    def answer_late(connection):
+        gone.wait(20)
+        TAKEN(connection)
+
+    with FaultServer(service(clip, created=answer_late)) as server:
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(sys.executable, command("a fox"), environment(server.url))  # noqa: S606  # ours
+        await_request(server)
+        os.close(terminal)  # the kernel sends SIGHUP
+        time.sleep(0.2)
+        gone.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == RESUME
+        (note,) = names(folder)
+        assert note == resume_note(ID)
+        line = (folder / note).read_text()
+        assert KEY not in line
+        assert paste(line, server.url, is_line=True).stdout == f"{folder}/clip.mp4\n"
+        assert len(posts(server)) == 1
+    assert names(folder) == ["clip.mp4"]
+
+
+def test_what_nohup_has_survive_survives(folder, clip):
+    waiting = threading.Event()
+
+    def answer_late(connection):
+        waiting.wait(20)
+        TAKEN(connection)
+
+    with FaultServer(service(clip, created=answer_late)) as server:
+        ignoring = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("a fox")]
+        with subprocess.Popen(ignoring, env=environment(server.url), stderr=-3, stdout=-1) as ours:
+            await_request(server)
+            ours.send_signal(signal.SIGHUP)
+            time.sleep(0.1)
+            waiting.set()
+            assert ours.wait(30) == DONE
+    assert names(folder) == ["clip.mp4"]
+
+
+def test_nobody_who_reads_loses_no_id(folder):
+    """The pipe of standard error is closed, and the service fails after it took the request."""
+    with FaultServer(service(look=json_answer(401, {}))) as server:
+        ended = run_in_shell('"$@" 2>&1 >out | true', "a fox", service=server.url)
+    check_decency(ended.stdout + ended.stderr)
+    assert resume_note(ID) in names(folder)
 
 
 def test_a_stop_during_the_download_keeps_what_has_arrived(folder, clip):
@@ -754,10 +983,13 @@ def await_part(folder, size):
         time.sleep(0.01)
 
 
-def test_a_stop_while_the_request_is_on_its_way_says_to_look_first(folder):
+def test_a_second_stop_while_the_request_is_on_its_way_says_to_look_first(folder):
     with FaultServer([hang]) as server:
         with Run("a fox", service=server.url) as process:
             await_request(server)
+            process.process.send_signal(signal.SIGINT)
+            process.wait_for("Another stop does not wait for it.")
+            time.sleep(make_clip.ONE_STOP)
             process.process.send_signal(signal.SIGINT)
             assert process.end() == LOOK_FIRST
     assert "Look at your account" in process.err

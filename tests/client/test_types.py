@@ -318,3 +318,36 @@ def test_a_list_of_another_model_tells_no_price():
     pricing = {"kind": "fixed", "units": [{"price": 0.4, "per": 1, "unit": "second"}]}
     assert priced(pricing) == pytest.approx(3.2)
     assert Price(model="another", pricing=pricing).estimate(VideoRequest("a fox")) is None
+
+
+NOTHING_TO_SEE = {
+    "nothing": "",
+    "spaces": " \t\n\u3000\xa0",
+    "a zero-width space": "\u200b",
+    "joiners": "\u200d\u200c\u2060",
+    "marks of byte order": "\ufeff \ufffe",
+    "marks of direction": "\u200e\u202e\u2066",
+    "control characters": "\x00\x07\x1b",
+    "accents alone": "\u0301\u0308",
+    "a variation selector": "\ufe0f",
+    "a soft hyphen": "\xad",
+    "fillers": "\u3164\u115f\u1160\uffa0",
+    "an empty Braille cell": "\u2800",
+    "tags": "\U000e0041\U000e007f",
+    "a private character": "\ue000",
+    "a place for an object": "\ufffc",
+}
+
+
+@pytest.mark.parametrize("prompt", NOTHING_TO_SEE.values(), ids=NOTHING_TO_SEE)
+def test_a_prompt_that_shows_nothing_is_empty(prompt):
+    with pytest.raises(InvalidRequest, match="the prompt is empty") as caught:
+        VideoRequest(prompt)
+    assert caught.value.field == "prompt"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["狐", "🦊", "❤\ufe0f", "👩\u200d🚀", "e\u0301", "?", "7", "\u200ba\u200b", "א", "क्"]
+)
+def test_a_prompt_of_one_sign_is_one(prompt):
+    assert VideoRequest(prompt).body()["prompt"] == prompt

@@ -663,7 +663,7 @@ def test_the_key_is_found_in_the_environment(name, monkeypatch):
         "line\nbreak",
         "nul\0",
         "schlüssel",
-        "“quoted”",
+        "half “quoted",
         "x" * 501,
     ],
 )

@@ -502,6 +502,7 @@ def test_a_program_need_not_wait_and_may_bring_its_key_in_a_header(visitors_page
     ("fields", "words"),
     [
         ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "\u200b\u0301"}, "prompt is empty"),
         ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
         ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
         ({"prompt": FOX, "api_key": "two words"}, "copy it again"),
@@ -573,9 +574,9 @@ def test_building_the_page_starts_nothing():
 # The end of the process
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how, tmp_path):
-    """The answer comes after the signal, and the clip is paid for."""
+    """The answer comes after the signal, however often that comes, and the clip is paid for."""
     asked, signalled = threading.Event(), threading.Event()
 
     def service(connection):
@@ -593,7 +594,9 @@ def test_a_server_that_is_told_to_stop_writes_down_the_id_that_is_on_its_way(how
             requests.post(f"{served.url}/gradio_api/call/generate", json=data, timeout=10)
             assert asked.wait(30)
             process = served.told_to_stop(how)
-            time.sleep(0.2)
+            for _ in range(2):
+                time.sleep(0.1)
+                process.send_signal(how)
             signalled.set()
             process.join(30)
             (row,) = served.rows()

@@ -10,12 +10,14 @@ touch.  Then each exercise meets a wrong answer and its own folded solution.
 import ast
 import asyncio
 import base64
+import importlib.util
 import inspect
 import io
 import re
 import shutil
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
 from itertools import count, pairwise
@@ -292,6 +294,40 @@ def test_a_first_cell_installs_what_the_notebooks_are_tested_with(path):
     assert not any("pip" in source for source in code(path)[1:])
     installed = (ROOT / "requirements.txt").read_text().splitlines()
     assert all(re.match(r"#|[a-z0-9-]+==[0-9.]+$", line) for line in installed)
+
+
+def test_a_first_cell_looks_for_each_package_that_a_lesson_imports(tmp_path, monkeypatch):
+    """Colab has most of them; whichever is not there, they are installed."""
+    (tmp_path / "veo_client.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    installed = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: installed.append(command[2]))
+    first = compile(code(NOTEBOOKS[0])[0], "first cell", "exec")
+    exec(first, {})  # noqa: S102  # as a notebook does
+    assert installed == []
+    find = importlib.util.find_spec
+    imported = {name for path in NOTEBOOKS for name in imported_by("\n".join(code(path)))}
+    packages = {PACKAGES_OF_OTHERS.get(name, name) for name in imported} - MAY_IMPORT
+    packages -= {"google", *sys.stdlib_module_names}  # Colab's own
+    packages |= {"av", "fastapi", "uvicorn"}  # the demo service's
+    for missing in sorted(packages):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, gone=missing: name != gone and find(name)
+        )
+        exec(first, {})  # noqa: S102
+        assert installed.pop() == "pip", missing
+
+
+PACKAGES_OF_OTHERS = {"gradio_client": "gradio", "IPython": "sys"}
+"""What comes with another package; the last with the notebook itself."""
+
+
+def imported_by(source: str) -> set[str]:
+    nodes = [*ast.walk(ast.parse(source))]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in plain | named}
 
 
 def pinned(package: str) -> str:

@@ -87,7 +87,7 @@ test("the tab tells what goes on in it", () => {
   assert.equal(tabTitle({ state: "idle" }, 0, "Hello", TEXTS), "The page");
 });
 
-test("an older card does not take the place of a newer one, unless a clock was set back", () => {
+test("an older card does not take the place of a newer one, unless a clock began anew", () => {
   assert.ok(isOutdated({ made: 100 }, { made: 101 }));
   assert.ok(!isOutdated({ made: 101 }, { made: 100 }));
   assert.ok(!isOutdated({ made: 100 }, { made: 100 }));
