@@ -24,6 +24,7 @@ from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
 from page.web.ranges import Ranges
+from page.web.under_path import FromRoot, UnderPath, path_of
 from veo_client import InvalidRequest, VeoClient
 
 VISITORS_AT_ONCE = 500
@@ -69,12 +70,15 @@ def prepare(service: Service) -> None:
     os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES_OF_A_SPACE if settings.on_space else "")
     routes.bound_connections()
     routes.send_no_cors_headers()
+    routes.compress_whole_files()
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([service.storage.folder, examples.POSTERS])
 
 
 def launch(page: PageBlocks, service: Service) -> None:
     page.launch(
+        server_name=routes.ipv6_address(),
+        root_path=service.settings.root_path,
         css=theme.CSS,
         theme=theme.THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
@@ -104,9 +108,15 @@ def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
     """What stands before Gradio's `page`, the outermost first."""
     known = service.settings
     return [
+        Middleware(FromRoot, root=known.root_path),
         Middleware(ShortErrors),
-        Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts),
+        Middleware(Guard, mcp=known.mcp, hosts=known.hosts, frame_ancestors=known.frame_ancestors),
         Middleware(Ranges),
-        Middleware(FirstPaint, mode=lambda: mode(service.payer_for(None))),
+        Middleware(
+            FirstPaint,
+            mode=lambda: mode(service.payer_for(None)),
+            path=path_of(known.root_path),
+        ),
         Middleware(StreamEnds, queue=page._queue),
+        Middleware(UnderPath, root=known.root_path),
     ]

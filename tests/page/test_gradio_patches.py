@@ -36,6 +36,37 @@ def test_gradio_writes_type_stubs_at_its_import_and_ours_does_not(module, writes
     assert (int(found.stdout) > 0) == writes, found.stderr
 
 
+def test_an_ipv6_address_can_be_listened_at():
+    """Gradio looks for a free port at the address it is told, with a socket for IPv4."""
+    in_a_fresh_python("""
+import os, socket
+import app
+from gradio import http_server
+from page.gradio_patches import routes
+assert "LOCALHOST_NAME" in http_server.start_server.__code__.co_names
+for name in ("", "127.0.0.1", "0.0.0.0", "localhost", "nas.home", "1", "::x"):
+    os.environ["GRADIO_SERVER_NAME"] = name
+    assert routes.ipv6_address() is None
+spelt = {"::1": "[::1]", "[::1]": "[::1]", " :: ": "[::]", "2001:DB8:0::7": "[2001:db8::7]"}
+for name, address in spelt.items():
+    os.environ["GRADIO_SERVER_NAME"] = http_server.LOCALHOST_NAME = name
+    assert routes.ipv6_address() == address
+    with socket.socket() as probe:
+        probe.bind((http_server.LOCALHOST_NAME, 0))
+""")
+
+
+def test_gradio_still_compresses_by_the_name_that_we_replace():
+    in_a_fresh_python("""
+import app
+import gradio.routes
+from page.gradio_patches import routes
+routes.compress_whole_files()
+assert "BrotliMiddleware" in gradio.routes.App.create_app.__code__.co_names
+assert gradio.routes.BrotliMiddleware is routes.WholeFiles
+""")
+
+
 def test_the_environment_is_set_before_gradio_is_imported():
     in_a_fresh_python("""
 import app, os
