@@ -53,5 +53,6 @@ $(VENV)/for-running: requirements.txt | $(BIN)/python
 $(VENV)/for-testing: requirements-dev.txt $(VENV)/for-running
 	$(PIP) install -r requirements-dev.txt
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/firefox.py
 	$(BIN)/python tests/postgres.py
 	@touch $@

@@ -6,12 +6,14 @@
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
     VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
     VEO_ALLOWED_HOSTS       names that lead here, with commas (default: none but localhost)
+    VEO_FRAME_ANCESTORS     origins that may frame the page, with commas (default: its own)
     VEO_SHARE_SERVER_KEY    1: visitors of a Space may spend the server's key
     VEO_CLIPS_A_VISITOR     of the server's key in 24 hours (default: 3 on a Space, else no limit)
     VEO_DOLLARS_A_VISITOR   likewise (default: 10 on a Space)
     VEO_CLIPS_A_DAY         all visitors together in 24 hours (default: 30 on a Space)
     VEO_DOLLARS_A_DAY       likewise (default: 100 on a Space)
 
+With those that Gradio and a Space know, too: where it listens, and where a proxy serves it.
 Read once, when asked for.  Nothing here opens a file or holds a key.
 """
 
@@ -26,7 +28,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from platformdirs import user_data_dir
 
@@ -62,6 +64,10 @@ class Settings:
     """Where the server listens, a name of this machine."""
     port: int | None
     """None is the first one that is free."""
+    frame_ancestors: tuple[str, ...]
+    """Whose pages may show ours in a frame, each as a Content-Security-Policy spells it."""
+    root_path: str
+    """Where a proxy serves the page, as `/veo` or `https://film.example/veo`; "" at the root."""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -105,6 +111,8 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         hosts=_hosts(variable),
         address=_address(variable("GRADIO_SERVER_NAME")) or "127.0.0.1",
         port=_port("GRADIO_SERVER_PORT", variable("GRADIO_SERVER_PORT")),
+        frame_ancestors=_frame_ancestors(variable("VEO_FRAME_ANCESTORS"), on_space=on_space),
+        root_path=_root_path(variable("GRADIO_ROOT_PATH")),
     )
 
 
@@ -183,7 +191,8 @@ def _postgres_driver() -> str:
 
 
 def _hosts(variable: Callable[[str], str]) -> frozenset[str]:
-    """What the person names, the name that Gradio is told to listen at, and a Space's own."""
+    """What the person names, the name that Gradio is told to listen at, that of the whole address
+    in `GRADIO_ROOT_PATH`, and a Space's own."""
     named = _names(variable("VEO_ALLOWED_HOSTS"))
     for name in named:
         if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
@@ -192,7 +201,9 @@ def _hosts(variable: Callable[[str], str]) -> frozenset[str]:
                 f"and without a port; one is {name!r}."
             )
     of_the_space = variable("SPACE_HOST") if variable("SPACE_ID") else ""
-    return named | _names(variable("GRADIO_SERVER_NAME")) | _names(of_the_space)
+    of_the_path = urlsplit(_root_path(variable("GRADIO_ROOT_PATH"))).hostname or ""
+    listened_at = variable("GRADIO_SERVER_NAME")
+    return named | _names(listened_at) | _names(of_the_path) | _names(of_the_space)
 
 
 def _names(text: str) -> frozenset[str]:
@@ -204,3 +215,55 @@ def _default_folder(on_space: bool) -> Path:
     if on_space and os.access(SPACE_DISK, os.W_OK):
         return SPACE_DISK
     return Path(user_data_dir(NAME, appauthor=False)).absolute()
+
+
+HUB = ("https://huggingface.co", "https://*.huggingface.co", "https://*.hf.space")
+"""Where a Space is shown in a frame."""
+
+EDITORS = ("vscode-webview:", "vscode-file:")
+"""What the preview of a desktop editor has for an origin."""
+
+ORIGIN = re.compile(r"https?://(\*\.[a-z0-9-]+\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+
+ROOT_PATH = re.compile(
+    r"(https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)?((/[^/:?#\\\s\x00-\x1f\x7f]+)*)/*",
+    re.IGNORECASE,
+)
+
+
+def _frame_ancestors(text: str, *, on_space: bool) -> tuple[str, ...]:
+    """Our own pages, on a Space the Hub's, and what the person lists; only an origin gets through,
+    for it becomes a part of a header."""
+    of_the_hub = HUB if on_space else ()
+    named = [name.lower().strip("'\"").rstrip("/") for name in re.split(r"[\s,]+", text) if name]
+    if named == ["none"]:
+        return of_the_hub or ("'none'",)
+    for name in named:
+        if name != "self" and name not in EDITORS and not _is_origin(name):
+            raise WrongSetting(
+                "VEO_FRAME_ANCESTORS must be origins with commas between them, as "
+                f"https://school.example or http://localhost:8888; one is {name!r}."
+            )
+    return tuple(
+        dict.fromkeys(("'self'", *of_the_hub, *(each for each in named if each != "self")))
+    )
+
+
+def _is_origin(text: str) -> bool:
+    with suppress(ValueError):  # a port above 65535
+        return bool(ORIGIN.fullmatch(text)) and urlsplit(text).port != 0
+    return False
+
+
+def _root_path(text: str) -> str:
+    """The path or whole address in `text`, in one spelling: percent-encoded, with no `/` behind."""
+    is_bare_word = not text.startswith("/") and not {":", "."} & {*text}
+    found = ROOT_PATH.fullmatch(f"/{text}" if is_bare_word else text)
+    path = unquote(found[4]) if found else ".."
+    if {".", ".."} & {*path.split("/")}:
+        raise WrongSetting(
+            "GRADIO_ROOT_PATH must be a path, as /veo, or a whole address, as "
+            f"https://film.example/veo; it is {text!r}."
+        )
+    address = (found[1] or "").lower() if found else ""
+    return address + quote(path, safe="/~!$&'()*+,;=:@")

@@ -7,10 +7,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import gradio.http_server
 import gradio.routes
-from starlette.types import ASGIApp, Receive, Scope, Send
+from gradio.brotli_middleware import BrotliMiddleware
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS
 
+from page.web.address import LOOPBACK
 from page.web.half_sent import BoundedConnection
 
 
@@ -29,6 +33,39 @@ class NoCors:
 
 def send_no_cors_headers() -> None:
     gradio.routes.CustomCORSMiddleware = NoCors  # type: ignore[attr-defined,assignment]
+
+
+class WholeFiles(BrotliMiddleware):
+    """Gradio's compression, but not of a part: its range counts the bytes of the plain file.
+
+    What is compressed is another text than the plain one, so it cannot be gone on with by a range:
+    its `ETag` becomes a weak one, with which no part may be asked for.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or "range" in Headers(scope=scope):
+            await self.app(scope, receive, send)
+            return
+
+        async def send_weakly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "content-encoding" in headers and "etag" in headers:
+                    headers["etag"] = f"W/{headers['etag'].removeprefix('W/')}"
+                    headers["accept-ranges"] = "none"
+            await send(message)
+
+        await super().__call__(scope, receive, send_weakly)
+
+
+def compress_whole_files() -> None:
+    gradio.routes.BrotliMiddleware = WholeFiles  # type: ignore[attr-defined]
+
+
+def look_for_ports_on_loopback() -> None:
+    """Gradio looks whether a port is free with a socket for IPv4, at the address that it is told:
+    at one of IPv6 it finds none."""
+    gradio.http_server.LOCALHOST_NAME = LOOPBACK
 
 
 def bound_connections() -> None:

@@ -26,6 +26,9 @@ SCRIPT = components.script(
     "first_paint", coming=texts.STILL_COMING, does_not_come=texts.DOES_NOT_COME
 )
 
+GRADIOS_BASE = b'<base href="./" />'
+GRADIOS_MANIFEST, MANIFEST = b'href="/manifest.json"', b'href="manifest.json"'
+
 
 def markup(mode: str) -> str:
     """What is there first, in the body; `mode` is the line beside the heading, as HTML."""
@@ -40,10 +43,15 @@ def markup(mode: str) -> str:
 
 
 class FirstPaint:
-    """Puts `markup` into the page; `mode` gives the line beside the heading."""
+    """Puts `markup` into the page; `mode` gives the line beside the heading.
 
-    def __init__(self, app: ASGIApp, *, mode: Callable[[], str]) -> None:
+    `path` is where the page is served: it becomes what relative addresses are relative to, for
+    Gradio's own `./` leads from `/veo` to `/`.
+    """
+
+    def __init__(self, app: ASGIApp, *, mode: Callable[[], str], path: str = "") -> None:
         self._app, self._mode = app, mode
+        self._base = b'<base href="%b/" />' % html.escape(path or ".").encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/":
@@ -62,6 +70,7 @@ class FirstPaint:
                 return
             for place, what in (("</head>", HEAD), ("<gradio-app", markup(self._mode()))):
                 page = page.replace(place.encode(), f"{what}{place}".encode(), 1)
+            page = page.replace(GRADIOS_BASE, self._base, 1).replace(GRADIOS_MANIFEST, MANIFEST, 1)
             if page:
                 MutableHeaders(scope=start)["content-length"] = str(len(page))
             await send(start)

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from page.web import origins
+from page.web import framing, origins
 
 LARGEST_BODY = 256 * 1024
 """Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
@@ -92,26 +92,34 @@ VISITOR_HEADER = "x-sealed-visitor"
 AGENT_GONE = "veo.agent_gone"
 """In a request's scope: tells whether it was made for an agent who has hung up since."""
 
-HUB = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
+STREAMED = {"X-Accel-Buffering": "no"}
+"""Asks a proxy (nginx by its name) to pass each piece on as it comes: news would else wait until
+4 or 8 KiB are full."""
 
 
 class Guard:
     """Lets through what the page needs.
 
-    `on_space` lets the Hub show the page in a frame, `mcp` lets agents in; `hosts` are the names
-    that lead here.
+    `mcp` lets agents in; `hosts` are the names that lead here, `frame_ancestors` says whose pages
+    may show ours in a frame.
     """
 
     def __init__(
-        self, app: ASGIApp, *, on_space: bool, mcp: bool, hosts: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        mcp: bool,
+        hosts: Collection[str] = (),
+        frame_ancestors: Collection[str] = ("'self'",),
     ) -> None:
         self._app, self._compressing = app, GZipMiddleware(app)
-        self._hosts = hosts
+        self._hosts, self._frame_ancestors = hosts, frame_ancestors
         self._allowed = (ALLOWED_ROUTES, MCP) if mcp else (ALLOWED_ROUTES,)
-        policy = POLICY | {"frame-ancestors": HUB if on_space else "'none'"}
+        policy = POLICY | {"frame-ancestors": " ".join(frame_ancestors)}
         self._headers = {
             "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in policy.items()),
             "Referrer-Policy": "no-referrer",
+            **framing.headers(frame_ancestors),
             **NO_GUESSING,
         }
         self._seal = secrets.token_hex()
@@ -129,6 +137,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 answered.update(headers)
+                if answered.get("content-type", "").startswith("text/event-stream"):
+                    answered.update(STREAMED)
                 del answered[VISITOR_HEADER]  # should anything repeat the request's headers
             await send(message)
 
@@ -136,6 +146,8 @@ class Guard:
             await refusal(scope, receive, send_strictly)
         elif not any(allowed.fullmatch(scope["path"]) for allowed in self._allowed):
             await PlainTextResponse("Not here.", 404)(scope, receive, send_strictly)
+        elif refusal := framing.refusal(Headers(scope=scope), self._frame_ancestors):
+            await refusal(scope, receive, send)
         else:
             await self._pass_on(scope, receive, send_strictly)
 

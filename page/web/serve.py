@@ -29,6 +29,7 @@ from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
 from page.web.ranges import Ranges
+from page.web.under_path import FromRoot, UnderPath, path_of
 from veo.files import reason
 from veo.terminal import at_stop
 from veo_client import InvalidRequest, VeoClient
@@ -127,8 +128,10 @@ def prepare(service: Service) -> None:
     # Whose word for a visitor's address uvicorn takes; by itself it would take any local program's.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES_OF_A_SPACE if settings.on_space else "")
     wait_for_the_server()
+    routes.look_for_ports_on_loopback()
     routes.bound_connections()
     routes.send_no_cors_headers()
+    routes.compress_whole_files()
     # Clips are played from where they lie, instead of being copied.
     gr.set_static_paths([service.storage.folder, examples.POSTERS])
 
@@ -138,6 +141,7 @@ def launch(page: PageBlocks, service: Service) -> None:
     page.launch(
         server_name=settings.address,
         server_port=free_port(settings.address, settings.port),
+        root_path=settings.root_path,
         css=theme.CSS,
         theme=theme.THEME,
         # Well above the visitors at once: at exactly as many, they would share the web server's
@@ -167,9 +171,15 @@ def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
     """What stands before Gradio's `page`, the outermost first."""
     known = service.settings
     return [
+        Middleware(FromRoot, root=known.root_path),
         Middleware(ShortErrors),
-        Middleware(Guard, on_space=known.on_space, mcp=known.mcp, hosts=known.hosts),
+        Middleware(Guard, mcp=known.mcp, hosts=known.hosts, frame_ancestors=known.frame_ancestors),
         Middleware(Ranges),
-        Middleware(FirstPaint, mode=lambda: mode(service.payer_for(None))),
+        Middleware(
+            FirstPaint,
+            mode=lambda: mode(service.payer_for(None)),
+            path=path_of(known.root_path),
+        ),
         Middleware(StreamEnds, queue=page._queue),
+        Middleware(UnderPath, root=known.root_path),
     ]

@@ -36,6 +36,32 @@ def test_gradio_writes_type_stubs_at_its_import_and_ours_does_not(module, writes
     assert (int(found.stdout) > 0) == writes, found.stderr
 
 
+def test_an_ipv6_address_can_be_listened_at():
+    """Gradio looks for a free port at the address it is told, with a socket for IPv4."""
+    in_a_fresh_python("""
+import socket
+import app
+from gradio import http_server
+from page.gradio_patches import routes
+assert "LOCALHOST_NAME" in http_server.start_server.__code__.co_names
+http_server.LOCALHOST_NAME = "::1"
+routes.look_for_ports_on_loopback()
+with socket.socket() as probe:
+    probe.bind((http_server.LOCALHOST_NAME, 0))
+""")
+
+
+def test_gradio_still_compresses_by_the_name_that_we_replace():
+    in_a_fresh_python("""
+import app
+import gradio.routes
+from page.gradio_patches import routes
+routes.compress_whole_files()
+assert "BrotliMiddleware" in gradio.routes.App.create_app.__code__.co_names
+assert gradio.routes.BrotliMiddleware is routes.WholeFiles
+""")
+
+
 def test_the_environment_is_set_before_gradio_is_imported():
     in_a_fresh_python("""
 import app, os

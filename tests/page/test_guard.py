@@ -79,7 +79,7 @@ def test_answers_forbid_what_the_page_does_not_need(demo_page):
     policy = dict(each.split(" ", 1) for each in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'self'"
     assert policy["img-src"] == "'self' data: blob:"
-    assert policy["frame-ancestors"] == "'none'"
+    assert policy["frame-ancestors"] == "'self'"
     assert policy["object-src"] == "'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
 
@@ -162,7 +162,7 @@ def seen(peer, *forwarded, guard=None, proxies="", headers=()):
         headers = [each for each in scope["headers"] if each[0] != b"host"]
         told.update(address=scope["client"][0], headers=headers)
 
-    guard = guard or Guard(app, on_space=False, mcp=True)
+    guard = guard or Guard(app, mcp=True)
     guard._app = app
     scope = {
         "type": "http",
@@ -292,7 +292,7 @@ assert told == [{believed!r}], told
 
 def test_a_call_that_gradio_makes_for_an_agent_comes_from_the_agent():
     """It calls itself over loopback, with all that the agent's request had in its head."""
-    guard = Guard(None, on_space=True, mcp=True)
+    guard = Guard(None, mcp=True)
     for visitor in (STRANGER, OTHER):
         _, headers = seen("10.0.0.9", visitor, guard=guard, proxies=PROXIES_OF_A_SPACE)
         again = seen("127.0.0.1", guard=guard, proxies=PROXIES_OF_A_SPACE, headers=headers)
