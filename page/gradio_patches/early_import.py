@@ -9,6 +9,8 @@ import inspect
 import os
 from unittest import mock
 
+from page.gradio_patches.other_proxies import forget_other_proxies
+
 # Without it every page load tells Gradio's makers.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -20,6 +22,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 # Gradio's own client, which stands behind the tools for agents, asks the Hub for a list.
 if "SPACE_ID" not in os.environ:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+forget_other_proxies(os.environ)
 
 # At every import Gradio writes type stubs of its components beside their files, for editors: 1.4 of
 # 3.5 s of CPU.  It has no switch for that, but leaves out a component that has no file.
