@@ -12,7 +12,8 @@
     VEO_CLIPS_A_DAY         all visitors together in 24 hours (default: 30 on a Space)
     VEO_DOLLARS_A_DAY       likewise (default: 100 on a Space)
 
-Read once, when asked for.  Nothing here opens a file or holds a key.
+Read once, when asked for.  Nothing here opens a file or holds a key.  What every program of ours
+reads, `AIMLAPI_KEY`, `VEO_CA_BUNDLE` and the like, the client itself does (`veo_client`).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from veo.types import (
     InvalidRequest,
     Reason,
     Refused,
+    Setting,
     SubmissionUncertain,
     TookTooLong,
     Unreachable,
@@ -37,6 +38,13 @@ NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "It is charged only if it completes."
 CHARGED = "The clip is charged already; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
+
+SETTINGS: Mapping[Setting, str] = {
+    "VEO_CA_BUNDLE": "If this network signs certificates itself, as many companies' do, set "
+    "VEO_CA_BUNDLE to the file of its authority.",
+    "VEO_PROXY": "If this network lets nothing out but through a proxy, set VEO_PROXY to it.",
+}
+"""What may help where the network stands in the way; whoever runs the program sets it."""
 
 LOOK_FIRST = "Look at your account before you send it again."
 
@@ -138,7 +146,10 @@ def _what_happened(error: VeoError, *, is_demo: bool) -> str:
         # The error's own text says what to do, too; here that is the next step.
         cost = "" if is_demo else ", and may cost"
         return f"{error.event}: the clip may be in the making{cost}."
-    return as_sentence(str(error))
+    happened = as_sentence(str(error))
+    if isinstance(error, Unreachable | DownloadFailed) and error.setting:
+        happened += f" {SETTINGS[error.setting]}"
+    return happened
 
 
 def _is_possible(action: Action, request: VideoRequest | None) -> bool:

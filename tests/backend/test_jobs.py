@@ -1872,3 +1872,15 @@ async def test_who_follows_finds_what_led_to_each_change(house):
                 assert bool(heard) == (job.state not in ("prepared", "submitting"))
     assert job.state == "rejected"
     assert "No credits." in heard[0].exchange.answer
+
+
+@in_a_loop
+async def test_a_file_that_is_waited_for_holds_up_no_stop(house):
+    """Its address has none yet; who stops the server does not wait for the next look."""
+    with Service(look=[completed], file=[html_answer(404)]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: service.count("file") > 2)
+            began = time.monotonic()
+        assert time.monotonic() - began < 1
+    assert job.state == "downloading"
