@@ -223,8 +223,8 @@ def leads_inside(host: str) -> bool:
     That is all to be seen of a connection that a proxy makes: where a name leads, it decides.
     """
     ip = literal(host)
-    is_own_name = re.search(r"(^|\.)localhost\.*$", host, re.IGNORECASE)
-    return not is_public(str(ip)) if ip else bool(is_own_name)
+    is_own_name = f".{host}".lower().rstrip(".").endswith(".localhost")
+    return not is_public(str(ip)) if ip else is_own_name
 
 
 # What an answer means

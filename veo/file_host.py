@@ -72,8 +72,8 @@ def code_and_words(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
     code = headers.get("x-ms-error-code", "")
     with suppress(ValueError, RecursionError):
         return _from_json(json.loads(text), code)
-    if named := _element("Code", text):
-        return named, _element("Message", text)
+    if named := _text_of(_CODE, text):
+        return named, _text_of(_MESSAGE, text)
     return code, "" if "\ufffd" in text else _without_tags(text)
 
 
@@ -104,9 +104,13 @@ def _from_json(found: Any, code: str) -> tuple[str, str]:
     return code, "" if words == code else words
 
 
-def _element(name: str, text: str) -> str:
-    """The text of an XML element, read as text: a document cut short is none."""
-    found = re.search(rf"<(?:\w{{1,20}}:)?{name}>([^<]{{1,500}})", text)
+# Elements of XML, read as text: a document cut short would be none.
+_CODE = re.compile(r"<(?:\w{1,20}:)?Code>([^<]{1,500})")
+_MESSAGE = re.compile(r"<(?:\w{1,20}:)?Message>([^<]{1,500})")
+
+
+def _text_of(element: re.Pattern[str], text: str) -> str:
+    found = element.search(text)
     return html.unescape(found[1]).strip() if found else ""
 
 
