@@ -223,8 +223,12 @@ class VeoClient:
                 return self._session.fetch(video.url, Path(path))
             except DownloadFailed as error:
                 error.generation_id = video.generation_id
-                if not error.expired or pause is None:
+                if not error.expired:
                     raise
+                if pause is None:
+                    # The service has the video, for it gives addresses: nobody need pay again.
+                    words = f"{error} We asked for fresh addresses for a minute."
+                    raise DownloadFailed(words, generation_id=video.generation_id) from error
             sleep(pause)
             # Addresses are signed for a while; each look at the generation signs a new one.
             video = self.check(video.generation_id).video or video

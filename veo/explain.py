@@ -40,9 +40,10 @@ CHARGED = "The clip is charged already; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
 
 SETTINGS: Mapping[Setting, str] = {
-    "VEO_CA_BUNDLE": "If this network signs certificates itself, as many companies' do, set "
-    "VEO_CA_BUNDLE to the file of its authority.",
-    "VEO_PROXY": "If this network lets nothing out but through a proxy, set VEO_PROXY to it.",
+    "VEO_CA_BUNDLE": "If the network signs certificates itself, as many companies' do, "
+    "VEO_CA_BUNDLE has to name the file of its authority.",
+    "VEO_PROXY": "If the network lets nothing out but through a proxy, VEO_PROXY has to name it, "
+    "with its login if it asks for one.",
 }
 """What may help where the network stands in the way; whoever runs the program sets it."""
 

@@ -23,9 +23,9 @@ from fault_server import (
 from test_download import FILM, left_in
 from test_veo_client import Clock
 
-from veo import download, file_host, polling
+from veo import download, explain, file_host, polling
 from veo.download import AddressExpired, DownloadError, fetch
-from veo_client import DownloadFailed, VeoClient, Video
+from veo_client import DownloadFailed, VeoClient, Video, VideoRequest
 
 SECRET = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 QUERY = f"X-Amz-Expires=60&X-Amz-Signature={SECRET}&X-Amz-Security-Token=a%2Fb%2Bto%20ken"
@@ -357,8 +357,11 @@ def test_after_a_minute_it_fails_with_what_the_host_said(tmp_path):
     assert clock.now == 60
     assert service.looks < 10
     assert caught.value.generation_id == "a"
-    assert caught.value.expired
+    assert str(caught.value).endswith("We asked for fresh addresses for a minute.")
     assert left_in(tmp_path) == []
+    # The service has it, so nobody is told to send, and pay, again.
+    read = explain.explain_error(caught.value, request=VideoRequest("a fox"), was_complete=True)
+    assert (read.title, read.actions) == ("The video did not arrive", ("fetch_again",))
 
 
 def test_what_had_come_is_gone_on_with_at_a_later_address(tmp_path, monkeypatch):
