@@ -775,7 +775,7 @@ CASES = (
     Case(fault="CDN 403 404 410", how="403 at every address", end=NOT_ARRIVED,
          file=[html_answer(403)], longest_wait=30.0,
          says="does not give the file out (HTTP 403). It says: Bad gateway."),
-    Case(fault="CDN 403 404 410", how="404 for some seconds", end=DONE, longest_wait=4.0,
+    Case(fault="CDN 403 404 410", how="404 for some seconds", end=DONE, longest_wait=8.0,
          file=[*[html_answer(404)] * 5, a_part()]),
     # ... not the whole file, or another
     *(
