@@ -23,7 +23,15 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 from veo.models import MODELS, Model
-from veo.polling import LONGEST_RETRY_AFTER, USUALLY_EXPECTED, PollState, counted
+from veo.network import read_network
+from veo.polling import (
+    FRESH_ADDRESS_PAUSES,
+    LONGEST_RETRY_AFTER,
+    SHORTEST_RETRY_AFTER,
+    USUALLY_EXPECTED,
+    PollState,
+    counted,
+)
 from veo.session import REJECTED, Answer, Session
 from veo.settings import key_in, plain
 from veo.trace import Exchange
@@ -74,7 +82,6 @@ GENERATIONS = "/v2/video/generations"
 KEY_VARIABLES = ("AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY")
 
 SUBMIT_TRIES = 3
-FRESH_ADDRESSES = 3
 A_MOMENT = 0.001
 
 
@@ -83,7 +90,9 @@ class VeoClient:
 
     `api_key` comes from the argument, else from `AIMLAPI_KEY`, `AIML_API_KEY` or
     `AIMLAPI_API_KEY`; `base_url` from the argument, else from `AIMLAPI_BASE_URL`.  `timeout` is
-    how many seconds one read may take; a whole exchange gets a quarter more.
+    how many seconds one read may take; a whole exchange gets a quarter more.  In a company's
+    network: `ca_bundle`, else `VEO_CA_BUNDLE`, is the path of a PEM file with its authorities, and
+    `proxy`, else `VEO_PROXY`, the address of its proxy.
     """
 
     def __init__(
@@ -92,6 +101,8 @@ class VeoClient:
         *,
         base_url: str | None = None,
         timeout: float = 60.0,
+        ca_bundle: str | os.PathLike[str] | None = None,
+        proxy: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # The clock is a parameter so that a test of an hour's waiting takes no hour.
@@ -100,6 +111,7 @@ class VeoClient:
             api_key or _first_set(KEY_VARIABLES),
             base_url or plain(os.environ.get("AIMLAPI_BASE_URL")) or BASE_URL,
             timeout=timeout,
+            network=read_network(ca_bundle, proxy),
             clock=clock,
         )
 
@@ -137,13 +149,13 @@ class VeoClient:
         for tries_left in reversed(range(SUBMIT_TRIES)):
             try:
                 # The API has no idempotency key: the same request twice is two clips, and two
-                # bills.  `post_once` raises `Unreachable` only if not a byte of it went out.
+                # bills.  `post_once` raises `Unreachable` only if it did not go out as a whole.
                 return _read_id(self._session.post_once(GENERATIONS, request.body()))
             except (Busy, Unreachable) as error:
                 wait = error.retry_after
                 if not tries_left or wait is None or wait > LONGEST_RETRY_AFTER:
                     raise
-                sleep(wait)
+                sleep(max(wait, SHORTEST_RETRY_AFTER))
         raise AssertionError("the last try returns or raises")
 
     def check(self, generation_id: str) -> Generation:
@@ -205,19 +217,31 @@ class VeoClient:
                 followed += counted(self._clock() - began, wait)
                 state.record(seen, followed)
 
-    def download(self, video: Video, path: str | os.PathLike[str]) -> Path:
+    def download(
+        self,
+        video: Video,
+        path: str | os.PathLike[str],
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> Path:
         """Save the finished video at `path`: resumed when cut off, checked, put there whole.
 
-        The address may have expired: the service is then asked for a fresh one.  The key goes to
-        the service only, never to the host that serves the file.
+        The address may have expired, or the file may not be there yet: the service is then asked
+        for a fresh address, for a minute.  The key goes to the service only, never to the host that
+        serves the file.
         """
-        for addresses_left in reversed(range(FRESH_ADDRESSES + 1)):
+        for pause in (*FRESH_ADDRESS_PAUSES, None):
             try:
                 return self._session.fetch(video.url, Path(path))
             except DownloadFailed as error:
                 error.generation_id = video.generation_id
-                if not (error.expired and addresses_left):
+                if not error.expired:
                     raise
+                if pause is None:
+                    # The service has the video, for it gives addresses: nobody need pay again.
+                    words = f"{error} We asked for fresh addresses for a minute."
+                    raise DownloadFailed(words, generation_id=video.generation_id) from error
+            sleep(pause)
             # Addresses are signed for a while; each look at the generation signs a new one.
             video = self.check(video.generation_id).video or video
         raise AssertionError("the last try returns or raises")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,8 +33,17 @@ class Background:
         self.looking = ThreadPoolExecutor(LOOKING_THREADS, "looking")
         self.writing = ThreadPoolExecutor(1, "writing")
         self.tasks: set[asyncio.Task[None]] = set()
-        self.is_stopping = False
+        self._stopping = threading.Event()
         self._shielded: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait in a thread; `stop` need not wait for that, and ends what the thread does."""
+        if self._stopping.wait(seconds):
+            raise CancelledError
 
     async def run_in_pool(
         self, pool: ThreadPoolExecutor, call: Callable[..., Result], *arguments: Any
@@ -63,7 +72,7 @@ class Background:
 
     async def stop(self) -> None:
         """Cancel what was spawned and wait for what is shielded, `LONGEST_STOP` at most."""
-        self.is_stopping = True
+        self._stopping.set()
         clock = asyncio.get_running_loop().time
         until = clock() + LONGEST_STOP
         while waited_for := self.tasks | self._shielded:

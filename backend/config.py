@@ -14,7 +14,8 @@
     VEO_DOLLARS_A_DAY       likewise (default: 100 on a Space)
 
 With those that Gradio and a Space know, too: where it listens, and where a proxy serves it.
-Read once, when asked for.  Nothing here opens a file or holds a key.
+Read once, when asked for.  Nothing here opens a file or holds a key.  What every program of ours
+reads, `AIMLAPI_KEY`, `VEO_CA_BUNDLE` and the like, the client itself does (`veo_client`).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ All after the id may be done again and costs nothing: looking at it, and fetchin
 that fails for now, the job rests as `needs_attention` and is looked for again by itself, for a day.
 A visitor's job whose key is gone rests as `needs_key`.
 
-A thread is held only while the service is asked, a file arrives or the ledger is written; in
-between a job costs a timer.
+A thread is held only while the service is asked, a file arrives (or is waited for at its address, a
+minute at most) or the ledger is written; in between a job costs a timer.
 """
 
 from __future__ import annotations
@@ -236,7 +236,9 @@ class Runner:
             receive = partial(
                 self._storage.receive,
                 job.entry.clip or "",
-                partial(_download, observed, job.generation_id or "", video),
+                partial(
+                    _download, observed, job.generation_id or "", video, self._background.pause
+                ),
                 name=DEMO_CLIP if job.is_demo else "veo-clip.mp4",
                 request=job.entry.request,
             )
@@ -314,7 +316,11 @@ class Runner:
 
 
 def _download(
-    client: VeoClient | None, generation_id: str, video: Video | None, path: Path
+    client: VeoClient | None,
+    generation_id: str,
+    video: Video | None,
+    sleep: Callable[[float], object],
+    path: Path,
 ) -> Path:
     """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
     if client is None:
@@ -326,7 +332,7 @@ def _download(
         video = generation.video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
-    return client.download(video, path)
+    return client.download(video, path, sleep=sleep)
 
 
 def _charged(video: Video) -> dict[str, float]:

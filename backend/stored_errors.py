@@ -11,7 +11,7 @@ from typing import Any
 import veo_client
 from veo.types import DownloadFailed, Failed, Refused, SubmissionUncertain, VeoError, subject_of
 
-FACTS = ("reason", "about", "expired", "kept", "event", "retry_after")
+FACTS = ("reason", "about", "expired", "kept", "event", "retry_after", "setting")
 """The attributes that decide what a person is told and offered; no kind has all of them."""
 
 

@@ -30,7 +30,8 @@ def pytest_addoption(parser):
 @pytest.fixture(autouse=True)
 def nobodys_environment(monkeypatch, tmp_path):
     """Keep tests off a person's keys, service and files."""
-    for name in ("AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY", "AIMLAPI_BASE_URL"):
+    service = ("AIMLAPI_KEY", "AIML_API_KEY", "AIMLAPI_API_KEY", "AIMLAPI_BASE_URL")
+    for name in (*service, "VEO_CA_BUNDLE", "VEO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 

@@ -459,6 +459,42 @@ def _zipped_zeros(size: int) -> bytes:
     return gzip.compress(bytes(size))
 
 
+# Proxies
+
+
+def tunnel_to(port: int, heard: list[bytes] | None = None) -> Answer:
+    """A proxy's way to this machine's `port`, whatever host was asked for.
+
+    What passes from the client is added to `heard`.
+    """
+
+    def play(connection: Connection) -> None:
+        assert connection.request
+        assert connection.request.method == "CONNECT"
+        connection.send(head(200))
+        relay(connection, port, [] if heard is None else heard)
+
+    return play
+
+
+def relay(connection: Connection, port: int, heard: list[bytes]) -> None:
+    """Pass bytes on in both directions until either side hangs up."""
+    with socket.create_connection((LOOPBACK, port)) as far:
+        back = threading.Thread(target=_pass_on, args=(far, connection.sock, []))
+        back.start()
+        _pass_on(connection.sock, far, heard)
+        _hang_up(far)
+        back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, heard: list[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(PIECE):
+            heard.append(piece)
+            target.sendall(piece)
+    _hang_up(target)
+
+
 # Nobody there
 
 
@@ -493,6 +529,13 @@ def tls_trusted(
     authority.cert_pem.write_to_path(str(bundle))
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(bundle))
     return _server_tls(authority, host)
+
+
+def tls_of_a_company(bundle: Path, host: str = LOOPBACK) -> ssl.SSLContext:
+    """For a server: a certificate from an authority that only `bundle`, written here, names."""
+    company = trustme.CA()
+    company.cert_pem.write_to_path(str(bundle))
+    return _server_tls(company, host)
 
 
 def tls_untrusted(host: str = LOOPBACK) -> ssl.SSLContext:

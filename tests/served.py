@@ -122,7 +122,9 @@ class ServedPage:
     @staticmethod
     def environment(folder: Path) -> dict[str, str]:
         """A person's environment, without their keys and with their files elsewhere."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "GRADIO"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("AIML", "GRADIO", "VEO"))
+        }
         return inherited | {
             "HOME": str(folder),
             "GRADIO_TEMP_DIR": str(folder / "cache"),

@@ -18,16 +18,27 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from veo import mp4
+from veo import file_host, mp4
 from veo.files import Locked, Part, PartialFile, claim, publish
-from veo.http import CONNECT_TIMEOUT, AnswerTooLarge, BoundedAdapter, open_session, read_some
+from veo.http import (
+    CONNECT_TIMEOUT,
+    AnswerTooLarge,
+    BoundedAdapter,
+    ProxyRefused,
+    causes,
+    open_session,
+    read_some,
+    setting_for,
+)
+from veo.network import DIRECT, Network, literal
+from veo.types import Setting
 
 __all__ = ["AddressExpired", "DownloadError", "NotPlayable", "fetch"]
 
@@ -45,9 +56,14 @@ Progress = Callable[[int, int | None], None]
 class DownloadError(Exception):
     """The file did not arrive; the text says what to do."""
 
+    def __init__(self, message: str, *, setting: Setting | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
+        """What may help, where the network here stands in the way."""
+
 
 class AddressExpired(DownloadError):
-    """The host no longer gives the file out: ask for the generation again for a fresh address."""
+    """The host does not give the file out: ask for the generation again for a fresh address."""
 
 
 class NotPlayable(DownloadError):
@@ -61,9 +77,17 @@ class NotPlayable(DownloadError):
 class _Interrupted(Exception):
     """This attempt is over, and another may end better."""
 
+    def __init__(self, reason: str, *, setting: Setting | None = None) -> None:
+        super().__init__(reason)
+        self.setting = setting
+
 
 class _NotPublic(OSError):
     """The connection leads to a machine that only we can reach."""
+
+    def __init__(self, setting: Setting | None = None) -> None:
+        super().__init__("a private network")
+        self.setting = setting
 
 
 def fetch(
@@ -73,6 +97,7 @@ def fetch(
     trusted: str | None = None,
     max_bytes: int = 512 << 20,
     attempts: int = 5,
+    network: Network = DIRECT,
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     on_progress: Progress | None = None,
@@ -84,7 +109,7 @@ def fetch(
     A lost connection is tried again, `attempts` times in all, waiting with `sleep`.
     Raises `AddressExpired` or `DownloadError`; neither ever carries a query, which may be a secret.
     """
-    download = _Download(url, trusted, max_bytes, clock, on_progress)
+    download = _Download(url, trusted, max_bytes, network, clock, on_progress)
     try:
         if path.is_dir():
             raise DownloadError(f"{path} is a folder. Choose a name for the file and run again.")
@@ -95,8 +120,9 @@ def fetch(
                 try:
                     return download.attempt(part)
                 except _Interrupted as interruption:
-                    reason = str(interruption)
-            raise DownloadError(f"The download stopped: {reason}. {part.kept().in_words()}")
+                    reason, setting = str(interruption), interruption.setting
+            words = f"The download stopped: {reason}. {part.kept().in_words()}"
+            raise DownloadError(words, setting=setting)
     except Locked:
         raise DownloadError(
             f"Another download holds {path}. Wait for it, or choose another name."
@@ -174,13 +200,39 @@ def _behind_nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
 
 
-def _check_peer(sock: socket.socket, *, at_home: bool, https: bool) -> None:
+def _check_peer(sock: socket.socket, *, at_home: bool, https: bool, host: str = "") -> None:
     """Refuse by where the connection leads: a host's name and its spelling prove nothing."""
     address = sock.getpeername()[0]
     if at_home and ipaddress.ip_address(address).is_loopback:
         return
-    if not (https and is_public(address)):
-        raise _NotPublic
+    if not (https and (is_public(address) or _is_stand_in(address, host))):
+        raise _NotPublic("VEO_PROXY" if host and not literal(host) else None)
+
+
+_STAND_INS = ipaddress.IPv4Network("198.18.0.0/15")
+
+
+def _is_stand_in(address: str, host: str) -> bool:
+    """Whether a program on this machine or network answered for the name `host`.
+
+    Such a resolver (Clash, Surge, sing-box) gives every name an address of the block for tests of
+    networks (RFC 2544), catches the connection and takes it to the true one.  Over https nothing is
+    sent before a certificate proves the name, so no machine of ours can pass for it.  Where an
+    address asks for that block itself, nobody stands between.
+    """
+    ip = ipaddress.ip_address(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return bool(host) and not literal(host) and ip.version == 4 and ip in _STAND_INS
+
+
+def leads_inside(host: str) -> bool:
+    """Whether `host` itself, unasked, is no place on the internet.
+
+    That is all to be seen of a connection that a proxy makes: where a name leads, it decides.
+    """
+    ip = literal(host)
+    is_own_name = f".{host}".lower().rstrip(".").endswith(".localhost")
+    return not is_public(str(ip)) if ip else is_own_name
 
 
 # What an answer means
@@ -190,23 +242,31 @@ def interpret_response(
     status: int, headers: Mapping[str, str], kept: PartialFile
 ) -> PartialFile | None:
     """Say what the body of this answer continues; None means nothing that is of use."""
-    if status in (403, 404, 410):
-        raise AddressExpired(
-            f"The video's address is no longer valid (HTTP {status}). "
-            "Ask for the generation again to get a fresh one."
-        )
-    if status in (408, 425, 429) or status >= 500:
-        raise _Interrupted(f"the host answered HTTP {status}")
     if status == 416 and kept.size:
         had_all = headers.get("Content-Range") == f"bytes */{kept.total}" and kept.is_whole()
         return kept if had_all else None
-    if status not in (200, 206):
-        raise DownloadError(f"The video's host answered HTTP {status}, not a file. {ASK_AGAIN}")
-    if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise DownloadError(f"The video's host sent it compressed, unasked. {ASK_AGAIN}")
     if status == 200:
         return PartialFile(total=_length(headers), etag=_strong_etag(headers))
     return kept if _is_the_rest(headers, kept) else None
+
+
+def has_a_file(status: int, kept: PartialFile) -> bool:
+    return status in (200, 206) or (status == 416 and bool(kept.size))
+
+
+CODINGS = frozenset(
+    ("gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd", "dcb", "dcz")
+)
+
+
+def is_compressed(headers: Mapping[str, str], beginning: bytes) -> bool:
+    """Whether a body is in one of HTTP's codings, by its label and its first bytes.
+
+    Uploads label plain files `none`, `utf-8`, `aws-chunked` and `gzip`, too: what begins as an MP4
+    does is one, and what the label says otherwise the boxes show.
+    """
+    labels = headers.get("Content-Encoding", "").lower().split(",")
+    return bool(CODINGS & {label.strip() for label in labels}) and beginning[4:8] != b"ftyp"
 
 
 def _is_the_rest(headers: Mapping[str, str], kept: PartialFile) -> bool:
@@ -238,6 +298,7 @@ class _Download:
     url: str
     trusted: str | None
     max_bytes: int
+    network: Network
     clock: Callable[[], float]
     on_progress: Progress | None
 
@@ -245,6 +306,8 @@ class _Download:
         """Ask once, receive what comes, and finish if that makes the file whole."""
         kept = part.kept()
         with self._answer(kept.headers()) as response:
+            if not has_a_file(response.status_code, kept):
+                raise self._refusal(response)
             known = interpret_response(response.status_code, response.headers, kept)
             if known is None:
                 part.discard()
@@ -274,11 +337,18 @@ class _Download:
 
     @contextlib.contextmanager
     def _get(self, url: str, headers: dict[str, str], at_home: bool) -> Iterator[requests.Response]:
+        host, proxy = urlsplit(url).hostname or "", self.network.proxy_for(url)
+        if self.network.proxy and not at_home and leads_inside(host):
+            raise _into_a_private_network()
+        check_peer = partial(
+            _check_peer, host=host, at_home=at_home, https=url.startswith("https:")
+        )
         adapter = BoundedAdapter(
             timeout=TIMEOUT,
             bytes_per_timeout=BYTES_PER_TIMEOUT,
             max_bytes=2 * self.max_bytes + (1 << 20),  # room for headers and for those of chunks
-            check_peer=partial(_check_peer, at_home=at_home, https=url.startswith("https:")),
+            check_peer=None if proxy else check_peer,
+            network=replace(self.network, proxy=proxy),
             clock=self.clock,
         )
         # A session for each host: no cookie and no connection goes from one to the next.
@@ -293,17 +363,38 @@ class _Download:
             with response:
                 yield response
 
+    def _refusal(self, response: requests.Response) -> DownloadError | _Interrupted:
+        """The error for an answer without a file, with what the host says."""
+        status = response.status_code
+        code, words = file_host.code_and_words(_beginning(response), response.headers)
+        said = file_host.say(code, words, self.url, str(response.url))
+        match file_host.meaning(status, code):
+            case "dead":
+                it_says = f" It says: {said}." if said else ""
+                return AddressExpired(
+                    f"The video's host does not give the file out (HTTP {status}).{it_says}"
+                )
+            case "passing":
+                return _Interrupted(f"the host answered HTTP {status}{_in_brackets(said)}")
+        return DownloadError(
+            f"The video's host answered HTTP {status}, not a file{_in_brackets(said)}. {ASK_AGAIN}"
+        )
+
     def _receive(self, response: requests.Response, known: PartialFile, part: Part) -> None:
         size = known.size
         try:
+            piece = _next_piece(response)
+            if not size and is_compressed(response.headers, piece):
+                raise DownloadError(f"The video's host sent it compressed, unasked. {ASK_AGAIN}")
             self._check_size(known.total or size)
             with part.open(known) as file:
-                while piece := _next_piece(response):
+                while piece:
                     size += len(piece)
                     self._check_size(size)
                     file.write(piece)
                     if self.on_progress:
                         self.on_progress(size, known.total)
+                    piece = _next_piece(response)
         except DownloadError:
             part.discard()
             raise
@@ -340,6 +431,21 @@ class _Download:
             )
 
 
+def _in_brackets(said: str) -> str:
+    return f" ({said})" if said else ""
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """What the host sends in place of the file, as far as it comes."""
+    sent = b""
+    with contextlib.suppress(requests.RequestException):
+        while piece := read_some(response, file_host.MOST_READ - len(sent)):
+            sent += piece
+            if len(sent) >= file_host.MOST_READ:
+                break
+    return sent
+
+
 def _next_piece(response: requests.Response) -> bytes:
     try:
         return read_some(response, PIECE)
@@ -349,25 +455,28 @@ def _next_piece(response: requests.Response) -> bytes:
 
 def translate_error(error: requests.RequestException) -> DownloadError | _Interrupted:
     """Our own error for one of `requests`, whose text would quote the whole address."""
-    for cause in _causes(error):
+    setting = setting_for(error)
+    for cause in causes(error):
         if isinstance(cause, _NotPublic):
-            return DownloadError(
-                "The video's address leads into a private network, so it was not opened. "
-                + ASK_AGAIN
-            )
+            return _into_a_private_network(cause.setting)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return DownloadError(f"The video's host has no valid certificate. {ASK_AGAIN}")
+            message = f"The video's host has no valid certificate. {ASK_AGAIN}"
+            return DownloadError(message, setting=setting)
+        if isinstance(cause, ProxyRefused):
+            reason = f"the proxy opened no way to the video's host ({cause.in_words()})"
+            return _Interrupted(reason, setting=setting)
         if isinstance(cause, AnswerTooLarge):
             return DownloadError(f"The video's host sends without end. {ASK_AGAIN}")
         if isinstance(cause, TimeoutError):
-            return _Interrupted("too little came in time")
-    return _Interrupted("the connection was lost")
+            return _Interrupted("too little came in time", setting=setting)
+    return _Interrupted("the connection was lost", setting=setting)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
+def _into_a_private_network(setting: Setting | None = None) -> DownloadError:
+    return DownloadError(
+        f"The video's address leads into a private network, so it was not opened. {ASK_AGAIN}",
+        setting=setting,
+    )
 
 
 def _disk_trouble(error: OSError, path: Path) -> str:

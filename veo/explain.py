@@ -21,6 +21,7 @@ from veo.types import (
     InvalidRequest,
     Reason,
     Refused,
+    Setting,
     SubmissionUncertain,
     TookTooLong,
     Unreachable,
@@ -39,6 +40,14 @@ NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "It is charged only if it completes."
 CHARGED = "The clip is charged already; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
+
+SETTINGS: Mapping[Setting, str] = {
+    "VEO_CA_BUNDLE": "If the network signs certificates itself, as many companies' do, "
+    "VEO_CA_BUNDLE has to name the file of its authority.",
+    "VEO_PROXY": "If the network lets nothing out but through a proxy, VEO_PROXY has to name it, "
+    "with its login if it asks for one.",
+}
+"""What may help where the network stands in the way; whoever runs the program sets it."""
 
 LOOK_FIRST = "Look at your account before you send it again."
 
@@ -140,7 +149,10 @@ def _what_happened(error: VeoError, *, is_demo: bool) -> str:
         # The error's own text says what to do, too; here that is the next step.
         cost = "" if is_demo else ", and may cost"
         return f"{error.event}: the clip may be in the making{cost}."
-    return as_sentence(str(error))
+    happened = as_sentence(str(error))
+    if isinstance(error, Unreachable | DownloadFailed) and error.setting:
+        happened += f" {SETTINGS[error.setting]}"
+    return happened
 
 
 def _is_possible(action: Action, request: VideoRequest | None) -> bool:

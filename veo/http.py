@@ -19,12 +19,14 @@ a `ConnectionError`.  In the first case the service has seen nothing, and asking
 the second it may be making the clip.  The exception's type does not tell them apart: a reset may
 come before or after the request.  What tells is whether a byte of it was handed to the socket.
 `http.client` writes through `sock.sendall` alone, so a socket with its own `sendall` sees the first
-byte leave.  A TLS handshake runs below it and does not count.  It errs to the safe side: "sent"
-means that a byte was handed over, not that anybody read it.
+byte leave.  A TLS handshake runs below it and does not count, nor does the way through a proxy.  It
+errs to the safe side: "sent" means that a byte was handed over, not that anybody read it.  But
+`sendall` returns only once the system has everything: where the head of a request went out and its
+large body did not get through, no server has the whole of it (`request_was_cut`).
 
 For this urllib3's connection classes are replaced by our own, whose socket is wrapped once it is
 connected.  That leans on names inside urllib3 (`ConnectionCls`, `_new_conn`) and of `http.client`
-(`sock`, `makefile`); `tests/client/test_http.py` fails the day they change.
+(`sock`, `makefile`, `_tunnel`); `tests/client/test_http.py` fails the day they change.
 
 This module knows sockets and limits; it knows neither the service nor its keys.
 """
@@ -35,36 +37,59 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from veo.network import DIRECT, Network
+from veo.types import Setting
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 __all__ = [
     "CONNECT_TIMEOUT",
+    "USER_AGENT",
     "AnswerTooLarge",
     "BoundedAdapter",
+    "ProxyRefused",
+    "causes",
     "open_session",
     "read_answer",
     "read_some",
+    "setting_for",
 ]
 
+USER_AGENT = "veo-client/1.0"
+"""Some hosts refuse whatever calls itself `python-requests`."""
 CONNECT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 1 << 20
+SMALL_BODY = 64 << 10
+"""Bytes that go out in one piece with their head."""
 POOL_SIZE = 100
 """Connections kept open: as many threads may look at a time without opening a new one."""
 
 
 class AnswerTooLarge(requests.RequestException):
     """The answer is larger than any honest one."""
+
+
+class ProxyRefused(OSError):
+    """The proxy opened no way to the host; nothing was sent."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(status)
+        self.status = status
+
+    def in_words(self) -> str:
+        return f"it answered {self.status}" if self.status else "it did not answer"
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -74,7 +99,7 @@ class BoundedAdapter(HTTPAdapter):
     `bytes_per_timeout`, every so many bytes received start them anew: a large file may take long,
     but not stand still.  `max_bytes` then bounds what an exchange may receive in all, for headers
     and "100 Continue" may come without end too.  `check_peer` sees each connected socket before a
-    byte goes out and raises `OSError` to hang up.
+    byte goes out and raises `OSError` to hang up; behind a proxy of `network` that is the proxy's.
     """
 
     def __init__(
@@ -84,23 +109,45 @@ class BoundedAdapter(HTTPAdapter):
         bytes_per_timeout: int | None = None,
         max_bytes: int | None = None,
         check_peer: Callable[[socket.socket], None] | None = None,
+        network: Network = DIRECT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.timeout = timeout
         self.bytes_per_timeout = bytes_per_timeout
         self.max_bytes = max_bytes
         self.check_peer = check_peer
+        self.network = network
         self.clock = clock
         self.request_was_sent = False
         """Whether any byte of any request was handed to a connected socket."""
+        self.request_was_cut = False
+        """Whether the last request's body did not all leave after its head, and nobody answered."""
         # None: urllib3 would repeat even a POST, see above.
         super().__init__(max_retries=0, pool_maxsize=POOL_SIZE)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool = super().get_connection_with_tls_context(*args, **kwargs)
-        connection = _HTTPS if pool.scheme == "https" else _HTTP
-        vars(pool)["ConnectionCls"] = partial(connection, adapter=self)
+        if "ConnectionCls" not in vars(pool):
+            bounded = _HTTPS if pool.scheme == "https" else _HTTP
+            # Ours before urllib3's own, which is another one behind a SOCKS proxy.
+            connection = type(bounded.__name__, (bounded, cast(Any, pool).ConnectionCls), {})
+            vars(pool)["ConnectionCls"] = partial(connection, adapter=self)
         return pool
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self.network.tls:
+            kwargs["ssl_context"] = self.network.tls
+        super().init_poolmanager(*args, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if tls := self.network.tls:
+            kwargs["ssl_context"] = tls
+        if (known := self.network.proxy) and known.is_socks:
+            return super().proxy_manager_for(known.with_login(), **kwargs)
+        return super().proxy_manager_for(proxy, proxy_ssl_context=tls, **kwargs)
+
+    def proxy_headers(self, _: str) -> dict[str, str]:
+        return self.network.proxy.headers if self.network.proxy else {}
 
 
 class _BoundedConnection(HTTPConnection):
@@ -111,6 +158,9 @@ class _BoundedConnection(HTTPConnection):
         self.adapter = adapter
         self.deadline = float("inf")
         self.received = 0
+        self.head_was_sent = False
+        self._holds_head = False
+        self._head = b""
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -126,10 +176,42 @@ class _BoundedConnection(HTTPConnection):
         super().connect()
         self.sock = _WatchedSocket(self.sock, self)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def _tunnel(self) -> None:
+        """Ask the proxy for a way to the host.
+
+        `http.client` would wait as long as the proxy sends headers, and tells its answer in a text
+        alone.  None of this counts as sent: the request goes out after it.
+        """
         self.renew()
-        self.received = 0
-        super().request(*args, **kwargs)
+        host, headers = str(self._tunnel_host), dict(vars(self)["_tunnel_headers"])
+        self._validate_host(host)  # type: ignore[attr-defined]  # a line break would add a header
+        place = f"[{host.strip('[]')}]:{self._tunnel_port}" if ":" in host else ""
+        place = place or f"{host}:{self._tunnel_port}"
+        lines = [f"{name}: {value}" for name, value in {"Host": place, **headers}.items()]
+        question = "\r\n".join([f"CONNECT {place} HTTP/1.1", *lines, "", ""]).encode()
+        watched = _WatchedSocket(self.sock, self)
+        try:
+            watched.send_aside(question)
+            with HTTPResponse(cast(socket.socket, watched), method="CONNECT") as response:
+                response.begin()
+        except (HTTPException, OSError) as error:
+            raise ProxyRefused(None) from error
+        if response.status // 100 != 2:
+            raise ProxyRefused(response.status)
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        self.renew()
+        self.received, self.head_was_sent = 0, False
+        self._holds_head = isinstance(body, bytes) and 0 < len(body) <= SMALL_BODY
+        super().request(method, url, body, *args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send; a head waits for its small body, so that chance does not part them."""
+        if self._holds_head:
+            self._head, self._holds_head = data, False
+            return
+        head, self._head = self._head, b""
+        super().send(head + data if head else data)
 
     def renew(self) -> None:
         self.deadline = self.adapter.clock() + self.adapter.timeout
@@ -170,7 +252,17 @@ class _WatchedSocket:
         self._sock.settimeout(seconds)
 
     def sendall(self, data: Any) -> None:
-        self._connection.adapter.request_was_sent = True
+        adapter = self._connection.adapter
+        adapter.request_was_sent = True
+        try:
+            self.send_aside(data)
+        except OSError:
+            adapter.request_was_cut = self._connection.head_was_sent
+            raise
+        self._connection.head_was_sent = True
+
+    def send_aside(self, data: Any) -> None:
+        """Send what is no part of a request."""
         self._bound_next_wait()
         self._sock.sendall(data)
 
@@ -184,6 +276,8 @@ class _WatchedSocket:
 
     def _received(self, size: int) -> None:
         connection, adapter = self._connection, self._connection.adapter
+        if size:
+            adapter.request_was_cut = False  # whoever answers may have read enough
         before, connection.received = connection.received, connection.received + size
         if adapter.max_bytes is not None and connection.received > adapter.max_bytes:
             raise AnswerTooLarge(f"The answer is larger than {adapter.max_bytes} bytes.")
@@ -226,14 +320,18 @@ def open_session(adapter: BoundedAdapter) -> requests.Session:
     """A session that talks only through `adapter` and takes nothing from the environment.
 
     A `.netrc` entry would replace the Authorization header, a proxy would see the request.  No
-    cookie is kept either.
+    cookie is kept either.  The proxy of its own `network` is used for https alone, where it sees no
+    request.
     """
     session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["Accept-Encoding"] = "identity"
+    session.headers["User-Agent"] = USER_AGENT
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    if proxy := adapter.network.proxy:
+        session.proxies["https"] = proxy.address
     return session
 
 
@@ -259,3 +357,35 @@ def read_some(response: requests.Response, most: int) -> bytes:
     except HTTPError as error:
         raise requests.ConnectionError(error) from error
     return piece
+
+
+# What an error tells
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what led to it."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def setting_for(error: BaseException) -> Setting | None:
+    """The setting that may open the way which `error` found closed."""
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "VEO_CA_BUNDLE" if cause.verify_code in UNKNOWN_AUTHORITY else None
+        if isinstance(cause, NOT_CONNECTED):
+            return "VEO_PROXY"
+    return None
+
+
+UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's codes for a certificate that nobody signed whom we trust; others are wrong in
+themselves, for another host or out of date."""
+
+NOT_CONNECTED = (
+    ProxyRefused,
+    requests.exceptions.ProxyError,
+    NewConnectionError,
+    ConnectTimeoutError,
+)

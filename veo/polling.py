@@ -26,11 +26,15 @@ USUALLY_EXPECTED = 120.0
 LONGEST_LOOK = 120.0
 """Seconds that a look may take at most.  If more passed, the machine slept or its clock was set."""
 MAX_CONSECUTIVE_ERRORS = 10
-LONGEST_RETRY_AFTER = 60.0
+SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 1.0, 60.0
+"""Seconds, whatever the service says: it may say 0, or name a time that is over."""
 NOT_FOUND_GRACE = 60.0
 """Seconds after creation in which a 404 only means that the service has not caught up yet."""
 NOT_FOUND_GRACE_UNKNOWN_AGE = 10.0
 MISSING_URL_GRACE = 60.0
+FRESH_ADDRESS_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each fresh address of a file, a minute in all.  An address that died needs no
+pause; a file that is not at its address yet comes there within seconds, as a rule."""
 
 # When to look again.  With a hazard rate h(t) of finishing, the cheapest schedule has intervals
 # proportional to 1/sqrt(h): rare looks at first, the most around the expected time, fewer in the

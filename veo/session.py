@@ -9,14 +9,13 @@ from __future__ import annotations
 import copy
 import datetime
 import email.utils
-import ipaddress
 import json
 import math
 import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,17 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from veo.http import CONNECT_TIMEOUT, BoundedAdapter, open_session, read_answer
+from veo.http import (
+    CONNECT_TIMEOUT,
+    USER_AGENT,
+    BoundedAdapter,
+    ProxyRefused,
+    causes,
+    open_session,
+    read_answer,
+    setting_for,
+)
+from veo.network import DIRECT, Network, is_loopback
 from veo.settings import key_in, plain
 from veo.trace import Exchange, redact
 from veo.types import (
@@ -41,7 +50,7 @@ from veo.types import (
     subject_of,
 )
 
-USER_AGENT = "veo-client/1.0 (python-requests)"
+__all__ = ["USER_AGENT", "Answer", "Session", "read_retry_after"]
 
 LONGEST_KEY = 500
 SHORTEST_REAL_KEY = 8
@@ -126,10 +135,12 @@ class Session:
         base_url: str,
         *,
         timeout: float,
+        network: Network = DIRECT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bearer = _Bearer(_checked_key(api_key))
         self.base_url = _checked_base_url(base_url)
+        self._network = network
         self._timeout = timeout
         self._clock = clock
         self._on_exchange: Callable[[Exchange], object] | None = None
@@ -162,7 +173,7 @@ class Session:
     def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
         """The answer to a request that costs money, sent at most once.
 
-        `Unreachable` means that no byte of it left; else, without an answer, it is
+        `Unreachable` means that it did not leave, or not as a whole; else, without an answer, it is
         `SubmissionUncertain`.
         """
         # A fresh connection: a pooled one may have been closed by the service, which only shows
@@ -172,6 +183,8 @@ class Session:
         try:
             return self._request(connection, "POST", path, json=body)
         except requests.RequestException as error:
+            if adapter.request_was_cut:
+                raise self._cut_short() from error
             if adapter.request_was_sent:
                 raise SubmissionUncertain.after("The service did not answer") from error
             raise self._unreachable(error) from error
@@ -185,21 +198,23 @@ class Session:
 
         began = self._clock()
         try:
-            saved = download.fetch(url, path, trusted=self._loopback())
+            saved = download.fetch(url, path, trusted=self._loopback(), network=self._network)
         except download.DownloadError as error:
             self._trace("GET", _host(url), began, trouble=type(error).__name__)
             expired = isinstance(error, download.AddressExpired)
             kept = str(error.kept) if isinstance(error, download.NotPlayable) else ""
-            raise DownloadFailed(str(error), expired=expired, kept=kept) from error
+            raise DownloadFailed(
+                str(error), expired=expired, kept=kept, setting=error.setting
+            ) from error
         self._trace("GET", _host(url), began, saved=saved)
         return saved
 
     def _connect(self) -> tuple[requests.Session, BoundedAdapter]:
         # A whole exchange gets a quarter more than one read of it.
-        adapter = BoundedAdapter(timeout=self._timeout * 1.25)
-        session = open_session(adapter)
-        session.headers["User-Agent"] = USER_AGENT
-        return session, adapter
+        proxy = self._network.proxy_for(self.base_url)
+        network = replace(self._network, proxy=proxy)
+        adapter = BoundedAdapter(timeout=self._timeout * 1.25, network=network)
+        return open_session(adapter), adapter
 
     def _request(self, session: requests.Session, method: str, path: str, **kwargs: Any) -> Answer:
         began = self._clock()
@@ -267,14 +282,29 @@ class Session:
 
     def _loopback(self) -> str | None:
         """The base URL if it is this machine: the one place a clip may come from in the clear."""
-        return self.base_url if _is_loopback(urlsplit(self.base_url).hostname or "") else None
+        return self.base_url if is_loopback(urlsplit(self.base_url).hostname or "") else None
 
     def _unreachable(self, error: requests.RequestException) -> Unreachable:
-        host = urlsplit(self.base_url).hostname
+        """Nothing was sent, or nothing that costs; the error names the setting that may help."""
+        host, setting = urlsplit(self.base_url).hostname, setting_for(error)
         if isinstance(error, requests.exceptions.SSLError):
-            return Unreachable(f"{host} could not prove its identity; nothing was sent.")
+            message = f"{host} could not prove its identity; nothing was sent."
+            return Unreachable(message, setting=setting)
         again = random.uniform(0.5, 1.5) if isinstance(error, requests.ConnectionError) else None
-        return Unreachable(f"{host} could not be reached: check the connection.", retry_after=again)
+        message = f"{host} could not be reached: check the connection."
+        for refused in (each for each in causes(error) if isinstance(each, ProxyRefused)):
+            message = f"The proxy opened no way to {host} ({refused.in_words()})."
+            # A login or a rule that it asks for now, it asks for again.
+            again = None if 400 <= (refused.status or 0) < 500 else again
+        if isinstance(error, requests.exceptions.ProxyError):
+            message = "The proxy could not be reached; nothing was sent."
+        if setting == "VEO_PROXY" and self._loopback():
+            setting = None
+        return Unreachable(message, retry_after=again, setting=setting)
+
+    def _cut_short(self) -> Unreachable:
+        host = urlsplit(self.base_url).hostname
+        return Unreachable(f"{host} took only a part of the request, and cannot act on it.")
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -329,7 +359,7 @@ def _checked_base_url(url: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    keeps_the_key_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    keeps_the_key_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not keeps_the_key_safe or not host or parts.query or parts.fragment or parts.username:
         raise InvalidRequest(
             "The base URL must look like https://host, or http://127.0.0.1:port on this machine.",
@@ -344,9 +374,3 @@ def _host(url: str) -> str:
     with suppress(ValueError):
         return urlsplit(url).hostname or ""
     return ""
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

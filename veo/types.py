@@ -40,6 +40,9 @@ of the service's: something in front of it, such as a firewall, answered with a 
 About = Literal["setting", "enhancement", "sound", "policy"]
 """What in a request the service objects to, as far as its words tell: see `subject_of`."""
 
+Setting = Literal["VEO_CA_BUNDLE", "VEO_PROXY"]
+"""A variable of the environment that may open the way to a host: see `veo.network`."""
+
 
 class VeoError(Exception):
     """Base of every error raised here; its text is fit to show a person and holds no key."""
@@ -85,6 +88,18 @@ class Busy(VeoError):
 class Unreachable(VeoError):
     """No answer, or an answer that is not the service's."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        generation_id: str | None = None,
+        retry_after: float | None = None,
+        setting: Setting | None = None,
+    ) -> None:
+        super().__init__(message, generation_id=generation_id, retry_after=retry_after)
+        self.setting = setting
+        """What may help, where the network here stands in the way."""
+
 
 class SubmissionUncertain(VeoError):
     """The create request left, its answer did not arrive: the clip may exist and may cost."""
@@ -127,13 +142,16 @@ class DownloadFailed(VeoError):
         generation_id: str | None = None,
         expired: bool = False,
         kept: str = "",
+        setting: Setting | None = None,
     ) -> None:
         super().__init__(message, generation_id=generation_id)
         self.expired = expired
-        """Whether the address no longer gives the file out, and a fresh one may."""
+        """Whether the address does not give the file out, and a fresh one may."""
         self.kept = kept
         """Where the file lies that came whole by the host's word and cannot be shown, if one did:
         it is paid for."""
+        self.setting = setting
+        """As in `Unreachable`."""
 
 
 _ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")

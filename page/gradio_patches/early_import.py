@@ -9,6 +9,7 @@ import inspect
 import os
 from unittest import mock
 
+from page.gradio_patches.other_proxies import forget_other_proxies
 from veo.settings import as_in_a_shell
 
 # Without it every page load tells Gradio's makers.
@@ -30,6 +31,8 @@ address = {name: os.environ.pop(name) for name in ADDRESS if name in os.environ}
 
 if "GRADIO_TEMP_DIR" in os.environ:
     os.environ["GRADIO_TEMP_DIR"] = as_in_a_shell(os.environ["GRADIO_TEMP_DIR"])
+
+forget_other_proxies(os.environ)
 
 # At every import Gradio writes type stubs of its components beside their files, for editors: 1.4 of
 # 3.5 s of CPU.  It has no switch for that, but leaves out a component that has no file.

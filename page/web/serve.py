@@ -54,7 +54,9 @@ def run(build_page: Callable[[Service], PageBlocks]) -> None:
             with opened(settings) as service:
                 serve(build_page(service), service)
         except InvalidRequest as error:
-            sys.exit(f"Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. {error}")
+            about_the_service = error.field in ("api_key", "base_url")
+            check = "Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. "
+            sys.exit(f"{check if about_the_service else ''}{error}")
         except (config.WrongSetting, InUse, NoLedger, NoAddress, CannotStart) as error:
             sys.exit(str(error))
         except BrokenPipeError:

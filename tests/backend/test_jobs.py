@@ -1894,3 +1894,15 @@ async def test_a_clip_that_we_would_not_send_today_is_shown_all_the_same(house):
             (job,) = await jobs.of(ME)
             assert (await watch(job))[-1] == "done"
             assert (job.request, job.is_only_looked_for) == (None, False)
+
+
+@in_a_loop
+async def test_a_file_that_is_waited_for_holds_up_no_stop(house):
+    """Its address has none yet; who stops the server does not wait for the next look."""
+    with Service(look=[completed], file=[html_answer(404)]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: service.count("file") > 2)
+            began = time.monotonic()
+        assert time.monotonic() - began < 1
+    assert job.state == "downloading"

@@ -14,6 +14,7 @@ from veo.types import (
     Failed,
     Reason,
     Refused,
+    Setting,
     SubmissionUncertain,
     Unreachable,
     VideoRequest,
@@ -29,6 +30,8 @@ ERRORS = [
     SubmissionUncertain.after("The service did not answer"),
     Busy("Too many.", retry_after=7.0),
     Unreachable("No answer."),
+    *(Unreachable("No way.", setting=setting) for setting in get_args(Setting)),
+    *(DownloadFailed("No way.", setting=setting) for setting in get_args(Setting)),
 ]
 
 

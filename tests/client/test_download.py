@@ -509,7 +509,7 @@ def test_a_file_at_the_cap_is_welcome(path):
     [
         gzip_bomb(64 << 20),
         answer(200, gzip.compress(FILM), [("Content-Encoding", "gzip")]),
-        answer(200, FILM, [("Content-Encoding", "br")]),
+        answer(200, b"no film", [("Content-Encoding", "br")]),
     ],
 )
 def test_a_compressed_answer_is_refused(path, compressed):
@@ -578,10 +578,10 @@ def test_an_expired_address_is_told_apart_and_what_came_is_kept(path, status):
     assert left_in(path.parent) == ["clip.mp4.part", "clip.mp4.part.json"]
 
 
-@pytest.mark.parametrize("status", [201, 204, 300, 302, 304, 400, 401, 402, 405, 416, 451])
+@pytest.mark.parametrize("status", [201, 204, 300, 302, 304, 402, 405, 416])
 def test_any_other_answer_is_an_error_at_once(path, status):
     with FaultServer([answer(status)]) as server:
-        assert f"HTTP {status}" in refusal(server, path)
+        assert f"HTTP {status}, not a file" in refusal(server, path)
 
 
 # Where it may go

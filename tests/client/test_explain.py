@@ -18,6 +18,7 @@ from veo.types import (
     InvalidRequest,
     Reason,
     Refused,
+    Setting,
     SubmissionUncertain,
     TookTooLong,
     Unreachable,
@@ -625,3 +626,12 @@ def test_dollars_are_an_estimate_and_never_a_guess(amount, shown):
 def test_what_costs_something_is_never_called_free(amount):
     assert "free" not in explain.dollars(amount)
     assert "$0.00" not in explain.dollars(amount)
+
+
+@pytest.mark.parametrize("setting", get_args(Setting))
+@pytest.mark.parametrize("kind", [Unreachable, DownloadFailed])
+def test_where_the_network_stands_in_the_way_the_setting_is_named(kind, setting):
+    words = explain.explain_error(kind("No way.", setting=setting), request=FOX)
+    assert words.what_happened.startswith("No way. ")
+    assert words.what_happened.count(setting) == 1
+    assert setting not in str(explain.explain_error(kind("No way."), request=FOX))

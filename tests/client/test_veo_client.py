@@ -44,6 +44,7 @@ from jobs_fixture import BrieflyPatient
 import veo_client
 from demo.faults import FAULTS
 from veo import media, session
+from veo.polling import FRESH_ADDRESS_PAUSES, SHORTEST_RETRY_AFTER
 from veo.session import Answer, read_retry_after
 from veo_client import (
     Busy,
@@ -259,6 +260,17 @@ def test_too_many_requests_is_told_after_three_tries(clock):
     with FaultServer([busy] * 3) as server, pytest.raises(Busy, match="slow down"):
         client_for(server).submit(FOX, sleep=clock.sleep)
     assert clock.slept == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["0", "0.0", "-0", "-30", "0.001", "1e-9", "Wed, 21 Oct 2015 07:28:00 GMT"],
+)
+def test_a_service_that_asks_for_no_pause_gets_one(header, clock):
+    busy = json_answer(429, {"message": "slow down"}, [("Retry-After", header)])
+    with FaultServer([busy] * 3) as server, pytest.raises(Busy):
+        client_for(server).submit(FOX, sleep=clock.sleep)
+    assert clock.slept == [SHORTEST_RETRY_AFTER] * 2 == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("header", ["61", "3600", "2027", "soon", "", "nan", "inf", None])
@@ -586,13 +598,13 @@ def test_an_expired_address_is_asked_for_again(status, tmp_path):
     assert [request.path for request in server.requests][-1] == "/fresh.mp4"
 
 
-def test_an_address_that_stays_expired_is_told_with_the_id(tmp_path):
+def test_an_address_that_stays_expired_is_told_with_the_id(tmp_path, clock):
     with FaultServer([]) as server:
         fresh = {"status": "completed", "video": {"url": server.url + "/a.mp4"}}
         again = [html_answer(403), json_answer(200, fresh)]
-        server._script.extend([*again, *again, *again, html_answer(403)])
+        server._script.extend([*again * len(FRESH_ADDRESS_PAUSES), html_answer(403)])
         with pytest.raises(DownloadFailed) as caught:
-            client_for(server).download(video_at(server), tmp_path / "a.mp4")
+            client_for(server).download(video_at(server), tmp_path / "a.mp4", sleep=clock.sleep)
     assert caught.value.generation_id == "a"
     assert list(tmp_path.iterdir()) == []
 
