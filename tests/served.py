@@ -77,7 +77,8 @@ def _run(program: str | Path, log: str, environment: dict[str, str], umask: int)
     os.dup2(to_log, sys.stderr.fileno())
     # A test run in the background has SIGINT ignored, and its children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _read_the_environment_again()
+    if "gradio" in sys.modules:
+        _read_the_environment_again()
     os.chdir(ROOT)
     sys.argv = [str(program)]
     runpy.run_path(str(program), run_name="__main__")

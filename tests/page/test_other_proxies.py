@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 from conftest import KEY
-from served import ROOT, ServedPage
+from served import FRESH, ROOT, ServedPage
 
 from page.gradio_patches.other_proxies import forget_other_proxies
 
@@ -57,7 +57,7 @@ def test_the_page_comes_up(tmp_path):
         "NO_PROXY": "::1/128",
         "SSL_CERT_FILE": "/nowhere.pem",
     }
-    with ServedPage(tmp_path, **others) as served:
+    with ServedPage(tmp_path, python=FRESH, **others) as served:
         assert "Running on" in served.log
 
 

@@ -227,19 +227,19 @@ def test_whatever_ends_a_server_what_was_sent_gets_its_id(end, tmp_path):
     press = PRESS.format(prompt=FOX, fields=FIELDS)
     program.write_text(PROGRAM.format(root=str(ROOT), press=press, asked=str(asked), end=end))
     with FaultServer(service) as server:
-        kind = type("OurProgram", (ServedPage,), {"program": str(program)})
-        served = kind(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=server.url)
+        served = ServedPage(tmp_path, program=program, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=server.url)
         try:
             assert service.asked.wait(40), served.log
             asked.touch()
             time.sleep(0.5)
-            assert served._process.poll() is None, served.log
+            assert served._process.is_alive(), served.log
             service.may_answer.set()
-            assert served._process.wait(30) != 0
+            served._process.join(30)
+            assert served._process.exitcode
             assert KEY not in served.log
         finally:
             served._process.kill()
-            served._process.wait()
+            served._process.join()
             served._log.close()
         (row,) = served.rows()
         assert (row["state"], json.loads(row["generation_id"])) == ("running", "job")
