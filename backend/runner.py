@@ -39,7 +39,7 @@ from backend.storage import DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
 from veo.files import reason
-from veo.polling import failure
+from veo.polling import failure, is_dropped
 from veo_client import (
     Busy,
     DownloadFailed,
@@ -327,7 +327,7 @@ def _download(
         raise _key_forgotten()
     if video is None:
         generation = client.check(generation_id)
-        if generation.has_failed:
+        if generation.status == "error" or is_dropped(generation):
             raise failure(generation)
         video = generation.video
     if video is None:

@@ -86,6 +86,12 @@ _STATUSES = ("queued", "generating", "completed")
 """In the order a generation goes through them."""
 
 
+def is_dropped(generation: Generation) -> bool:
+    """Whether the filter took the clip after the work: the service then says `completed`, with an
+    `error` in the place of the video."""
+    return generation.status == "completed" and not generation.video and bool(generation.error)
+
+
 def failure(generation: Generation) -> Failed:
     """The error of a generation that has failed."""
     reason = generation.error or "The service gave no reason."
@@ -138,7 +144,7 @@ class PollState:
                 raise failure(generation)
             self._advance(generation.status)
         if self.status == "completed":
-            if generation.status == "completed" and generation.has_failed:
+            if is_dropped(generation):
                 raise failure(generation)
             self.video = generation.video
             self._without_url_since = self._without_url_since or followed

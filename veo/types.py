@@ -221,16 +221,6 @@ class Generation:
     error: str | None = None
     """Why there is no video, in the service's words, if it gives any."""
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether there will be no video.
-
-        The filter may drop a clip after the work: the service then says `completed`, with an
-        `error` in the place of the video.
-        """
-        dropped = self.status == "completed" and not self.video and bool(self.error)
-        return self.status == "error" or dropped
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:

@@ -1176,6 +1176,7 @@ async def test_what_cannot_pass_is_left_alone(house, monkeypatch, reply, looks):
             assert (await watch(job))[-1] == "needs_attention"
             await asyncio.sleep(0.1)
         async with house.process(service) as jobs:
+            await until(lambda: service.count("look") >= looks)
             await asyncio.sleep(0.1)
             assert (await jobs.get(job.id, ME)).state == "needs_attention"
         assert service.count("look") == looks

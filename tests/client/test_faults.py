@@ -4,6 +4,7 @@ A row is a fault and how it is met.  Each is met over http and over https, on re
 waiting is not real.  What the client alone makes of each stands in the tests of the client.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -897,15 +898,15 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     """Waits between tries and between looks are over at once, and counted."""
-    clock, plan = Clock(), polling.PollState.wait
+    clock = Clock()
 
-    def wait(watch, followed):
-        clock.sleep(plan(watch, followed))
-        return 0.0
+    async def pause(_runner, _job, seconds):
+        clock.sleep(seconds)
+        await asyncio.sleep(0)
 
     today = SimpleNamespace(datetime=SimpleNamespace(now=NOW.astimezone), UTC=datetime.UTC)
     monkeypatch.setattr(session, "datetime", today)
-    monkeypatch.setattr(polling.PollState, "wait", wait)
+    monkeypatch.setattr(runner_module.Runner, "_pause", pause)
     monkeypatch.setitem(VeoClient.submit.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(download.fetch.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setattr(Background, "pause", lambda _, seconds: clock.sleep(seconds))
