@@ -178,12 +178,9 @@ OPTION_LIKE = re.compile(r"[-@/\u2010-\u2015\u2212\ufe58\ufe63\uff0d]\S*")
 """One word that begins as an option does, or as a file's name does for other programs."""
 
 
-FILE_LIKE = re.compile(r"\S+\.\w+")
-
-
 def _looks_like_an_option(prompt: str) -> bool:
     word = prompt.strip()
-    return bool(OPTION_LIKE.fullmatch(word)) or bool(FILE_LIKE.fullmatch(word) and _is_file(word))
+    return bool(OPTION_LIKE.fullmatch(word)) or ("." in word and _is_file(word))
 
 
 def _is_file(name: str) -> bool:
