@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from demo_server import DemoServer
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"  # Gradio's own client asks the Hub for a list
+
+# A run in the background may have these ignored, and what it starts inherits that; no handler.
+for each in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(each) == signal.SIG_IGN:
+        signal.signal(each, lambda *_: None)
 
 KEY = "canary-0123456789abcdef"
 """Not a key; if it shows up anywhere but in a request's header, a test fails."""

@@ -1,5 +1,6 @@
 """Every status card on one page: as a script, it serves them as the page would."""
 
+import os
 from typing import Any
 
 import gradio as gr
@@ -47,6 +48,7 @@ def main() -> None:
         for card in every_card():
             status_card.build().value = card
     page.launch(
+        server_port=int(os.environ["GRADIO_SERVER_PORT"]),
         css=theme.CSS,
         theme=theme.THEME,
         run_history=False,

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import requests
@@ -75,7 +74,7 @@ def _run(program: str | Path, log: str, environment: dict[str, str], umask: int)
     to_log = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(to_log, sys.stdout.fileno())
     os.dup2(to_log, sys.stderr.fileno())
-    # A test run in the background has SIGINT ignored, and its children inherit that.
+    # Between two requests for a fork, the server of the forks ignores it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "gradio" in sys.modules:
         _read_the_environment_again()
@@ -145,10 +144,18 @@ class ServedPage:
             return ledger.execute("SELECT * FROM veo_jobs ORDER BY created").fetchall()
 
     def __enter__(self):
+        try:
+            self._wait()
+        except BaseException as error:
+            self.__exit__(error)
+            raise
+        return self
+
+    def _wait(self) -> None:
         for _ in range(600):
             with contextlib.suppress(requests.ConnectionError):
                 requests.get(self.url, timeout=5)
-                return self
+                return
             assert self._process.is_alive(), self.log
             time.sleep(0.1)
         raise AssertionError(f"the page did not come up: {self.log}")
@@ -166,10 +173,12 @@ class ServedPage:
         found = re.findall(FAULT, self.log)
         return [each for each in found if not self.forgives_gradio or is_ours(each)]
 
-    def told_to_stop(self, how: signal.Signals) -> BaseProcess:
-        """As a container or a terminal does; the process, which may take its time."""
+    def tell_to_stop(self, how: signal.Signals) -> None:
+        """As a container or a terminal does; it may take its time."""
         os.kill(self._process.pid, how)
-        return self._process
+
+    def wait_for_the_end(self, seconds: float) -> None:
+        self._process.join(seconds)
 
     @property
     def log(self) -> str:

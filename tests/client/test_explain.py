@@ -193,7 +193,7 @@ from page import status_card
 
 service = Service(config.read())
 error = {{"kind": "Refused", "text": "No credits.", "reason": "credits"}}
-known = {{"id": "a", "state": "rejected", "error": error}}
+known = {{"id": "a", "state": "rejected", "created": 0.0, "error": error}}
 for payer in ("server", "visitor"):
     row = dict.fromkeys((each.name for each in fields(Entry)), None) | known | {{"payer": payer}}
     job = Job(Entry(**row))

@@ -217,8 +217,11 @@ def test_a_press_that_nothing_came_of_can_be_repeated(keyed_page, tab):
 
 def test_the_seed_stands_on_the_card_in_every_state(keyed_page, tab):
     open_page(tab, keyed_page)
-    waiting = "Waiting in line at the service"
-    for prompt, state in [("A pier #no-credits", "No credits left"), ("A pier", waiting)]:
+    states = {
+        "A pier #no-credits": "No credits left",
+        "A pier #slow-download": "Fetching the video",
+    }
+    for prompt, state in states.items():
         press_generate(tab, prompt)
         wait_for(tab, state)
         seed = json.loads(keyed_page.rows()[-1]["request"])["seed"]
