@@ -71,7 +71,6 @@ def lay_out(service: Service) -> Parts:
     with gr.Row(elem_id="body"):
         with gr.Column(elem_id="form"):
             there["form"] = form.build()
-            there["mistake"] = field_error.build()
             there["count"], there["differs"] = takes_grid.controls()
             with gr.Row(elem_id="buttons"):
                 there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
@@ -99,6 +98,7 @@ def lay_out(service: Service) -> Parts:
             there["programs"] = code_panel.build()
             there["http"] = http_panel.build()
     with gr.Column(visible=False) as below:
+        there["mistake"] = field_error.build()
         there["comparison"] = comparison.build()
         there["clips"] = clip_list.build()
     # A fixed secret keeps the storage readable after a restart.
