@@ -368,16 +368,11 @@ class _Download:
         status = response.status_code
         code, words = file_host.code_and_words(_beginning(response), response.headers)
         said = file_host.say(code, words, self.url, str(response.url))
-        match file_host.meaning(status, code):
-            case "dead":
-                it_says = f" It says: {said}." if said else ""
-                return AddressExpired(
-                    f"The video's host does not give the file out (HTTP {status}).{it_says}"
-                )
-            case "passing":
-                return _Interrupted(f"the host answered HTTP {status}{_in_brackets(said)}")
-        return DownloadError(
-            f"The video's host answered HTTP {status}, not a file{_in_brackets(said)}. {ASK_AGAIN}"
+        if file_host.is_passing(status):
+            return _Interrupted(f"the host answered HTTP {status}{_in_brackets(said)}")
+        it_says = f" It says: {said}." if said else ""
+        return AddressExpired(
+            f"The video's host does not give the file out (HTTP {status}).{it_says}"
         )
 
     def _receive(self, response: requests.Response, known: PartialFile, part: Part) -> None:
@@ -419,7 +414,8 @@ class _Download:
             raise _Interrupted("the host tells no length, and the file is not whole")
         if mp4.is_a_page(part.file):
             part.discard()
-            raise DownloadError(f"{trouble} It was not kept. {ASK_AGAIN}")
+            # As hosts answer with 200 that a link has expired, or lead to where one signs in.
+            raise AddressExpired(f"{trouble} It was not kept.")
         kept = publish(part.file, mp4.unchecked(part.path))
         raise NotPlayable(f"{trouble} What came is kept as {kept.name}.", kept)
 
