@@ -3,8 +3,8 @@
 A finished video lies at a signed address, on a host that nobody told us about: S3 and what speaks
 like it, Google's and Azure's storage, a CDN before one of them, a guard before that.  Each has its
 own answer to a signature that is no longer good, or to a file that has not got there yet: a refusal
-of any number, a page or nothing with 200 or 204.  So whatever does not pass by itself is a reason to
-ask the service for a fresh address, which costs nothing.
+of any number, a page or nothing with 200.  So whatever does not pass by itself is a reason to ask
+the service for a fresh address, which costs nothing.
 
 What such a host says is shown cut short, on one line, and without what the address holds: hosts
 like to repeat a signature that they refuse.
