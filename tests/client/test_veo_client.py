@@ -610,8 +610,12 @@ def test_an_address_that_stays_expired_is_told_with_the_id(tmp_path, clock):
 
 
 def test_a_file_that_is_no_video_is_told_with_the_id(tmp_path):
-    with FaultServer(html_answer(200)) as server, pytest.raises(DownloadFailed) as caught:
-        client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    def play(connection):
+        is_look = "generation_id" in connection.request.path
+        (json_answer(200, {}) if is_look else html_answer(200))(connection)
+
+    with FaultServer(play) as server, pytest.raises(DownloadFailed, match="not an MP4") as caught:
+        client_for(server).download(video_at(server), tmp_path / "a.mp4", sleep=lambda _: None)
     assert caught.value.generation_id == "a"
     assert list(tmp_path.iterdir()) == []
 
