@@ -402,10 +402,13 @@ class _Download:
         What was paid for is kept, whatever its form; a page that says why it is not there is not.
         """
         try:
-            odd = mp4.examine(part.file).odd
+            form = mp4.examine(part.file)
             # Pictures that reach "to the end of the file" say nothing of a cut: the host does.
-            if "overlong" in odd or ("open_end" in odd and not is_all):
+            if "overlong" in form.odd or ("open_end" in form.odd and not is_all):
                 mp4.check_whole(part.file)  # tells what is missing
+            # Nor do fragments, unless the list of them comes behind the last one.
+            if "fragments" in form.odd and not is_all and form.boxes[-1][0] != "mfra":
+                raise ValueError("This video file may go on.")
             return publish(part.file, part.path)
         except ValueError as error:
             trouble = str(error)

@@ -19,6 +19,9 @@ def films(tmp_path_factory):
     return {
         "index first": make_clip(folder / "first.mp4", frames=12).read_bytes(),
         "index last": make_clip(folder / "last.mp4", frames=12, movflags=None).read_bytes(),
+        "fragments": make_clip(
+            folder / "fragments.mp4", frames=12, movflags="frag_keyframe+empty_moov"
+        ).read_bytes(),
     }
 
 
@@ -81,6 +84,7 @@ ODD = {
         "open_end",
     ),
     "pictures beyond the end": ("index first", lambda film: with_size(film, 1 << 30), "overlong"),
+    "in fragments": ("fragments", lambda film: film, "fragments"),
     "another beginning": (
         "index first",
         lambda film: film.replace(b"ftyp", b"free", 1),
@@ -126,6 +130,16 @@ def test_an_odd_film_without_a_length_is_fetched_again(films, tmp_path):
         url = f"{server.url}/a.mp4"
         fetch(url, tmp_path / "a.mp4", trusted=server.url, attempts=2, sleep=lambda _: None)
     assert len(server.requests) == 2
+
+
+def test_fragments_without_a_length_are_whole_with_the_list_of_them(films, tmp_path):
+    film = films["fragments"]
+    between = film[: film.rindex(b"mfra") - 4]
+    hosts = [send_then_close(head(200) + between), send_then_close(head(200) + film)]
+    with FaultServer(hosts) as server:
+        url = f"{server.url}/a.mp4"
+        fetch(url, tmp_path / "a.mp4", trusted=server.url, sleep=lambda _: None)
+    assert (tmp_path / "a.mp4").read_bytes() == film
 
 
 # What cannot be shown
