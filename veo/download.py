@@ -266,7 +266,8 @@ def is_compressed(headers: Mapping[str, str], beginning: bytes) -> bool:
     does is one, and what the label says otherwise the boxes show.
     """
     labels = headers.get("Content-Encoding", "").lower().split(",")
-    return bool(CODINGS & {label.strip() for label in labels}) and beginning[4:8] != b"ftyp"
+    is_film = beginning[4:8].decode("latin-1") in mp4.FIRST_BOXES
+    return bool(CODINGS & {label.strip() for label in labels}) and not is_film
 
 
 def _is_the_rest(headers: Mapping[str, str], kept: PartialFile) -> bool:

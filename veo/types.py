@@ -449,7 +449,7 @@ def names_credits(answer: Mapping[str, Any]) -> bool:
     return bool(by_code or re.search(_CREDITS, error_words(answer), re.IGNORECASE))
 
 
-_CREDITS = r"\b(credits?(?! card)|balance|funds|top[ -]?up)\b"
+_CREDITS = r"\b(credits?(?! (card|check|history|report|score))|balance|funds|top[ -]?up)\b"
 
 
 def _codes_of(said: object, depth: int) -> Iterator[str]:

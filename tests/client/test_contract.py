@@ -278,6 +278,8 @@ def test_who_has_no_credits_is_sent_to_top_up(status, said):
         ({"detail": "Add a credit card to verify who you are."}, "Add a credit card"),
         ({"error": {"message": "Key has no access to video", "code": "no_access"}}, "no access"),
         ({"errors": [{"message": "Blocked"}]}, "Blocked"),
+        ({"error": "Your credit history is under review."}, "credit history"),
+        ({"error": "Your credit check failed."}, "credit check"),
         ({"statusCode": 403}, "403"),
     ],
     ids=str,

@@ -271,6 +271,14 @@ def test_plain_bytes_are_plain_whatever_their_label(label, tmp_path):
     assert (tmp_path / "clip.mp4").read_bytes() == FILM
 
 
+@pytest.mark.parametrize("first", [b"wide", b"free", b"styp"])
+def test_plain_bytes_with_a_label_may_begin_as_other_films_do(first, tmp_path):
+    film = (8).to_bytes(4) + first + FILM
+    with FaultServer([answer(200, film, [("Content-Encoding", "gzip")])]) as server:
+        get(server, tmp_path / "clip.mp4")
+    assert (tmp_path / "clip.mp4").read_bytes() == film
+
+
 def test_a_label_does_not_keep_a_cut_file_from_going_on(tmp_path):
     label = [("Content-Encoding", "none"), ("ETag", '"one"')]
 
