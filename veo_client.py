@@ -20,6 +20,7 @@ import copy
 import os
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from veo.models import MODELS, Model
@@ -243,7 +244,8 @@ class VeoClient:
                     raise DownloadFailed(words, generation_id=video.generation_id) from error
             sleep(pause)
             # Addresses are signed for a while; each look at the generation signs a new one.
-            video = self.check(video.generation_id).video or video
+            with suppress(Busy, Unreachable):  # no news; the old one may be good by then
+                video = self.check(video.generation_id).video or video
         raise AssertionError("the last try returns or raises")
 
     def price(self, model: str) -> Price:

@@ -20,6 +20,7 @@ from fault_server import (
     html_answer,
     json_answer,
     redirect,
+    send_then_close,
 )
 from test_download import FILM, left_in
 from test_veo_client import Clock
@@ -360,6 +361,29 @@ def test_a_file_that_is_not_there_yet_is_waited_for(at, tmp_path):
         assert service.download(tmp_path / "clip.mp4", clock).read_bytes() == FILM
     assert clock.slept == sorted(clock.slept)
     assert clock.slept == list(polling.FRESH_ADDRESS_PAUSES[:at])
+
+
+STRAY = {
+    "a page": html_answer(200),
+    "a gateway": html_answer(502),
+    "another gateway": json_answer(503, {"message": "Later."}),
+    "too many": json_answer(429, {"message": "Later."}),
+    "a cut": send_then_close(b"HTTP/1.1 200 OK\r\n"),
+}
+
+
+@pytest.mark.parametrize("stray", STRAY)
+def test_a_look_without_news_is_no_reason_to_stop_asking_for_a_fresh_address(stray, tmp_path):
+    class Stumbling(Service):
+        def play(self, connection: Connection) -> None:
+            is_first_look = "generation_id" in connection.request.path and not self.looks
+            if is_first_look:
+                self.looks += 1
+                return STRAY[stray](connection)
+            return super().play(connection)
+
+    with Stumbling(at=2) as service:
+        assert service.download(tmp_path / "clip.mp4", Clock()).read_bytes() == FILM
 
 
 def test_after_a_minute_it_fails_with_what_the_host_said(tmp_path):

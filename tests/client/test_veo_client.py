@@ -898,10 +898,10 @@ def test_an_exchange_without_an_answer_is_told_by_its_error(fault, trouble):
 
 
 def test_a_download_that_failed_is_told_without_its_address(tmp_path):
-    with FaultServer([json_answer(410, {}), json_answer(500, {"error": KEY})]) as server:
+    with FaultServer([json_answer(410, {}), json_answer(401, {"error": KEY})]) as server:
         client, heard = observed(client_for(server))
         video = Video(generation_id="a", url=f"{server.url}/clip.mp4?signature=s3cret")
-        with pytest.raises(Unreachable):
+        with pytest.raises(Refused):
             client.download(video, tmp_path / "fox.mp4")
         bad = Video(generation_id="a", url="https://[?signature=s3cret")
         with pytest.raises(DownloadFailed):
