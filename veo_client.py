@@ -20,6 +20,7 @@ import copy
 import os
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from veo.models import MODELS, Model
@@ -243,7 +244,8 @@ class VeoClient:
                     raise DownloadFailed(words, generation_id=video.generation_id) from error
             sleep(pause)
             # Addresses are signed for a while; each look at the generation signs a new one.
-            video = self.check(video.generation_id).video or video
+            with suppress(Busy, Unreachable):  # no news; the old one may be good by then
+                video = self.check(video.generation_id).video or video
         raise AssertionError("the last try returns or raises")
 
     def price(self, model: str) -> Price:
@@ -290,13 +292,12 @@ def _read_id(answer: Answer) -> str:
     # service that took it.
     if answer.status == 429 or answer.status in REJECTED:
         raise answer.as_error()
-    taken = answer.json_object() if answer.is_success else None
-    generation_id = (taken or {}).get("id")
-    if type(generation_id) is int:
-        # An id all the same: thrown away, it would be a clip that is paid for and lost.
-        generation_id = str(generation_id)
-    if isinstance(generation_id, str) and generation_id:
-        return generation_id
+    taken = (answer.json_object() if answer.is_success else None) or {}
+    # In another form it is an id all the same: thrown away, it is a clip that is paid for and lost.
+    for told in (taken.get("id"), taken.get("generation_id")):
+        generation_id = str(told) if type(told) in (int, str) else ""
+        if generation_id:
+            return generation_id
     raise SubmissionUncertain.after(f"The service answered {answer.status} without an id")
 
 

@@ -266,7 +266,8 @@ def is_compressed(headers: Mapping[str, str], beginning: bytes) -> bool:
     does is one, and what the label says otherwise the boxes show.
     """
     labels = headers.get("Content-Encoding", "").lower().split(",")
-    return bool(CODINGS & {label.strip() for label in labels}) and beginning[4:8] != b"ftyp"
+    is_film = beginning[4:8].decode("latin-1") in mp4.FIRST_BOXES
+    return bool(CODINGS & {label.strip() for label in labels}) and not is_film
 
 
 def _is_the_rest(headers: Mapping[str, str], kept: PartialFile) -> bool:
@@ -368,16 +369,11 @@ class _Download:
         status = response.status_code
         code, words = file_host.code_and_words(_beginning(response), response.headers)
         said = file_host.say(code, words, self.url, str(response.url))
-        match file_host.meaning(status, code):
-            case "dead":
-                it_says = f" It says: {said}." if said else ""
-                return AddressExpired(
-                    f"The video's host does not give the file out (HTTP {status}).{it_says}"
-                )
-            case "passing":
-                return _Interrupted(f"the host answered HTTP {status}{_in_brackets(said)}")
-        return DownloadError(
-            f"The video's host answered HTTP {status}, not a file{_in_brackets(said)}. {ASK_AGAIN}"
+        if file_host.is_passing(status):
+            return _Interrupted(f"the host answered HTTP {status}{_in_brackets(said)}")
+        it_says = f" It says: {said}." if said else ""
+        return AddressExpired(
+            f"The video's host does not give the file out (HTTP {status}).{it_says}"
         )
 
     def _receive(self, response: requests.Response, known: PartialFile, part: Part) -> None:
@@ -407,10 +403,13 @@ class _Download:
         What was paid for is kept, whatever its form; a page that says why it is not there is not.
         """
         try:
-            odd = mp4.examine(part.file).odd
+            form = mp4.examine(part.file)
             # Pictures that reach "to the end of the file" say nothing of a cut: the host does.
-            if "overlong" in odd or ("open_end" in odd and not is_all):
+            if "overlong" in form.odd or ("open_end" in form.odd and not is_all):
                 mp4.check_whole(part.file)  # tells what is missing
+            # Nor do fragments, unless the list of them comes behind the last one.
+            if "fragments" in form.odd and not is_all and form.boxes[-1][0] != "mfra":
+                raise ValueError("This video file may go on.")
             return publish(part.file, part.path)
         except ValueError as error:
             trouble = str(error)
@@ -419,7 +418,8 @@ class _Download:
             raise _Interrupted("the host tells no length, and the file is not whole")
         if mp4.is_a_page(part.file):
             part.discard()
-            raise DownloadError(f"{trouble} It was not kept. {ASK_AGAIN}")
+            # As hosts answer with 200 that a link has expired, or lead to where one signs in.
+            raise AddressExpired(f"{trouble} It was not kept.")
         kept = publish(part.file, mp4.unchecked(part.path))
         raise NotPlayable(f"{trouble} What came is kept as {kept.name}.", kept)
 

@@ -330,6 +330,7 @@ ODDITIES: Mapping[Oddity, str] = {
     "open_end": "Its last part does not say how long it is.",
     "overlong": "Its last part says that it is longer than the file.",
     "other_beginning": "It does not begin as other clips do.",
+    "fragments": "It comes in fragments.",
 }
 
 

@@ -1,9 +1,10 @@
 """What a file host means by an answer without the file, and what it says.
 
 A finished video lies at a signed address, on a host that nobody told us about: S3 and what speaks
-like it, Google's and Azure's storage, a CDN before one of them.  Each has its own answer to a
-signature that is no longer good, or to a file that has not got there yet; they stand in one table
-here.  What decides is the status and the machine's code, never the sentence beside it.
+like it, Google's and Azure's storage, a CDN before one of them, a guard before that.  Each has its
+own answer to a signature that is no longer good, or to a file that has not got there yet: a refusal
+of any number, a page or nothing with 200.  So whatever does not pass by itself is a reason to ask
+the service for a fresh address, which costs nothing.
 
 What such a host says is shown cut short, on one line, and without what the address holds: hosts
 like to repeat a signature that they refuse.
@@ -16,13 +17,10 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from veo.types import clean_text
-
-Meaning = Literal["dead", "passing", "other"]
-"""`dead`: another address may give the file out.  `passing`: this one may, a little later."""
 
 MOST_READ = 4 << 10
 LONGEST_SAID = 200
@@ -31,39 +29,12 @@ LONGEST_WORD = 24
 REPEATED = 8
 """Characters in a row that also stand in the query: a signature may be repeated in part."""
 
-DEAD_STATUSES = frozenset({400, 401, 403, 404, 410, 419, 440, 451, 498})
-"""400: S3 and Google with `ExpiredToken`.  401, 403: most.  404: a file that is not there yet, or
-no more.  410: Cloudflare.  419, 440, 498: guards of sessions.  451: a CDN that lost the right."""
-
 PASSING_STATUSES = frozenset({408, 425, 429})
 
-DEAD_CODES_BY_HOST = {
-    "S3, and R2, MinIO, OSS, COS and Google's XML, which speak like it": (
-        *("AccessDenied", "AllAccessDisabled", "AuthorizationHeaderMalformed"),
-        *("AuthorizationQueryParametersError", "ExpiredRequest", "ExpiredToken"),
-        *("InvalidAccessKeyId", "InvalidSecurity", "InvalidToken", "NoSuchBucket", "NoSuchKey"),
-        *("NoSuchVersion", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"),
-        "TokenRefreshRequired",
-    ),
-    "Azure": (
-        *("AuthenticationFailed", "AuthorizationFailure", "BlobNotFound", "ContainerNotFound"),
-        *("InvalidAuthenticationInfo", "NoAuthenticationInformation", "PublicAccessNotPermitted"),
-        "ResourceNotFound",
-    ),
-    "Google's JSON": ("authError", "expired", "PERMISSION_DENIED", "UNAUTHENTICATED"),
-    "Backblaze": ("bad_auth_token", "expired_auth_token", "unauthorized"),
-    "Supabase": ("InvalidJWT", "invalid_jwt"),
-}
-DEAD_CODES = frozenset(code.lower() for codes in DEAD_CODES_BY_HOST.values() for code in codes)
-"""With any status from 400 to 499."""
 
-
-def meaning(status: int, code: str = "") -> Meaning:
-    """What an answer without a file is, by its status and the machine's `code` in it."""
-    if status in PASSING_STATUSES or status >= 500:
-        return "passing"
-    is_dead = status in DEAD_STATUSES or (status >= 400 and code.lower() in DEAD_CODES)
-    return "dead" if is_dead else "other"
+def is_passing(status: int) -> bool:
+    """Whether this very address may give the file out a little later, by its answer without one."""
+    return status in PASSING_STATUSES or status >= 500
 
 
 def code_and_words(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:

@@ -217,10 +217,12 @@ def locked(path: Path, *, or_not: bool = False) -> Iterator[BinaryIO]:
         with path.open("a+b") as file:
             try:
                 _lock(file)
-            except (BlockingIOError, PermissionError):
+            except BlockingIOError:
                 raise Locked from None
             except OSError as error:
-                if not or_not or error.errno not in NOT_OFFERED:
+                if os.name == "nt" and isinstance(error, PermissionError):  # as Windows tells it
+                    raise Locked from None
+                if not or_not:
                     raise
             # Another one may have removed it just now.  Some network folders tell no file from
             # another, so this has an end.

@@ -73,6 +73,8 @@ CONNECT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 1 << 20
 SMALL_BODY = 64 << 10
 """Bytes that go out in one piece with their head."""
+MOST_LATE_BYTES = 64 << 10
+"""What may be read of an answer after its time, for there are answers without an end."""
 POOL_SIZE = 100
 """Connections kept open: as many threads may look at a time without opening a new one."""
 
@@ -157,7 +159,8 @@ class _BoundedConnection(HTTPConnection):
         super().__init__(*args, **kwargs)
         self.adapter = adapter
         self.deadline = float("inf")
-        self.received = 0
+        self.received = self.late = 0
+        """Bytes of the answer, and those read after the deadline."""
         self.head_was_sent = False
         self._holds_head = False
         self._head = b""
@@ -201,7 +204,7 @@ class _BoundedConnection(HTTPConnection):
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         self.renew()
-        self.received, self.head_was_sent = 0, False
+        self.received, self.late, self.head_was_sent = 0, 0, False
         self._holds_head = isinstance(body, bytes) and 0 < len(body) <= SMALL_BODY
         super().request(method, url, body, *args, **kwargs)
 
@@ -217,10 +220,10 @@ class _BoundedConnection(HTTPConnection):
         self.deadline = self.adapter.clock() + self.adapter.timeout
 
     def time_left(self) -> float:
-        left = self.deadline - self.adapter.clock()
-        if left <= 0:
-            raise TimeoutError(f"no whole answer within {self.adapter.timeout:g} s")
-        return left
+        return max(self.deadline - self.adapter.clock(), 0.0)
+
+    def too_late(self) -> TimeoutError:
+        return TimeoutError(f"no whole answer within {self.adapter.timeout:g} s")
 
 
 class _HTTP(_BoundedConnection):
@@ -263,16 +266,19 @@ class _WatchedSocket:
 
     def send_aside(self, data: Any) -> None:
         """Send what is no part of a request."""
-        self._bound_next_wait()
+        if not self._bound_next_wait():
+            raise self._connection.too_late()
         self._sock.sendall(data)
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
         """The stream that `http.client` reads the answer from."""
         return io.BufferedReader(_WatchedStream(self._sock.makefile("rb", buffering=0), self))
 
-    def _bound_next_wait(self) -> None:
+    def _bound_next_wait(self) -> bool:
+        """Tell whether there is any time left to wait."""
         left = self._connection.time_left()
         self._sock.settimeout(left if self._idle is None else min(left, self._idle))
+        return left > 0
 
     def _received(self, size: int) -> None:
         connection, adapter = self._connection, self._connection.adapter
@@ -298,9 +304,25 @@ class _WatchedStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
-        self._watched._bound_next_wait()
-        size = self._raw.readinto(buffer)
+        in_time = self._watched._bound_next_wait()
+        # A large file is not lost with its connection, and must not stand still.
+        if not in_time and self._watched._connection.adapter.bytes_per_timeout:
+            raise self._watched._connection.too_late()
+        size = self._raw.readinto(buffer) if in_time else self._read_late(buffer)
         self._watched._received(size or 0)
+        return size
+
+    def _read_late(self, buffer: WriteableBuffer) -> int:
+        """Read what came already, without a wait: this process may have been stopped (Ctrl-Z) while
+        the answer came, and in that may be the id of what is paid for."""
+        connection = self._watched._connection
+        try:
+            size = self._raw.readinto(buffer)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            size = None
+        connection.late += size or 0
+        if size is None or connection.late > MOST_LATE_BYTES:
+            raise connection.too_late()
         return size
 
     def close(self) -> None:

@@ -93,12 +93,12 @@ def inspect(path: str | os.PathLike[str], *, poster: Path | None = None) -> Fact
 
 
 def _facts(path: str | os.PathLike[str], poster: "_Poster | None") -> Facts:
-    with _opened(path) as (container, form):
-        video = _video(container)
+    with _opened(path) as (container, form, counts):
+        video = _video(container, counts)
         sound = container.streams.audio
-        seen = _frames(container, [video, *sound])  # none of them may raise
+        seen = _frames(container, [video, *sound], counts)  # none of them may raise
         pictures = (frame for frame in seen if isinstance(frame, av.VideoFrame))
-        wanted = _spread(video.frames, POSTER_CHOICES) if poster else []
+        wanted = _spread(counts[video.index], POSTER_CHOICES) if poster else []
         shown = video.width, video.height
         for position, frame in enumerate(pictures):
             if position == 0:
@@ -112,7 +112,7 @@ def _facts(path: str | os.PathLike[str], poster: "_Poster | None") -> Facts:
             height=shown[1],
             frame_rate=float(video.average_rate),
             duration=float(video.duration * video.time_base),
-            frames=video.frames,
+            frames=counts[video.index],
             sound=bool(sound),
             size=Path(path).stat().st_size,
             odd=form.odd,
@@ -301,11 +301,16 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, mp4.Form]]:
-    """Open the clip; whatever libav has to say against it, then or later, is a `BrokenClip`."""
+def _opened(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[InputContainer, mp4.Form, Counter[int]]]:
+    """Open the clip, and count what its index announces of each stream.
+
+    Whatever libav has to say against it, then or later, is a `BrokenClip`.
+    """
     path = Path(path)
     form = _form(path)
-    _refuse_bombs(path, form.boxes)
+    fragments = _refuse_bombs(path, form.boxes)
     try:
         # A file object and a named format: a name cannot choose a protocol, a playlist is no clip.
         with (
@@ -321,7 +326,13 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, mp4.
                 },
             ) as container,
         ):
-            yield container, form
+            yield (
+                container,
+                form,
+                Counter(
+                    {each.index: each.frames + fragments[each.id] for each in container.streams}
+                ),
+            )
     except (av.FFmpegError, ValueError, OSError) as error:
         raise BrokenClip("This video file is damaged. Download it again.") from error
 
@@ -348,52 +359,60 @@ def _broken_if_unreadable(path: Path) -> Iterator[None]:
         raise BrokenClip(f"The video file {path.name} cannot be read: {error.strerror}.") from error
 
 
-def _refuse_bombs(path: Path, boxes: Sequence[tuple[str, int]]) -> None:
-    """Refuse an index that announces far more samples than it lists.
+def _refuse_bombs(path: Path, boxes: Sequence[tuple[str, int]]) -> Counter[int]:
+    """Refuse an index that announces far more samples than it lists; count those in fragments.
 
     libav believes it and takes 24 bytes for each: a file of 6 KB cost 3 GB of memory. That can be
     done with a table of samples of equal size, a fragment, or a compressed index.
     """
-    index = _index_bytes(path, boxes)
+    index, fragments = _index_bytes(path, boxes)
     equal_sizes = re.findall(rb"stsz.{4}(?!\0{4}).{4}(.{4})", index, re.DOTALL)
-    announced = sum(int.from_bytes(count) for count in equal_sizes)
+    runs = re.findall(rb"(?=trun.{4}(.{4}))", b"".join(fragments), re.DOTALL)
+    announced = sum(int.from_bytes(count) for count in [*equal_sizes, *runs])
     if announced > MAX_FRAMES or re.search(rb"tfhd|cmov.{4}dcom", index, re.DOTALL):
         raise BrokenClip("This video file has an index of a kind that clips do not have.")
+    return sum(map(mp4.samples_in_fragment, fragments), Counter())
 
 
-def _index_bytes(path: Path, boxes: Sequence[tuple[str, int]]) -> bytes:
-    """Read all boxes in which libav looks for other boxes, without our own: it is only text."""
-    parts: list[bytes] = []
+def _index_bytes(path: Path, boxes: Sequence[tuple[str, int]]) -> tuple[bytes, list[bytes]]:
+    """Read all boxes in which libav looks for other boxes, without our own: it is only text.
+
+    Those of fragments are apart.
+    """
+    parts, fragments = list[bytes](), list[bytes]()
     with path.open("rb") as file:
         for kind, size in boxes:
             if kind in ("mdat", "free", "skip", "uuid"):
                 file.seek(size, os.SEEK_CUR)
-            elif sum(map(len, parts)) + size > MAX_INDEX_BYTES:
+            elif sum(map(len, [*parts, *fragments])) + size > MAX_INDEX_BYTES:
                 raise BrokenClip("This video file has an index larger than that of any clip.")
             else:
-                parts.append(file.read(size))
-    return b"".join(parts).removesuffix(_request_box_of(path, boxes))
+                (fragments if kind == "moof" else parts).append(file.read(size))
+    return b"".join(parts).removesuffix(_request_box_of(path, boxes)), fragments
 
 
-def _video(container: InputContainer) -> VideoStream:
+def _video(container: InputContainer, counts: Counter[int]) -> VideoStream:
     """Give the picture track, ready to be decoded."""
-    video = next((s for s in container.streams.video if s.frames and s.codec_context), None)
+    videos = container.streams.video
+    video = next((each for each in videos if counts[each.index] and each.codec_context), None)
     if video is None:
         raise BrokenClip("This file has no pictures that can be shown, so it is no video.")
     pixels = video.width * video.height
-    if pixels > MAX_PICTURE_PIXELS or pixels * video.frames > MAX_FILM_PIXELS:
+    if pixels > MAX_PICTURE_PIXELS or pixels * counts[video.index] > MAX_FILM_PIXELS:
         raise BrokenClip("This video is larger or longer than any clip of the service.")
     video.codec_context.options = {"max_pixels": str(MAX_PICTURE_PIXELS)}
     video.thread_type = "AUTO"
     return video
 
 
-def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Frame]:
+def _frames(
+    container: InputContainer, streams: Sequence[Stream], counts: Counter[int]
+) -> Iterator[Frame]:
     """Decode all that the index announces; what is missing or damaged raises."""
     if any(stream.codec_context is None for stream in streams):
         raise BrokenClip("This video file is in a form that is not known here.")
-    unseen = sum(stream.frames for stream in streams if stream.type == "video")
-    for packet in _packets(container, streams):
+    unseen = sum(counts[stream.index] for stream in streams if stream.type == "video")
+    for packet in _packets(container, streams, counts):
         if packet.is_corrupt:
             raise BrokenClip("The end of this video file is missing. Download it again.")
         if _is_zero_filled(packet.stream.codec_context.name, bytes(packet)):
@@ -408,12 +427,14 @@ def _frames(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Fr
         raise BrokenClip("Some frames in this video are empty. Download it again.")
 
 
-def _packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["av.Packet[Stream]"]:
+def _packets(
+    container: InputContainer, streams: Sequence[Stream], counts: Counter[int]
+) -> Iterator["av.Packet[Stream]"]:
     """Read as many packets as the index announces, and raise if there are fewer or more.
 
     No more is read than the file is long, though an index may name the same bytes many times.
     """
-    missing = Counter({stream.index: stream.frames for stream in streams})
+    missing = Counter({stream.index: counts[stream.index] for stream in streams})
     if missing.total() > MAX_FRAMES:
         raise BrokenClip("This video is longer than any clip of the service.")
     unread = container.size
@@ -438,10 +459,10 @@ def _is_zero_filled(codec: str, content: bytes) -> bool:
 
 def _pictures(path: str | os.PathLike[str], number: int) -> Iterator[Image.Image]:
     """Give one frame from the middle of each of `number` equal parts of the clip."""
-    with _opened(path) as (container, _):
-        video = _video(container)
-        wanted = _spread(video.frames, number)
-        frames = (f for f in _frames(container, [video]) if isinstance(f, av.VideoFrame))
+    with _opened(path) as (container, _, counts):
+        video = _video(container, counts)
+        wanted = _spread(counts[video.index], number)
+        frames = (f for f in _frames(container, [video], counts) if isinstance(f, av.VideoFrame))
         for position, frame in enumerate(frames):
             for _ in range(wanted.count(position)):
                 yield _picture(frame, video)

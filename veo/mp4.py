@@ -11,6 +11,8 @@ file says whether anything is missing.
 
 import os
 import stat
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -25,9 +27,10 @@ LARGEST_PAGE = 1 << 20
 UNCHECKED = ".unchecked"
 """How the name of a clip ends that is not known to be whole."""
 
-Oddity = Literal["other_beginning", "bytes_after", "open_end", "overlong"]
+Oddity = Literal["other_beginning", "bytes_after", "open_end", "overlong", "fragments"]
 """Another box than `ftyp` comes first; something that is no box follows the last one; the last
-`mdat` says that it reaches to the end, or further than the file."""
+`mdat` says that it reaches to the end, or further than the file; the index is in pieces between the
+pictures, so that the boxes do not tell whether the last piece is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,37 @@ def examine(path: str | os.PathLike[str]) -> Form:
             if last == "mdat" and ending:
                 boxes.append((last, size - position))
                 odd.append(ending)
-            elif {"moov", "mdat"} <= {kind for kind, _ in boxes}:
+            elif last != "moof" and {"moov", "mdat"} <= {kind for kind, _ in boxes}:
                 odd.append("bytes_after")
             else:
                 raise
     _require_index_and_pictures(boxes)
     if boxes[0][0] != "ftyp":
         odd.append("other_beginning")
+    if "moof" in (kind for kind, _ in boxes):
+        odd.append("fragments")
     return Form(boxes, odd)
+
+
+def samples_in_fragment(moof: bytes) -> Counter[int]:
+    """How many samples of each track a `moof` box announces (ISO/IEC 14496-12, section 8.8)."""
+    found = Counter[int]()
+    for kind, traf in _inside(moof[8:]):
+        track = 0
+        for inner, content in _inside(traf) if kind == b"traf" else ():
+            if inner == b"tfhd":
+                track = int.from_bytes(content[4:8])
+            if inner == b"trun":
+                found[track] += int.from_bytes(content[4:8])
+    return found
+
+
+def _inside(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each box, as far as they fit."""
+    at = 0
+    while 8 <= (size := int.from_bytes(content[at : at + 4])) <= len(content) - at:
+        yield content[at + 4 : at + 8], content[at + 8 : at + size]
+        at += size
 
 
 def _ending(file: BinaryIO, position: int) -> tuple[str, Oddity | None]:

@@ -50,8 +50,8 @@ CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n")},
 """Characters in an id or a path that a terminal would take for orders."""
 
 
-STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""Ctrl-C, a container's stop, a terminal that goes, and the last two on Windows."""
+STOPS = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Ctrl-C, Ctrl-\\, a container's stop, a terminal that goes; the last, on Windows, Ctrl-Break."""
 
 
 def at_stop(handler: Callable[..., None] | signal.Handlers) -> None:

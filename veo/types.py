@@ -16,6 +16,7 @@ HTTP nor any user interface.
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
@@ -271,14 +272,23 @@ def _applies(when: object, request: VideoRequest) -> bool:
     return all(getattr(request, name, None) == value for name, value in _mapping(when).items())
 
 
+_DEEPEST, _MOST = 5, 10
+"""How deep the service's words are looked for, and in how many items of a list."""
+
+
 def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation:
     """A `Generation` from the service's JSON, whatever is missing or of another type in it."""
     status = clean_text(answer.get("status")) or None
-    told = {name: answer.get(name) for name in ("error", "errors")}
+    told = {name: answer[name] for name in ("error", "errors") if _says_something(answer.get(name))}
     error = error_words(told)
     if not error and status == "error":
         # Beside another status, a `message` may say anything, such as that all went well.
         error = error_words(answer)
+    elif not error and told:
+        # That there is one decides what has become of the clip: it is shown as it came.
+        error = "an error without words"
+        with suppress(RecursionError):
+            error = clean_text(json.dumps(next(iter(told.values()))))
     return Generation(
         generation_id=generation_id,
         status=status,
@@ -289,12 +299,7 @@ def read_generation(generation_id: str, answer: Mapping[str, Any]) -> Generation
 
 def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video | None:
     """The first video with an address: `video` is an object, a list of such, or the address."""
-    told = answer.get("video")
-    videos = [
-        _mapping({"url": video} if isinstance(video, str) else video)
-        for video in (told if isinstance(told, list) else [told])
-    ]
-    found = [(text, video) for video in videos if (text := _text(video.get("url")))]
+    found = list(islice(_addresses(answer.get("video"), {}, _DEEPEST), _MOST))
     if not found:
         return None
     # One that is no web address is told as such, if there is no other.
@@ -308,10 +313,28 @@ def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video | None:
     )
 
 
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
+def _addresses(
+    told: object, video: Mapping[str, Any], depth: int
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each address in `told`, which stands in the object `video`, and the object it stands in."""
+    if isinstance(told, str) and (url := told.strip()):
+        yield url, video
+    elif isinstance(told, list) and depth:
+        for each in told:
+            yield from _addresses(each, video, depth - 1)
+    elif isinstance(told, dict) and depth:
+        yield from _addresses(told.get("url"), told, depth - 1)
 
 
+def _says_something(error: object, depth: int = _DEEPEST) -> bool:
+    """Whether there is an error, though it may have no words: `{"code": 7}`, but not `[{}]`."""
+    if depth and isinstance(error, dict | list):
+        inside = error.values() if isinstance(error, dict) else error
+        return any(_says_something(each, depth - 1) for each in inside)
+    return bool(error.strip() if isinstance(error, str) else error)
+
+
+_AMOUNT = re.compile(r"\s*(?:US)?\$?\s*(\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?:USD)?\s*", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -331,9 +354,8 @@ def _first_amount(places: Sequence[Mapping[str, Any]], *names: str) -> float | N
 
 def _amount(value: object) -> float | None:
     """A number that is not negative, also one that was written as text: `"0.06"`, `"$0.06"`."""
-    if isinstance(value, str) and len(value) < 40:
-        with suppress(ValueError):
-            value = float(value.strip().removeprefix("$"))
+    if isinstance(value, str) and (written := _AMOUNT.fullmatch(value[:40])):
+        value = float(written[1])
     number = read_number(value)
     return None if number is None or number < 0 else number
 
@@ -353,8 +375,6 @@ _EXACTLY = ("detail", "errors", "error_description", "description")
 _NAMES = ("reason", "name", "type", "code")
 _WHERE = ("loc", "path", "field", "param")
 _PHRASES = frozenset(status.phrase for status in HTTPStatus)
-_DEEPEST, _MOST = 5, 10
-"""How deep they are looked for, and in how many items of a list."""
 
 
 def error_words(answer: object) -> str:
@@ -429,7 +449,7 @@ def names_credits(answer: Mapping[str, Any]) -> bool:
     return bool(by_code or re.search(_CREDITS, error_words(answer), re.IGNORECASE))
 
 
-_CREDITS = r"\b(credits?(?! card)|balance|funds|top[ -]?up)\b"
+_CREDITS = r"\b(credits?(?! (card|check|history|report|score))|balance|funds|top[ -]?up)\b"
 
 
 def _codes_of(said: object, depth: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from jobs_fixture import (
 )
 
 from backend import runner as runner_module
+from backend.background import Background
 from page import clip_list, status_card
 from veo import explain, polling
 from veo.types import DownloadFailed
@@ -105,7 +106,8 @@ async def test_what_is_kept_can_be_fetched_again_by_hand(house):
 
 
 @in_a_loop
-async def test_what_is_kept_stays_when_a_page_comes_in_its_place(house):
+async def test_what_is_kept_stays_when_a_page_comes_in_its_place(house, monkeypatch):
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     files = [answer(200, CUT), answer(200, CUT), html_answer(200)]
     with Service(look=[completed], file=files) as service:
         async with house.process(service) as jobs:
@@ -116,7 +118,8 @@ async def test_what_is_kept_stays_when_a_page_comes_in_its_place(house):
 
 
 @in_a_loop
-async def test_a_page_in_place_of_the_file_is_looked_for_again(house):
+async def test_a_page_in_place_of_the_file_is_looked_for_again(house, monkeypatch):
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     files = [html_answer(200)] * 3 + [file_answer(film())]
     with Service(look=[completed], file=files) as service:
         async with house.process(service) as jobs:

@@ -56,6 +56,11 @@ def client_for(server, clock=None):
         URL,
         [URL],
         {"url": f" {URL}\n"},
+        [[{"url": URL}]],
+        {"url": [URL]},
+        {"url": [None, {"url": URL}]},
+        {"url": {"url": URL}},
+        [{"url": []}, {"url": [{"url": "blob:a"}, {"url": URL}]}],
     ],
     ids=str,
 )
@@ -74,6 +79,27 @@ def test_an_address_that_is_none_of_the_web_is_still_told_as_one():
     assert read_generation("a", {"video": {"url": "file:///a"}}).video.url == "file:///a"
 
 
+# An id
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [{"id": "7"}, {"id": 7}, {"generation_id": "7"}, {"id": None, "generation_id": 7}],
+    ids=str,
+)
+def test_an_id_is_found_in_whatever_form_it_is_given(taken):
+    with FaultServer([json_answer(200, taken)]) as server:
+        assert client_for(server).submit(FOX, sleep=pytest.fail) == "7"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("taken", [{}, {"id": ""}, {"id": True}, {"id": {}}, {"id": 7.5}], ids=str)
+def test_what_is_no_id_is_not_sent_again(taken):
+    with FaultServer([json_answer(200, taken)]) as server, pytest.raises(SubmissionUncertain):
+        client_for(server).submit(FOX, sleep=pytest.fail)
+    assert len(server.requests) == 1
+
+
 # What it cost
 
 
@@ -81,7 +107,9 @@ def used(**answer):
     return read_generation("a", {"video": {"url": URL}, **answer}).video
 
 
-@pytest.mark.parametrize("spent", [0.06, "0.06", " 0.06 ", "$0.06"], ids=repr)
+@pytest.mark.parametrize(
+    "spent", [0.06, "0.06", " 0.06 ", "$0.06", "0.06 USD", "US$ 0.06", "6e-2"], ids=repr
+)
 @pytest.mark.parametrize(
     "place",
     [
@@ -102,7 +130,26 @@ def test_whole_dollars_are_dollars(spent):
     assert used(meta={"usage": {"usd_spent": spent}}).usd_spent == 2.0
 
 
-@pytest.mark.parametrize("spent", [None, "", "much", "nan", "inf", -1, "-1", True, [], {}, 10**400])
+@pytest.mark.parametrize(
+    "spent",
+    [
+        None,
+        "",
+        "much",
+        "nan",
+        "inf",
+        -1,
+        "-1",
+        "1_0",
+        "1e999",
+        "$",
+        "0.06 EUR",
+        True,
+        [],
+        {},
+        10**400,
+    ],
+)
 def test_what_is_no_amount_is_not_told(spent):
     assert used(meta={"usage": {"usd_spent": spent}}).usd_spent is None
 
@@ -231,6 +278,8 @@ def test_who_has_no_credits_is_sent_to_top_up(status, said):
         ({"detail": "Add a credit card to verify who you are."}, "Add a credit card"),
         ({"error": {"message": "Key has no access to video", "code": "no_access"}}, "no access"),
         ({"errors": [{"message": "Blocked"}]}, "Blocked"),
+        ({"error": "Your credit history is under review."}, "credit history"),
+        ({"error": "Your credit check failed."}, "credit check"),
         ({"statusCode": 403}, "403"),
     ],
     ids=str,
@@ -339,6 +388,12 @@ def test_a_page_is_no_word_about_a_key():
         ({"error": {"code": "content_filtered"}, "video": []}, "content_filtered"),
         ({"errors": ["Dropped."], "video": {}}, "Dropped."),
         ({"error": [{"message": "Dropped."}], "video": {"url": None}}, "Dropped."),
+        ({"error": {"code": 42201}}, '"code": 42201'),
+        ({"error": {"name": None, "text": "Dropped."}}, "Dropped."),
+        ({"error": {"status": "FILTERED"}, "video": []}, "FILTERED"),
+        ({"error": True}, "true"),
+        ({"error": 7}, "7"),
+        ({"error": [[[[[[[[{"code": 7}]]]]]]]]}, '"code": 7'),
     ],
     ids=str,
 )
@@ -364,7 +419,10 @@ def test_a_video_that_is_there_counts_whatever_is_said_beside_it(answer):
     assert last.video.url == URL
 
 
-@pytest.mark.parametrize("error", [None, "", {}, [], {"message": None}, {"message": ""}, 0, False])
+NO_ERROR = [None, "", {}, [], {"message": None}, {"message": ""}, 0, False, {"code": 0}, [{}], " "]
+
+
+@pytest.mark.parametrize("error", NO_ERROR, ids=repr)
 def test_completed_without_a_word_waits_for_its_address(error):
     completed = {"status": "completed", "video": None, "message": "All went well.", "error": error}
     done = json_answer(200, {"status": "completed", "video": URL, "error": error})

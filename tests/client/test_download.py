@@ -579,9 +579,10 @@ def test_an_expired_address_is_told_apart_and_what_came_is_kept(path, status):
 
 
 @pytest.mark.parametrize("status", [201, 204, 300, 302, 304, 402, 405, 416])
-def test_any_other_answer_is_an_error_at_once(path, status):
+def test_any_other_answer_without_a_file_is_a_reason_for_a_fresh_address(path, status):
     with FaultServer([answer(status)]) as server:
-        assert f"HTTP {status}, not a file" in refusal(server, path)
+        with pytest.raises(AddressExpired, match=f"HTTP {status}"):
+            get(server, path)
 
 
 # Where it may go

@@ -819,11 +819,17 @@ CASES = (
             ("endless file", "without a length", endless(), "larger than the 1,000,000 bytes"),
             ("endless file", "announced", huge_length, "larger than the 1,000,000 bytes"),
             ("gzip bomb", "of 2 GB, the file", gzip_bomb(), "compressed, unasked"),
-            ("empty file", "of length 0", answer(200), "It was not kept."),
-            ("HTML file", "with its type", html_answer(200), "not an MP4"),
             ("garbage status line", "the file", garbage, "the connection was lost"),
             ("5xx", "the file", html_answer(502), "the host answered HTTP 502"),
-            ("4xx", "the file, 402", html_answer(402), "answered HTTP 402, not a file"),
+        )
+    ),
+    # ... none at any address
+    *(
+        Case(fault=fault, how=how, end=NOT_ARRIVED, file=[file], says=text, longest_wait=30.0)
+        for fault, how, file, text in (
+            ("empty file", "of length 0", answer(200), "It was not kept."),
+            ("HTML file", "with its type", html_answer(200), "not an MP4"),
+            ("4xx", "the file, 402", html_answer(402), "does not give the file out (HTTP 402)"),
         )
     ),
     # ... whole by the host's word, and not as it should be

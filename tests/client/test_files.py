@@ -79,7 +79,10 @@ def test_a_name_that_is_taken_is_freed_where_no_file_takes_anothers(unnamed, mon
     assert names(path.parent) == ["clip.mp4"]
 
 
-@pytest.mark.parametrize("number", [*NOT_OFFERED, errno.ENOLCK])
+NO_LOCKS = [*NOT_OFFERED, errno.ENOLCK, errno.EPERM, errno.EACCES, errno.EIO, errno.EROFS]
+
+
+@pytest.mark.parametrize("number", NO_LOCKS)
 def test_a_clip_is_fetched_though_nothing_can_be_locked(tmp_path, monkeypatch, number):
     refuses(monkeypatch, (fcntl, "flock"), number)
     with files.claim(tmp_path / "clip.mp4", "https://cdn.example/a.mp4") as part:
@@ -108,6 +111,7 @@ def test_files_that_have_no_number_of_their_own_are_no_endless_loop(tmp_path, mo
 REFUSED = {
     "no locks": ((fcntl, "flock"), errno.ENOLCK),
     "no locks at all": ((fcntl, "flock"), errno.ENOSYS),
+    "locks for others": ((fcntl, "flock"), errno.EPERM),
     "no other name": ((Path, "replace"), errno.EXDEV),
     "nothing removed": ((os, "unlink"), errno.EPERM),
     "read only": ((Path, "open"), errno.EROFS),

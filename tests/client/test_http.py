@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 from fault_server import (
+    Connection,
     FaultServer,
     answer,
     at_once,
@@ -351,6 +353,43 @@ def test_patience_is_counted_by_the_given_clock(tls):
     with FaultServer([hang], tls=tls) as server:
         with pytest.raises((requests.Timeout, requests.ConnectionError)):
             ask(server.url, BoundedAdapter(timeout=99, clock=lambda: next(clock)))
+
+
+def test_what_came_while_the_process_was_stopped_is_read(tls):
+    """As after Ctrl-Z and `fg`: the answer lies there, and in it the id of what is paid for."""
+    clock, is_sent = Clock(), threading.Event()
+
+    def in_pieces(connection: Connection) -> None:
+        for piece in (length(10), b"the ", b"whole "):  # over TLS each is a record of its own
+            connection.send(piece)
+        is_sent.set()
+
+    with FaultServer([in_pieces], tls=tls) as server:
+        with open_session(BoundedAdapter(timeout=1.0, clock=clock)) as session:
+            response = session.get(server.url, stream=True, timeout=LONG)
+            is_sent.wait()
+            clock.now += 3600
+            assert read_answer(response) == b"the whole "
+
+
+def test_nothing_is_waited_for_after_the_time(tls):
+    clock = Clock()
+    with FaultServer([send_then_hang(length(10) + b"the")], tls=tls) as server:
+        with open_session(BoundedAdapter(timeout=1.0, clock=clock)) as session:
+            response = session.get(server.url, stream=True, timeout=LONG)
+            clock.now += 3600
+            with pytest.raises(requests.ConnectionError, match="timed out"):
+                read_answer(response)
+
+
+def test_who_sends_without_end_is_not_read_after_the_time(tls):
+    clock = Clock()
+    with FaultServer([endless()], tls=tls) as server:
+        with open_session(BoundedAdapter(timeout=1.0, clock=clock)) as session:
+            response = session.get(server.url, stream=True, timeout=LONG)
+            clock.now += 3600
+            with pytest.raises(requests.ConnectionError, match="timed out"):
+                read_answer(response)
 
 
 class Clock:

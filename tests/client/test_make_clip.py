@@ -877,7 +877,7 @@ def resume_note(generation_id):
     return make_clip._note(Path(), generation_id).name
 
 
-STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+STOPS = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("stop", STOPS)

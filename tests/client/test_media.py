@@ -7,8 +7,10 @@ import os
 import random
 import re
 import stat
+import time
 import tracemalloc
 import types
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -309,12 +311,12 @@ def test_more_frames_than_announced_are_found(whole, tmp_path):
 
 def test_no_more_is_read_than_the_file_is_long(clip):
     with av.open(clip) as file:
-        video = file.streams.video
-        assert len(list(media._packets(file, video))) == FPS + 1
+        video, counts = file.streams.video, Counter({0: FPS})
+        assert len(list(media._packets(file, video, counts))) == FPS + 1
     with av.open(clip) as file:
         short = types.SimpleNamespace(size=100, demux=file.demux)
         with pytest.raises(BrokenClip, match="index"):
-            list(media._packets(short, file.streams.video))
+            list(media._packets(short, file.streams.video, counts))
 
 
 @pytest.mark.parametrize(
@@ -373,11 +375,56 @@ def test_a_folder_a_link_a_pipe_and_nothing_are_broken(clip, tmp_path):
     assert clip.read_bytes() == before
 
 
-def test_a_file_in_fragments_is_broken(tmp_path):
-    """Cut between two fragments it would still look whole."""
+FRAGMENTED = ["frag_keyframe+empty_moov", "frag_keyframe", "dash", "default_base_moof+empty_moov"]
+
+
+@pytest.mark.parametrize("movflags", FRAGMENTED)
+def test_a_file_in_fragments_plays(movflags, tmp_path):
+    path = make_clip(tmp_path / "clip.mp4", movflags=movflags)
+    facts = inspect(path, poster=tmp_path / "poster.jpg")
+    assert (facts.frames, facts.sound, facts.odd) == (24, True, ["fragments"])
+    assert (tmp_path / "poster.jpg").exists()
+
+
+def test_a_file_in_fragments_that_was_cut_is_broken_but_between_them(tmp_path):
+    """There only the host's word tells."""
     path = make_clip(tmp_path / "clip.mp4", movflags="frag_keyframe+empty_moov")
-    with pytest.raises(BrokenClip, match="index"):
+    film = path.read_bytes()
+    last = film.rindex(b"moof") - 4
+    for size in {*range(last + 16, len(film) - 150, 997), film.rindex(b"mdat") + 20}:
+        path.write_bytes(film[:size])
+        with pytest.raises(BrokenClip):
+            inspect(path)
+
+
+def test_a_fragment_whose_pictures_are_missing_is_broken(tmp_path):
+    path = make_clip(tmp_path / "clip.mp4", movflags="frag_keyframe+empty_moov")
+    film = bytearray(path.read_bytes())
+    film[film.rindex(b"mdat") + 4 : -200] = bytes(len(film) - 200 - film.rindex(b"mdat") - 4)
+    path.write_bytes(film)
+    with pytest.raises(BrokenClip):
         inspect(path)
+
+
+@pytest.mark.parametrize("more", [b"", b"tfhd", b"trun"])
+def test_a_fragment_that_announces_too_many_samples_is_refused_unread(more, tmp_path):
+    path = make_clip(tmp_path / "clip.mp4", movflags="frag_keyframe+empty_moov")
+    film = bytearray(path.read_bytes())
+    at = film.index(b"trun") + 8
+    film[at : at + 4] = (media.MAX_FRAMES + 1).to_bytes(4)
+    path.write_bytes(film + box(b"udta", more))
+    with pytest.raises(BrokenClip, match="index of a kind"):
+        inspect(path)
+
+
+def test_a_fragment_of_many_boxes_takes_no_time(tmp_path):
+    path = make_clip(tmp_path / "clip.mp4")
+    with path.open("ab") as file:
+        file.write(box(b"moof", box(b"traf", box(b"abcd", b"") * 1_000_000)))
+    began = time.process_time()
+    with contextlib.suppress(BrokenClip):
+        inspect(path)
+    assert time.process_time() - began < 5
 
 
 def test_a_clip_may_speak_of_anything(tmp_path):

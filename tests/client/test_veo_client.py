@@ -610,8 +610,12 @@ def test_an_address_that_stays_expired_is_told_with_the_id(tmp_path, clock):
 
 
 def test_a_file_that_is_no_video_is_told_with_the_id(tmp_path):
-    with FaultServer(html_answer(200)) as server, pytest.raises(DownloadFailed) as caught:
-        client_for(server).download(video_at(server), tmp_path / "a.mp4")
+    def play(connection):
+        is_look = "generation_id" in connection.request.path
+        (json_answer(200, {}) if is_look else html_answer(200))(connection)
+
+    with FaultServer(play) as server, pytest.raises(DownloadFailed, match="not an MP4") as caught:
+        client_for(server).download(video_at(server), tmp_path / "a.mp4", sleep=lambda _: None)
     assert caught.value.generation_id == "a"
     assert list(tmp_path.iterdir()) == []
 
@@ -894,10 +898,10 @@ def test_an_exchange_without_an_answer_is_told_by_its_error(fault, trouble):
 
 
 def test_a_download_that_failed_is_told_without_its_address(tmp_path):
-    with FaultServer([json_answer(410, {}), json_answer(500, {"error": KEY})]) as server:
+    with FaultServer([json_answer(410, {}), json_answer(401, {"error": KEY})]) as server:
         client, heard = observed(client_for(server))
         video = Video(generation_id="a", url=f"{server.url}/clip.mp4?signature=s3cret")
-        with pytest.raises(Unreachable):
+        with pytest.raises(Refused):
             client.download(video, tmp_path / "fox.mp4")
         bad = Video(generation_id="a", url="https://[?signature=s3cret")
         with pytest.raises(DownloadFailed):
