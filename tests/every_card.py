@@ -3,7 +3,8 @@
 from typing import Any
 
 import gradio as gr
-from client.test_explain import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
+from test_explain import BEFORE_AN_ID, FOX, WITH_AN_ID
+from test_states import EVERY_STATE
 
 from backend import states
 from page import status_card, theme
