@@ -1,5 +1,6 @@
 """Every status card on one page: as a script, it serves them as the page would."""
 
+import os
 from typing import Any
 
 import gradio as gr
@@ -48,6 +49,8 @@ def main() -> None:
         for card in every_card():
             status_card.build().value = card
     page.launch(
+        # Gradio read it when it was imported, perhaps before this process had its environment.
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", 7860)),
         css=theme.CSS,
         theme=theme.THEME,
         run_history=False,
