@@ -32,7 +32,7 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
             label=texts.TAKES_LABEL,
             show_label=False,
             container=False,
-            min_width=250,
+            min_width=320,  # room for all of them in one line
             elem_id="takes-count",
         )
         differs = gr.Dropdown(
