@@ -4,7 +4,7 @@
 
 Gradio Blocks and their events: it puts the parts in `page/` together and serves them.  It knows no
 HTTP, no SQL, and decides nothing about waiting or money; what happens at an event is in
-`page.handlers`, what a state or an error reads like in `veo.explain`.
+`page.handlers`, what an error reads like in `veo.explain`, what a state does in `backend.states`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,12 @@ from page import (
     takes_grid,
     texts,
 )
+from page.components import QUIET
 from page.gradio_patches.blocks import PageBlocks
 from page.handlers import Handlers, check_id, mode
 from page.view import Parts
 from page.web import serve
 from page.web.serve import VISITORS_AT_ONCE
-
-QUICK: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-"""What Gradio is told of every event."""
 
 
 def build_page(service: Service) -> PageBlocks:
@@ -114,13 +112,13 @@ def lay_out(service: Service) -> Parts:
 def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     """What happens at which event."""
     browser_state = parts.named("browser_state")
-    given: dict[str, Any] = {"inputs_kwargs": browser_state, **QUICK}
+    given: dict[str, Any] = {"inputs_kwargs": browser_state, **QUIET}
     clips, grid = parts.clips, parts.grid
 
     # Two frames later; what is hidden is not mounted.
-    page.load(None, None, [*parts.shown_late], js=components.function("once_painted"), **QUICK)
+    page.load(None, None, [*parts.shown_late], js=components.function("once_painted"), **QUIET)
     state = parts.browser_state
-    known = page.load(None, state, state, js=components.function("become_known"), **QUICK)
+    known = page.load(None, state, state, js=components.function("become_known"), **QUIET)
     restored = known.then(
         handlers.restore_form,
         outputs=[*parts.form.values(), parts.count, parts.differs, parts.generation_id],
@@ -137,15 +135,15 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     )
     clips.focus(handlers.on_focus, outputs=[clips, grid], **given)
     parts.comparison.submit(handlers.on_compare, outputs=parts.comparison, **given)
-    examples.connect(parts.examples, parts.form, **QUICK)
-    presets.connect(parts.presets, parts.form, **QUICK)
-    settings_import.connect(parts.settings_file, parts.form, **QUICK)
+    examples.connect(parts.examples, parts.form)
+    presets.connect(parts.presets, parts.form)
+    settings_import.connect(parts.settings_file, parts.form)
     with_key = gr.on(
         [parts.use_key.click, parts.key_box.submit],
         handlers.on_key,
         inputs_kwargs=parts.named("key_box", "browser_state"),
         outputs=[parts.key_box, parts.key_note, parts.mode, state],
-        **QUICK,
+        **QUIET,
     )
     # What waited for the key goes on, and the card says so.
     following.append(with_key.then(handlers.on_load, **on_the_result_side(parts)))
@@ -159,7 +157,7 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
         handlers.on_forget_key, outputs=[parts.key_note, parts.mode], **given
     )
     connect_money([restored, with_key, without_key, generated], parts, handlers)
-    code_panel.connect(parts.programs, parts.form, **QUICK)
+    code_panel.connect(parts.programs, parts.form)
 
 
 def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[list[Any], Any]:
@@ -199,7 +197,7 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
 def on_the_result_side(parts: Parts) -> dict[str, Any]:
     """What Gradio is told of an event that follows a job."""
     return {
-        **QUICK,
+        **QUIET,
         "inputs_kwargs": parts.named("browser_state"),
         "outputs": [
             parts.card,
@@ -227,7 +225,7 @@ def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
         "inputs_kwargs": inputs,
         "outputs": [parts.generate, parts.cost, parts.mode, parts.offer],
         "trigger_mode": "always_last",
-        **QUICK,
+        **QUIET,
     }
     changing = [*priced.values(), parts.count, parts.differs, parts.clips]
     gr.on([field.change for field in changing], **asks)

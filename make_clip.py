@@ -59,7 +59,7 @@ LONGEST_ANSWER_TO_A_STOP = 3.0
 ONE_STOP = 0.5
 """Seconds in which several signals are one stop: a shell and its terminal may each send one."""
 
-ROOM = 1 << 20
+MIN_FREE_BYTES = 1 << 20
 """Bytes that must fit where the clip will go: about a small clip."""
 
 
@@ -216,7 +216,7 @@ def _check_place(place: Path) -> None:
             raise InvalidRequest(f"{place} exists already: choose another name.", field="output")
         path = _claim(place)
         try:
-            path.write_bytes(bytes(ROOM))
+            path.write_bytes(bytes(MIN_FREE_BYTES))
         finally:
             path.unlink()
         try_out(path.parent)

@@ -110,8 +110,8 @@ class Jobs:
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
 
-        It takes `LONGEST_STOP` at most, and nothing new is begun from now on.  A process that is
-        killed instead leaves nothing worse than a job that is uncertain.
+        It takes `background.LONGEST_STOP` at most, and nothing new is begun from now on.  A process
+        that is killed instead leaves nothing worse than a job that is uncertain.
         """
         await self.background.stop()
 

@@ -8,7 +8,8 @@ A request costs money and the service has no way to send it twice for one price,
                                 down first of all, however long the disk is full, and though
                                 whoever pressed the button left, or the process is about to stop.
     nothing sent twice          Every step begins with a compare-and-set in the ledger
-                                (`_transition`).  Of two who would take the same step one succeeds.
+                                (`Runner.transition`).  Of two who would take the same step one
+                                succeeds.
 
 All after the id may be done again and costs nothing: looking at it, and fetching its file.  Where
 that fails for now, the job rests as `needs_attention` and is looked for again by itself, for a day.

@@ -33,6 +33,7 @@ from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import Storage
 from demo_server import DemoServer
 from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
+from veo.polling import USUALLY_EXPECTED
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -244,7 +245,7 @@ class Service:
                 checked_id(generation_id),
                 owner=owner,
                 payer=payer,
-                expected=DEMO_EXPECTED if payer == "demo" else 120.0,
+                expected=DEMO_EXPECTED if payer == "demo" else USUALLY_EXPECTED,
                 quota_key=quota_key,
             )
         except OutOfReach:

@@ -1,1 +1,1 @@
-"""The page's parts; `app.py` puts them together.  They know neither HTTP nor the database."""
+"""The page's parts; `app.py` puts them together.  Only `web/` and `gradio_patches/` know HTTP."""

@@ -37,7 +37,7 @@ def build() -> gr.HTML:
     return programs
 
 
-def connect(programs: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+def connect(programs: gr.HTML, fields: Mapping[str, Component]) -> None:
     """Let the programs follow the form."""
     changes: list[Any] = [*fields.values()]
     gr.on([field.change for field in changes], None, js=components.function("tell_form_changed"))
@@ -46,7 +46,7 @@ def connect(programs: gr.HTML, fields: Mapping[str, Component], **quick: Any) ->
         inputs_kwargs={**fields},
         outputs=programs,
         trigger_mode="always_last",
-        **quick,
+        **components.QUIET,
     )
 
 
@@ -56,6 +56,6 @@ def of_form(**fields: Any) -> dict[str, Any]:
         # One that stays while the prompt does: a new one each time would look like a change.
         fields["seed"] = str(zlib.crc32(str(fields["prompt"]).encode(errors="replace")))
     try:
-        return {"programs": code_samples.of(form.request_from(**fields))}
+        return {"programs": code_samples.write_samples(form.request_from(**fields))}
     except InvalidRequest as error:
         return {"wrong": texts.CODE_WRONG.format(error=error)}

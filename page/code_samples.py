@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from veo.trace import visible
 from veo_client import BASE_URL, GENERATIONS, KEY_VARIABLES, VideoRequest
 
-__all__ = ["of"]
+__all__ = ["write_samples"]
 
 KEY = KEY_VARIABLES[0]
 
@@ -170,7 +170,7 @@ console.log("saved clip.mp4");
 """)
 
 
-def of(request: VideoRequest, base_url: str = BASE_URL) -> Mapping[str, str]:
+def write_samples(request: VideoRequest, base_url: str = BASE_URL) -> Mapping[str, str]:
     """The programs for `request` at `base_url`, by `client`, `requests`, `curl` and `node`."""
     body, url = request.body(), base_url + GENERATIONS
     as_arguments = "\n".join(f"    {name}={_python(value)}," for name, value in body.items())

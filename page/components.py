@@ -18,6 +18,9 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""What Gradio is told of every event of the page: no program's to call, and no spinner."""
+
 IMPORT = re.compile(r'^(?:import \{[^}]*\} from|@import) "\./([\w.]+)";\n+', re.MULTILINE)
 
 # A visitor's bytes: what is for the reader of a file is left behind.

@@ -7,8 +7,6 @@ knows the prompt's field and nothing of requests.
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from page import components, texts
@@ -24,9 +22,8 @@ def build(prompt: gr.Textbox) -> gr.HTML:
         label=texts.PROMPT_LABEL,
         texts={"undo": texts.UNDO, "replaced": texts.PROMPT_REPLACED},
     )
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    prompt.change(None, prompt, line, js="prompt => prompt", **quiet)
-    line.select(on_undo, None, prompt, **quiet)
+    prompt.change(None, prompt, line, js="prompt => prompt", **components.QUIET)
+    line.select(on_undo, None, prompt, **components.QUIET)
     return line
 
 

@@ -115,13 +115,13 @@ def build() -> gr.HTML:
     )
 
 
-def connect(examples: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+def connect(examples: gr.HTML, fields: Mapping[str, Component]) -> None:
     """Let an example fill the form in; what it does not say stays as it is."""
 
     def on_select(event: gr.EventData) -> dict[Any, Any]:
         return form_values(selected(event), fields) or gr.skip()
 
-    examples.select(on_select, None, [*fields.values()], **quick)
+    examples.select(on_select, None, [*fields.values()], **components.QUIET)
 
 
 def selected(event: gr.EventData) -> dict[str, Any]:

@@ -60,7 +60,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "with_auto_fix": {"auto_fix": True},
     "with_enhancement": {"enhance_prompt": True},
 }
-"""What an action of `words.ACTIONS` changes in the request; `another_seed` draws one."""
+"""What an action of `explain.ACTIONS` changes in the request; `another_seed` draws one."""
 
 
 def retry_request(request: VideoRequest, action: str) -> VideoRequest:

@@ -33,7 +33,7 @@ from page import (
     takes_grid,
     texts,
 )
-from page.view import Parts, View
+from page.view import UNCHANGED, Parts, View
 from page.visitors import BrowserState, Visitor, identify
 from veo import explain
 from veo.settings import key_in
@@ -136,9 +136,7 @@ class Handlers:
         except InvalidRequest as error:
             yield View(mistake=field_error.at_field(error)).of(self._parts)
             return
-        visitor = identify(browser_state, request)
-        self._service.jobs.following.stop(visitor.viewer_id)
-        mistake: dict[str, Any] = {"mistake": None}
+        visitor = self._identify_and_unfollow(browser_state, request)
         try:
             asked = takes.takes_of(wanted, count, differs)
             job = await self._service.begin(
@@ -155,9 +153,10 @@ class Handlers:
         visitor = visitor.keeping(form=values, asked=[count, differs], job=job.id, takes=[])
         too_few = texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
         note = too_few if len(asked) < count else ""
+        mistake: Any = None  # the first view takes away what was said at a field
         async for view in self._begin_others(job, asked[1:], visitor, note):
-            yield replace(view, **mistake).of(self._parts)
-            mistake = {}
+            yield replace(view, mistake=mistake).of(self._parts)
+            mistake = UNCHANGED
 
     async def _begin_others(
         self, job: Job, others: Sequence[VideoRequest], visitor: Visitor, note: str
@@ -184,8 +183,8 @@ class Handlers:
     async def on_fetch(
         self, request: gr.Request, *, generation_id: str, browser_state: BrowserState
     ) -> AsyncIterator[Changed]:
-        visitor = identify(browser_state, request)
-        self._service.jobs.following.stop(visitor.viewer_id)
+        """Look for an earlier request by its id, and follow it."""
+        visitor = self._identify_and_unfollow(browser_state, request)
         # The service is asked before there is a job.
         yield View(card=status_card.looking(), http=http_panel.nothing()).of(self._parts)
         try:
@@ -195,28 +194,23 @@ class Handlers:
         except VeoError as error:
             yield view_of_error(error).of(self._parts)
             return
-        async for view in self._follow(job, visitor):
+        async for view in self._show(job, visitor):
             yield view.of(self._parts)
 
     async def on_select(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
     ) -> AsyncIterator[Changed]:
         """Put a clip of the list on the card."""
-        visitor = identify(browser_state, request)
-        self._service.jobs.following.stop(visitor.viewer_id)
+        visitor = self._identify_and_unfollow(browser_state, request)
         job = await self._job_of_event(event, visitor)
-        if not job:
-            yield view_of_gone().of(self._parts)
-            return
-        async for view in self._follow(job, visitor):
+        async for view in self._show(job, visitor):
             yield view.of(self._parts)
 
     async def on_retry(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
     ) -> AsyncIterator[Changed]:
         """Look again for a clip of the list; send again what may not have been taken."""
-        visitor = identify(browser_state, request)
-        self._service.jobs.following.stop(visitor.viewer_id)
+        visitor = self._identify_and_unfollow(browser_state, request)
         job = await self._job_of_event(event, visitor)
         try:
             if job and job.state == "uncertain" and job.request:
@@ -231,10 +225,7 @@ class Handlers:
         except VeoError as error:
             yield view_of_error(error).of(self._parts)
             return
-        if not job:
-            yield view_of_gone().of(self._parts)
-            return
-        async for view in self._follow(job, visitor):
+        async for view in self._show(job, visitor):
             yield view.of(self._parts)
 
     async def on_action(
@@ -244,8 +235,7 @@ class Handlers:
 
         The form then shows the change.
         """
-        visitor = identify(browser_state, request)
-        self._service.jobs.following.stop(visitor.viewer_id)
+        visitor = self._identify_and_unfollow(browser_state, request)
         job, action = await self._job_of_event(event, visitor), str(getattr(event, "action", ""))
         values: Mapping[str, Any] = {}
         note = ""
@@ -268,10 +258,7 @@ class Handlers:
         except VeoError as error:
             yield view_of_error(error).of(self._parts)
             return
-        if not job:
-            yield view_of_gone().of(self._parts)
-            return
-        async for view in self._follow(job, visitor, note=note):
+        async for view in self._show(job, visitor, note=note):
             yield replace(view, form=values).of(self._parts)
             values = {}  # what is typed meanwhile stays
 
@@ -314,6 +301,7 @@ class Handlers:
         return (await self._with_list_and_grid(view, visitor)).of(self._parts)
 
     async def on_focus(self, request: gr.Request, *, browser_state: BrowserState) -> Changed:
+        """The list and the grid anew: another tab may have changed them."""
         visitor = identify(browser_state, request)
         return (await self._with_list_and_grid(View(), visitor)).of(self._parts)
 
@@ -369,6 +357,22 @@ class Handlers:
         return View(key_note=texts.KEY_DROPPED, mode=self._mode(visitor)).of(self._parts)
 
     # What they share
+
+    def _identify_and_unfollow(self, browser_state: BrowserState, request: gr.Request) -> Visitor:
+        """Who asks for another job on the card; the one that they followed goes on without them."""
+        visitor = identify(browser_state, request)
+        self._service.jobs.following.stop(visitor.viewer_id)
+        return visitor
+
+    async def _show(
+        self, job: Job | None, visitor: Visitor, *, note: str = ""
+    ) -> AsyncIterator[View]:
+        """Put `job` on the card and follow it; say so if it is not there any more."""
+        if not job:
+            yield View(card=status_card.gone(), http=http_panel.nothing())
+            return
+        async for view in self._follow(job, visitor, note=note):
+            yield view
 
     async def _follow(
         self, job: Job, visitor: Visitor, *, picked: bool = True, note: str = ""
@@ -496,10 +500,6 @@ def view_of_error(error: VeoError) -> View:
     changed = isinstance(error, OfferChanged)
     card = status_card.offer_changed() if changed else status_card.card_for_error(error)
     return View(card=card, http=http_panel.nothing())
-
-
-def view_of_gone() -> View:
-    return View(card=status_card.gone(), http=http_panel.nothing())
 
 
 def no_download() -> gr.DownloadButton:

@@ -12,7 +12,7 @@ from page import components, texts
 
 
 def build() -> gr.HTML:
-    """The component; give it a clip's address as of `clip_list.address`, or nothing."""
+    """The component; give it a clip's address as of `Storage.address`, or nothing."""
     return components.component(
         "player",
         "",

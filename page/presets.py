@@ -45,15 +45,15 @@ def build() -> gr.HTML:
     )
 
 
-def connect(presets: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+def connect(presets: gr.HTML, fields: Mapping[str, Component]) -> None:
     """Let the component save the form and fill it in."""
 
     def on_select(event: gr.EventData) -> dict[Component, Any]:
         values, answer = selected(event)
         return form_values(values, fields) | {presets: answer}
 
-    presets.submit(on_submit, inputs_kwargs={**fields}, outputs=presets, **quick)
-    presets.select(on_select, None, [*fields.values(), presets], **quick)
+    presets.submit(on_submit, inputs_kwargs={**fields}, outputs=presets, **components.QUIET)
+    presets.select(on_select, None, [*fields.values(), presets], **components.QUIET)
 
 
 def on_submit(event: gr.EventData, **fields: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Help beside the fields: ten parts that become a prompt, nouns for a negative prompt.
 
 Two Gradio HTML components that wire themselves to the field they help with, so that this module is
-all the page knows of them.  It writes nothing itself: that is `page.composing`.
+all the page knows of them.  It writes nothing itself: that is `page.prompt_parts`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import gradio as gr
 
 from page import components, texts
 from page.prompt_parts import LONGEST_PART, compose, nouns, put
-
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build(prompt: gr.Textbox) -> gr.HTML:
@@ -31,7 +29,7 @@ def build(prompt: gr.Textbox) -> gr.HTML:
             "clear": texts.HELP_CLEAR,
         },
     )
-    helper.submit(on_submit, [prompt, helper], [prompt, helper], **QUIET)
+    helper.submit(on_submit, [prompt, helper], [prompt, helper], **components.QUIET)
     return helper
 
 
@@ -59,8 +57,13 @@ def offer_nouns(negative_prompt: gr.Textbox) -> gr.HTML:
         label=texts.NEGATIVE_PROMPT_LABEL,
         texts={"use": texts.NOUNS_USE},
     )
-    negative_prompt.blur(offered, negative_prompt, offer, **QUIET)
-    offer.select(lambda wish: (nouns(wish), ""), negative_prompt, [negative_prompt, offer], **QUIET)
+    negative_prompt.blur(offered, negative_prompt, offer, **components.QUIET)
+    offer.select(
+        lambda wish: (nouns(wish), ""),
+        negative_prompt,
+        [negative_prompt, offer],
+        **components.QUIET,
+    )
     return offer
 
 

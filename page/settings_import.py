@@ -41,14 +41,14 @@ def build() -> gr.HTML:
     )
 
 
-def connect(settings_file: gr.HTML, fields: Mapping[str, Component], **quick: Any) -> None:
+def connect(settings_file: gr.HTML, fields: Mapping[str, Component]) -> None:
     """Let a file fill the form in."""
 
     def on_upload(event: gr.EventData) -> dict[Component, Any]:
         values, answer = uploaded(event)
         return form_values(values, fields) | {settings_file: answer}
 
-    settings_file.upload(on_upload, None, [*fields.values(), settings_file], **quick)
+    settings_file.upload(on_upload, None, [*fields.values(), settings_file], **components.QUIET)
 
 
 def uploaded(event: gr.EventData) -> tuple[dict[str, Any], dict[str, Any]]:

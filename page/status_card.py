@@ -57,7 +57,7 @@ STEP = {
     "generating": "generating",
     "saving": "saving",
 }
-"""How far a job is that waits in one of `words.WAITING`."""
+"""How far a job is, by a name in `states.WAITING`, among the steps in `states.STEPS`."""
 
 
 def build() -> gr.HTML:

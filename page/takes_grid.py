@@ -32,7 +32,7 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
             label=texts.TAKES_LABEL,
             show_label=False,
             container=False,
-            min_width=250,
+            min_width=320,  # room for all of them in one line
             elem_id="takes-count",
         )
         differs = gr.Dropdown(
@@ -51,7 +51,7 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
 
 
 def _choice(differs: str) -> str:
-    """What differs, with how many takes that gives if they are fewer than `batch.MOST`."""
+    """What differs, with how many takes that gives if they are fewer than `takes.MOST`."""
     most = len(backend_takes.takes_of(VideoRequest("how many"), backend_takes.MOST, differs))
     said = texts.SETTING_DIFFERS if most == backend_takes.MOST else texts.FEW_DIFFER
     return said.format(setting=texts.DIFFERS[differs], takes=most)

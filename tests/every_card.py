@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 import gradio as gr
-from client.test_explain import BEFORE_AN_ID, EVERY_STATE, FOX, WITH_AN_ID
+from test_explain import BEFORE_AN_ID, FOX, WITH_AN_ID
+from test_states import EVERY_STATE
 
 from backend import states
 from page import status_card, theme
@@ -48,7 +49,8 @@ def main() -> None:
         for card in every_card():
             status_card.build().value = card
     page.launch(
-        server_port=int(os.environ["GRADIO_SERVER_PORT"]),
+        # Gradio read it when it was imported, perhaps before this process had its environment.
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", 7860)),
         css=theme.CSS,
         theme=theme.THEME,
         run_history=False,

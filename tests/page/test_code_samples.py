@@ -106,7 +106,7 @@ def test_it_sends_this_request_once_and_saves_the_clip(name, request_name, tmp_p
     """Two looks at work in the making and one that the service stumbles over come before."""
     request = REQUESTS[request_name]
     with Service(GENERATING, html_answer(503), GENERATING) as service:
-        ran = run(name, code_samples.of(request, service.url)[name], tmp_path)
+        ran = run(name, code_samples.write_samples(request, service.url)[name], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "clip.mp4").read_bytes() == film()
     assert service.bodies() == [request.body()]
@@ -130,7 +130,7 @@ def test_it_sends_this_request_once_and_saves_the_clip(name, request_name, tmp_p
 )
 def test_a_look_that_shows_no_end_abandons_no_paid_clip(name, look, tmp_path):
     with Service(look, look) as service:
-        ran = run(name, code_samples.of(REQUESTS["plain"], service.url)[name], tmp_path)
+        ran = run(name, code_samples.write_samples(REQUESTS["plain"], service.url)[name], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "clip.mp4").read_bytes() == film()
     assert len(service.bodies()) == 1
@@ -138,7 +138,7 @@ def test_a_look_that_shows_no_end_abandons_no_paid_clip(name, look, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_gets_a_real_clip_from_the_demo_service(name, demo, tmp_path):
-    ran = run(name, code_samples.of(REQUESTS["plain"], demo.base_url)[name], tmp_path)
+    ran = run(name, code_samples.write_samples(REQUESTS["plain"], demo.base_url)[name], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert media.inspect(tmp_path / "clip.mp4").frames == 96
 
@@ -155,7 +155,7 @@ def test_it_gets_a_real_clip_from_the_demo_service(name, demo, tmp_path):
 )
 def test_it_stops_and_says_why(name, create, looks, said, tmp_path):
     with Service(*looks, create=create) as service:
-        ran = run(name, code_samples.of(REQUESTS["plain"], service.url)[name], tmp_path)
+        ran = run(name, code_samples.write_samples(REQUESTS["plain"], service.url)[name], tmp_path)
     assert ran.returncode != 0
     assert said in ran.stderr
     assert len(service.bodies()) == 1
@@ -166,7 +166,7 @@ def test_it_stops_and_says_why(name, create, looks, said, tmp_path):
 def test_it_looks_no_more_with_a_key_that_is_refused(name, tmp_path):
     """curl cannot tell what passes from what does not: it shows the code and looks again."""
     with Service(*[json_answer(401, {"message": "Invalid API key."})] * 2) as service:
-        ran = run(name, code_samples.of(REQUESTS["plain"], service.url)[name], tmp_path)
+        ran = run(name, code_samples.write_samples(REQUESTS["plain"], service.url)[name], tmp_path)
     assert ran.returncode != 0
     assert "Invalid API key." in ran.stderr
     assert len(service.requests) == 2
@@ -177,7 +177,7 @@ def test_it_looks_no_more_with_a_key_that_is_refused(name, tmp_path):
 def test_its_patience_ends(name, look, tmp_path):
     """The client's own is tested with the client."""
     with Service(*[look] * 4) as service:
-        code = code_samples.of(REQUESTS["plain"], service.url)[name]
+        code = code_samples.write_samples(REQUESTS["plain"], service.url)[name]
         ran = run(name, re.sub(r"\b120\b", "3", code), tmp_path)
     assert ran.returncode != 0
     assert "under this id" in ran.stderr
@@ -227,14 +227,14 @@ def any_request(draw):
 
 @given(any_request())
 def test_the_code_says_the_request_whatever_is_in_it(request):
-    for name, code in code_samples.of(request).items():
+    for name, code in code_samples.write_samples(request).items():
         assert sent_by(name, code) == request.body()
         ugly = [c for c in code if not c.isprintable() and c != "\n"]
         assert ugly == [], "a reader would not see it"
 
 
 def test_the_real_service_stands_there_and_no_key():
-    written = code_samples.of(REQUESTS["plain"])
+    written = code_samples.write_samples(REQUESTS["plain"])
     assert tuple(written) == NAMES
     for code in written.values():
         assert BASE_URL in code
@@ -244,7 +244,7 @@ def test_the_real_service_stands_there_and_no_key():
 
 @pytest.mark.parametrize("name", ["client", "requests"])
 def test_the_python_is_formatted_as_ours_is(name, tmp_path):
-    code = code_samples.of(REQUESTS["plain"])[name]
+    code = code_samples.write_samples(REQUESTS["plain"])[name]
     command = [sys.executable, "-m", "ruff", "format", "--diff", "--line-length", "100", "-"]
     ran = subprocess.run(command, input=code, capture_output=True, text=True, cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout

@@ -545,3 +545,50 @@ assert again.seed != 7
 assert asdict(again) | {"seed": 7} == asdict(request)
 assert set(changes) | {"another_seed"} == explain.SENDING
 """)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", ["", "somebody/film"])
+def test_only_on_a_space_is_the_servers_account_not_yours(space):
+    in_a_fresh_python(f"""
+import os
+os.environ["SPACE_ID"] = {space!r}
+from dataclasses import fields
+from backend import config
+from backend.jobs import Job
+from backend.ledger import Entry
+from backend.service import Service
+from page import status_card
+
+service = Service(config.read())
+error = {{"kind": "Refused", "text": "No credits.", "reason": "credits"}}
+known = {{"id": "a", "state": "rejected", "error": error, "created": 0.0}}
+for payer in ("server", "visitor"):
+    row = dict.fromkeys((each.name for each in fields(Entry)), None) | known | {{"payer": payer}}
+    job = Job(Entry(**row))
+    is_guest = service.is_guest(job)
+    said = status_card.words_for_job(job, has_clip=False, is_guest=is_guest).next_step
+    assert ("owner" in said) == bool({space!r} and payer == "server"), said
+""")
+
+
+def test_the_page_knows_which_clips_were_complete():
+    """One that is looked for again was, if it has a place among the clips."""
+    in_a_fresh_python("""
+from dataclasses import fields
+from veo import explain
+from backend.jobs import Job
+from backend.ledger import Entry
+from page import clip_list, status_card
+
+known = {"id": "a", "state": "running", "payer": "visitor", "dollars": 3.2, "created": 0.0}
+for clip, cost, in_the_list in (
+    (None, explain.CHARGED_WHEN_COMPLETE, "about $3.20 if it completes"),
+    ("ab/cd", explain.CHARGED, "about $3.20"),
+):
+    job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
+    seen = {"has_clip": False, "is_guest": False}
+    assert status_card.words_for_job(job, **seen).cost == cost
+    assert status_card.card_for_stopped(job, **seen)["cost"] == cost
+    assert clip_list.rows([job], None)[0]["cost"] == in_the_list
+""")

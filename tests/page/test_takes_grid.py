@@ -46,6 +46,8 @@ def test_two_takes_arrive_in_a_grid_that_a_reload_brings_back(keyed_page, tab):
     press_generate(tab, prompt)
     expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
+    in_one_line = {each.bounding_box()["y"] for each in tab.locator("#takes-count label").all()}
+    assert len(in_one_line) == 1
     seeds = [seed_of(take(tab, number)) for number in (1, 2)]
     sent = requests_of(keyed_page, prompt)
     assert len(sent) == len(set(seeds)) == 2
