@@ -37,7 +37,8 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -87,9 +88,13 @@ class ProxyRefused(OSError):
     def __init__(self, status: int | None) -> None:
         super().__init__(status)
         self.status = status
+        """What it answered; with a 2xx, nothing that speaks TLS was behind it."""
 
     def in_words(self) -> str:
-        return f"it answered {self.status}" if self.status else "it did not answer"
+        if not self.status:
+            return "it did not answer"
+        no_tls = ", and no TLS came through it" if self.status // 100 == 2 else ""
+        return f"it answered {self.status}{no_tls}"
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -159,6 +164,7 @@ class _BoundedConnection(HTTPConnection):
         self.deadline = float("inf")
         self.received = 0
         self.head_was_sent = False
+        self.proxy_said: int | None = None
         self._holds_head = False
         self._head = b""
 
@@ -190,14 +196,15 @@ class _BoundedConnection(HTTPConnection):
         lines = [f"{name}: {value}" for name, value in {"Host": place, **headers}.items()]
         question = "\r\n".join([f"CONNECT {place} HTTP/1.1", *lines, "", ""]).encode()
         watched = _WatchedSocket(self.sock, self)
-        try:
+        # `http.client` quotes an answer that it cannot read, which may repeat the login: it is no
+        # cause of ours.
+        with suppress(HTTPException, OSError):
             watched.send_aside(question)
             with HTTPResponse(cast(socket.socket, watched), method="CONNECT") as response:
                 response.begin()
-        except (HTTPException, OSError) as error:
-            raise ProxyRefused(None) from error
-        if response.status // 100 != 2:
-            raise ProxyRefused(response.status)
+                self.proxy_said = response.status
+        if (self.proxy_said or 0) // 100 != 2:
+            raise ProxyRefused(self.proxy_said)
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         self.renew()
@@ -231,9 +238,15 @@ class _HTTPS(_BoundedConnection, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
-        except ssl.SSLEOFError as error:
-            # Else it would look like a wrong certificate, and those are not tried again.
-            raise ConnectionResetError("hung up during the greeting of TLS") from error
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            if self.proxy_said and not isinstance(error, ProxyRefused):
+                raise ProxyRefused(self.proxy_said) from error
+            if isinstance(error, ssl.SSLEOFError):
+                # Else it would look like a wrong certificate, and those are not tried again.
+                raise ConnectionResetError("hung up during the greeting of TLS") from error
+            raise
 
 
 class _WatchedSocket:
@@ -362,21 +375,26 @@ def read_some(response: requests.Response, most: int) -> bytes:
 # What an error tells
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what led to it."""
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
+def causes(error: BaseException) -> list[BaseException]:
+    """`error` and all that led to it.
+
+    urllib3 names a proxy's error for the cause, and has what went wrong there for the context.
+    """
+    found = [error]
+    for each in found:
+        for before in (each.__cause__, each.__context__):
+            if before and before not in found:
+                found.append(before)
+    return found
 
 
 def setting_for(error: BaseException) -> Setting | None:
     """The setting that may open the way which `error` found closed."""
-    for cause in causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "VEO_CA_BUNDLE" if cause.verify_code in UNKNOWN_AUTHORITY else None
-        if isinstance(cause, NOT_CONNECTED):
-            return "VEO_PROXY"
-    return None
+    found = causes(error)
+    certificates = [each for each in found if isinstance(each, ssl.SSLCertVerificationError)]
+    if any(each.verify_code in UNKNOWN_AUTHORITY for each in certificates):
+        return "VEO_CA_BUNDLE"  # first of all, for it may be the proxy's
+    return "VEO_PROXY" if any(isinstance(cause, NOT_CONNECTED) for cause in found) else None
 
 
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})

@@ -25,6 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from urllib3.util.ssl_ import create_urllib3_context
 
+from veo.settings import as_in_a_shell, plain
 from veo.types import InvalidRequest
 
 CA_BUNDLE, PROXY = "VEO_CA_BUNDLE", "VEO_PROXY"
@@ -85,10 +86,10 @@ def read_network(
     environment: Mapping[str, str] = os.environ,
 ) -> Network:
     """What the arguments say, else what the environment says; `InvalidRequest` names which."""
-    bundle = ca_bundle or environment.get(CA_BUNDLE, "").strip()
-    address = (proxy or environment.get(PROXY, "")).strip()
+    bundle = as_in_a_shell(os.fspath(ca_bundle or environment.get(CA_BUNDLE, "")))
+    address = plain(proxy or environment.get(PROXY))
     return Network(
-        tls=_trusting(Path(bundle).expanduser()) if bundle else None,
+        tls=_trusting(Path(bundle)) if bundle else None,
         proxy=_read_proxy(address) if address else None,
     )
 
@@ -130,7 +131,7 @@ def _read_proxy(text: str) -> Proxy:
     except ValueError:
         raise _wrong_proxy() from None
     more = parts.path.strip("/") or parts.query or parts.fragment
-    is_shown = all(each.isprintable() and " " not in each for each in (text, user, password))
+    is_shown = " " not in text and (text + user + password).isprintable()
     if parts.scheme not in PROXY_PORTS or not host or port == 0 or more or not is_shown:
         raise _wrong_proxy()
     if parts.scheme.startswith("socks") and not _has_socks():

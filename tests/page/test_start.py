@@ -98,6 +98,8 @@ ADDRESSES = {
     "a name of nobody": ("nobody.invalid", None, "GRADIO_SERVER_NAME"),
     "a whole address": ("http://0.0.0.0", None, "GRADIO_SERVER_NAME"),
     "an address of another": ("192.0.2.7", None, "GRADIO_SERVER_NAME is 192.0.2.7"),
+    "a name with an empty part": ("a..b", None, "GRADIO_SERVER_NAME"),
+    "a name that is too long": ("a" * 64, None, "GRADIO_SERVER_NAME"),
     "one of IPv6": ("[2001:db8::7]", None, "GRADIO_SERVER_NAME"),
 }
 

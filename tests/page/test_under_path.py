@@ -240,6 +240,8 @@ def test_the_path_is_read_from_the_environment_in_one_spelling(text, root):
         *("/%2e%2e/a", "ftp://film.example/veo", "https://", "https:///veo", "https:/veo"),
         *("film.example/veo", "film.example:80/veo", "https://me@film.example/veo", "/a\r\nb: c"),
         *("https://film.example?veo", "https://film.example:port/veo", "javascript:alert(1)"),
+        *("https://film.example:99999/veo", "https://film.example:0/veo", "https://[:::::]/veo"),
+        *("/%2fevil.example", "/%2f%2fevil.example", "/a%2f%2fb", "/a%2f..", "/caf%e9"),
     ],
 )
 def test_what_is_no_path_is_told(wrong):
