@@ -101,9 +101,11 @@ def test_programs_call_it_there(proxy):
 
 def test_agents_find_their_door(proxy):
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    # Without the last slash Gradio's router redirects; the place must be under the path.
+    # Without the last slash Gradio's router would redirect, to http whatever the proxy speaks.
     for path in ("/gradio_api/mcp/", "/gradio_api/mcp"):
-        answer = requests.post(proxy.url + path, json=asked, headers=AGENT, timeout=10)
+        answer = requests.post(
+            proxy.url + path, json=asked, headers=AGENT, timeout=10, allow_redirects=False
+        )
         assert answer.status_code == 200, path
         assert "generate" in answer.text
     assert requests.get(f"{proxy.url}/gradio_api/mcp/schema", timeout=10).json()
