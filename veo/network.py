@@ -140,7 +140,9 @@ def _read_proxy(text: str) -> Proxy:
             field="proxy",
         )
     place = f"[{host}]" if ":" in host else host
-    address = f"{parts.scheme}://{place}:{port or PROXY_PORTS[parts.scheme]}"
+    # By `socks5` the name would be looked up here, where a proxy is needed because nothing leads out.
+    scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
+    address = f"{scheme}://{place}:{port or PROXY_PORTS[scheme]}"
     return Proxy(address=address, user=user, password=password)
 
 

@@ -447,6 +447,7 @@ def test_a_socks_proxy_without_its_package_names_the_package(monkeypatch):
         ("HTTP://PROXY.example", "http://proxy.example:80"),
         ("https://proxy.example", "https://proxy.example:443"),
         ("http://[::1]:3128", "http://[::1]:3128"),
+        ("socks5://proxy.example", "socks5h://proxy.example:1080"),
         ("http://user@proxy.example", "http://proxy.example:80"),
         ('"http://proxy.example:3128"', "http://proxy.example:3128"),
         ("\ufeffproxy.example:3128", "http://proxy.example:3128"),
