@@ -140,7 +140,7 @@ def _read_proxy(text: str) -> Proxy:
             field="proxy",
         )
     place = f"[{host}]" if ":" in host else host
-    # By `socks5` the name would be looked up here, where a proxy is needed because nothing leads out.
+    # By `socks5` names would be looked up here, and the proxy asked for what this network made up.
     scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
     address = f"{scheme}://{place}:{port or PROXY_PORTS[scheme]}"
     return Proxy(address=address, user=user, password=password)

@@ -321,8 +321,16 @@ def test_a_proxy_that_drips_its_answer_ends():
     assert not adapter.request_was_sent
 
 
-def test_a_proxy_whose_certificate_nobody_knows_names_the_bundle():
+def test_a_proxy_whose_certificate_nobody_knows_names_the_bundle(tmp_path):
     with FaultServer([], tls=tls_untrusted()) as proxy:
+        with pytest.raises(download.DownloadError, match="proxy could not be reached") as failed:
+            download.fetch(
+                f"https://{HOST}/clip.mp4",
+                tmp_path / "clip.mp4",
+                network=read_network(proxy=proxy.url),
+                sleep=lambda _: None,
+            )
+        assert failed.value.setting == "VEO_CA_BUNDLE"
         client = VeoClient(KEY, base_url=f"https://{HOST}", proxy=proxy.url)
         with pytest.raises(Unreachable, match="proxy could not be reached") as caught:
             client.submit(FOX, sleep=lambda _: None)
