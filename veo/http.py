@@ -49,7 +49,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from veo.network import DIRECT, Network
+from veo.network import DIRECT, Network, tls_context
 from veo.types import Setting
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class BoundedAdapter(HTTPAdapter):
         self.max_bytes = max_bytes
         self.check_peer = check_peer
         self.network = network
+        self.tls = network.tls or tls_context()
         self.clock = clock
         self.request_was_sent = False
         """Whether any byte of any request was handed to a connected socket."""
@@ -140,16 +141,16 @@ class BoundedAdapter(HTTPAdapter):
         return pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        if self.network.tls:
-            kwargs["ssl_context"] = self.network.tls
+        kwargs["ssl_context"] = self.tls
         super().init_poolmanager(*args, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        if tls := self.network.tls:
-            kwargs["ssl_context"] = tls
+        kwargs["ssl_context"] = self.tls
         if (known := self.network.proxy) and known.is_socks:
             return super().proxy_manager_for(known.with_login(), **kwargs)
-        return super().proxy_manager_for(proxy, proxy_ssl_context=tls, **kwargs)
+        if proxy.startswith("https:"):  # urllib3 adds the public authorities for a host alone
+            self.tls.load_verify_locations(requests.adapters.DEFAULT_CA_BUNDLE_PATH)
+        return super().proxy_manager_for(proxy, proxy_ssl_context=self.tls, **kwargs)
 
     def proxy_headers(self, _: str) -> dict[str, str]:
         return self.network.proxy.headers if self.network.proxy else {}

@@ -23,8 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from urllib3.util.ssl_ import create_urllib3_context
-
 from veo.settings import as_in_a_shell, plain
 from veo.types import InvalidRequest
 
@@ -94,14 +92,24 @@ def read_network(
     )
 
 
+def tls_context() -> ssl.SSLContext:
+    """A context to which `requests` adds the public authorities.
+
+    Those of Python and urllib3 read `SSLKEYLOGFILE`, fail where that cannot be written, and from
+    3.13 on refuse what many a company's authority looks like.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    return context
+
+
 @functools.lru_cache(maxsize=8)
 def _trusting(bundle: Path) -> ssl.SSLContext:
     """A context that knows the authorities in `bundle`.  Read once: each visitor's key makes a
     client, and the file may be gone by then."""
-    context = create_urllib3_context()
-    # Python 3.13 refuses what many a company's authority looks like, and older ones want the whole
-    # chain up to a root, which few companies hand out.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context = tls_context()
+    # Else the whole chain up to a root is wanted, which few companies hand out.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(bundle)

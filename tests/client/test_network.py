@@ -239,6 +239,18 @@ def test_a_request_goes_through_the_proxy_and_its_key_stays_inside(login, proxy_
     assert HOST not in asked  # the proxy looks the name up
 
 
+def test_a_proxy_may_be_a_company_s_or_anybody_s(tmp_path, monkeypatch):
+    """The bundle adds to the public authorities for a proxy, too."""
+    resolve(monkeypatch)
+    public, bundle = tls_trusted(monkeypatch, tmp_path), tmp_path / "company.pem"
+    company = tls_of_a_company(bundle)
+    for tls in (public, company):
+        with FaultServer([answer(403)], tls=tls) as proxy:
+            client = VeoClient(KEY, base_url=f"https://{HOST}", proxy=proxy.url, ca_bundle=bundle)
+            with pytest.raises(Unreachable, match="answered 403"):
+                client.submit(FOX)
+
+
 def test_a_login_is_sent_as_it_was_meant():
     assert read_network(proxy=f"http://{LOGIN_IN_URL}proxy.example").proxy.headers == {
         "Proxy-Authorization": "Basic Y2FuYXJ5LWxvZ2luOmNhbmFyeUBwYXNzL3dvcmQ="
@@ -511,6 +523,7 @@ OTHERS = [
     {"NO_PROXY": "::1/128,fe80::/10"},
     {"SSL_CERT_FILE": "/nowhere.pem", "REQUESTS_CA_BUNDLE": "/nowhere.pem"},
     {"CURL_CA_BUNDLE": "/nowhere.pem", "SSL_CERT_DIR": "/nowhere"},
+    {"SSLKEYLOGFILE": "/nowhere/keys"},
 ]
 
 
