@@ -32,6 +32,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from platformdirs import user_data_dir
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from backend.ledger import Limits
 from veo.settings import plain
@@ -168,6 +170,8 @@ def _folder(name: str, text: str, environment: Mapping[str, str]) -> Path:
         # Not shown: it may be a database's, with a password in it.
         raise WrongSetting(f"{name} must be the path of a folder, and is an address.")
     spelt_out = re.sub(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))", value_of, text)
+    if found := re.search(r"\$\(|\$\{|`", spelt_out):
+        raise WrongSetting(f"{name} is {text!r}; of {found[0]} nothing is made here: spell it out.")
     try:
         return Path(spelt_out).expanduser().absolute()
     except RuntimeError:
@@ -177,11 +181,28 @@ def _folder(name: str, text: str, environment: Mapping[str, str]) -> Path:
 def _database_url(text: str, environment: Mapping[str, str]) -> str:
     """`text` with the driver that is installed, for a host names none; and with a whole path."""
     scheme, _, rest = text.partition("://")
-    if scheme.lower() in ("postgres", "postgresql"):
-        return f"postgresql+{_postgres_driver()}://{rest}"
-    if scheme.lower() == "sqlite" and rest.startswith(("/~", "/$")):
-        return f"sqlite:///{quote(str(_folder('VEO_DATABASE_URL', rest[1:], environment)))}"
+    backend, _, driver = scheme.lower().partition("+")
+    if backend in ("postgres", "postgresql"):
+        text = f"postgresql+{driver or _postgres_driver()}://{rest}"
+    elif backend == "sqlite" and rest.startswith(("/~", "/$")):
+        path, mark, query = rest[1:].partition("?")
+        text = f"sqlite:///{quote(str(_folder('VEO_DATABASE_URL', path, environment)))}"
+        text += mark + query
+    if text and not _is_database_url(text):
+        # Not shown, with no cause that shows it: what cannot be read may hold a password anywhere.
+        raise WrongSetting(
+            "VEO_DATABASE_URL must look like postgresql://user:password@host/name, with %40 for an "
+            "@ in the password, or like sqlite:////folder/ledger.sqlite."
+        )
     return text
+
+
+def _is_database_url(text: str) -> bool:
+    """Whether SQLAlchemy reads it as it was meant: with two @ it takes the first for the end of a
+    password."""
+    with suppress(ArgumentError, ValueError):
+        return make_url(text).get_backend_name() == "sqlite" or text.count("@") < 2
+    return False
 
 
 def _postgres_driver() -> str:
@@ -251,8 +272,13 @@ def _frame_ancestors(text: str, *, on_space: bool) -> tuple[str, ...]:
 
 
 def _is_origin(text: str) -> bool:
-    with suppress(ValueError):  # a port above 65535
-        return bool(ORIGIN.fullmatch(text)) and urlsplit(text).port != 0
+    return bool(ORIGIN.fullmatch(text)) and _has_place(text)
+
+
+def _has_place(address: str) -> bool:
+    """Whether an address names a port and an IPv6 address that can be, if it names one."""
+    with suppress(ValueError):
+        return urlsplit(address).port != 0
     return False
 
 
@@ -260,8 +286,9 @@ def _root_path(text: str) -> str:
     """The path or whole address in `text`, in one spelling: percent-encoded, with no `/` behind."""
     is_bare_word = not text.startswith("/") and not {":", "."} & {*text}
     found = ROOT_PATH.fullmatch(f"/{text}" if is_bare_word else text)
-    path = unquote(found[4]) if found else ".."
-    if {".", ".."} & {*path.split("/")}:
+    path = unquote(found[4], errors="replace") if found else "/.."
+    parts = path.split("/")[1:]
+    if {"", ".", ".."} & {*parts} or "\N{REPLACEMENT CHARACTER}" in path or not _has_place(text):
         raise WrongSetting(
             "GRADIO_ROOT_PATH must be a path, as /veo, or a whole address, as "
             f"https://film.example/veo; it is {text!r}."

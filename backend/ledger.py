@@ -257,7 +257,8 @@ class Ledger:
         except (sa.exc.DBAPIError, UnicodeError, UnusableLedger) as error:
             self.close()  # before the file is moved aside
             kind = NotWritten if _may_pass(error) else UnusableLedger
-            raise kind(f"{self._engine.url!r}: {getattr(error, 'orig', error)}") from error
+            shown = self._engine.url.set(query={})  # which may hold a password, too
+            raise kind(f"{shown!r}: {getattr(error, 'orig', error)}") from error
 
     def close(self) -> None:
         self._engine.dispose()

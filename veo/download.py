@@ -459,6 +459,8 @@ def translate_error(error: requests.RequestException) -> DownloadError | _Interr
     for cause in causes(error):
         if isinstance(cause, _NotPublic):
             return _into_a_private_network(cause.setting)
+        if isinstance(cause, requests.exceptions.ProxyError):
+            return _Interrupted("the proxy could not be reached", setting=setting)
         if isinstance(cause, ssl.SSLCertVerificationError):
             message = f"The video's host has no valid certificate. {ASK_AGAIN}"
             return DownloadError(message, setting=setting)

@@ -37,7 +37,8 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -48,7 +49,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from veo.network import DIRECT, Network
+from veo.network import DIRECT, Network, tls_context
 from veo.types import Setting
 
 if TYPE_CHECKING:
@@ -89,9 +90,13 @@ class ProxyRefused(OSError):
     def __init__(self, status: int | None) -> None:
         super().__init__(status)
         self.status = status
+        """What it answered; with a 2xx, nothing that speaks TLS was behind it."""
 
     def in_words(self) -> str:
-        return f"it answered {self.status}" if self.status else "it did not answer"
+        if not self.status:
+            return "it did not answer"
+        no_tls = ", and no TLS came through it" if self.status // 100 == 2 else ""
+        return f"it answered {self.status}{no_tls}"
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -119,6 +124,7 @@ class BoundedAdapter(HTTPAdapter):
         self.max_bytes = max_bytes
         self.check_peer = check_peer
         self.network = network
+        self.tls = network.tls or tls_context()
         self.clock = clock
         self.request_was_sent = False
         """Whether any byte of any request was handed to a connected socket."""
@@ -137,16 +143,16 @@ class BoundedAdapter(HTTPAdapter):
         return pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        if self.network.tls:
-            kwargs["ssl_context"] = self.network.tls
+        kwargs["ssl_context"] = self.tls
         super().init_poolmanager(*args, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        if tls := self.network.tls:
-            kwargs["ssl_context"] = tls
+        kwargs["ssl_context"] = self.tls
         if (known := self.network.proxy) and known.is_socks:
             return super().proxy_manager_for(known.with_login(), **kwargs)
-        return super().proxy_manager_for(proxy, proxy_ssl_context=tls, **kwargs)
+        if proxy.startswith("https:"):  # urllib3 adds the public authorities for a host alone
+            self.tls.load_verify_locations(requests.adapters.DEFAULT_CA_BUNDLE_PATH)
+        return super().proxy_manager_for(proxy, proxy_ssl_context=self.tls, **kwargs)
 
     def proxy_headers(self, _: str) -> dict[str, str]:
         return self.network.proxy.headers if self.network.proxy else {}
@@ -162,6 +168,7 @@ class _BoundedConnection(HTTPConnection):
         self.received = self.late = 0
         """Bytes of the answer, and those read after the deadline."""
         self.head_was_sent = False
+        self.proxy_said: int | None = None
         self._holds_head = False
         self._head = b""
 
@@ -193,14 +200,15 @@ class _BoundedConnection(HTTPConnection):
         lines = [f"{name}: {value}" for name, value in {"Host": place, **headers}.items()]
         question = "\r\n".join([f"CONNECT {place} HTTP/1.1", *lines, "", ""]).encode()
         watched = _WatchedSocket(self.sock, self)
-        try:
+        # `http.client` quotes an answer that it cannot read, which may repeat the login: it is no
+        # cause of ours.
+        with suppress(HTTPException, OSError):
             watched.send_aside(question)
             with HTTPResponse(cast(socket.socket, watched), method="CONNECT") as response:
                 response.begin()
-        except (HTTPException, OSError) as error:
-            raise ProxyRefused(None) from error
-        if response.status // 100 != 2:
-            raise ProxyRefused(response.status)
+                self.proxy_said = response.status
+        if (self.proxy_said or 0) // 100 != 2:
+            raise ProxyRefused(self.proxy_said)
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         self.renew()
@@ -234,9 +242,15 @@ class _HTTPS(_BoundedConnection, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
-        except ssl.SSLEOFError as error:
-            # Else it would look like a wrong certificate, and those are not tried again.
-            raise ConnectionResetError("hung up during the greeting of TLS") from error
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            if self.proxy_said and not isinstance(error, ProxyRefused):
+                raise ProxyRefused(self.proxy_said) from error
+            if isinstance(error, ssl.SSLEOFError):
+                # Else it would look like a wrong certificate, and those are not tried again.
+                raise ConnectionResetError("hung up during the greeting of TLS") from error
+            raise
 
 
 class _WatchedSocket:
@@ -384,21 +398,26 @@ def read_some(response: requests.Response, most: int) -> bytes:
 # What an error tells
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what led to it."""
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
+def causes(error: BaseException) -> list[BaseException]:
+    """`error` and all that led to it.
+
+    urllib3 names a proxy's error for the cause, and has what went wrong there for the context.
+    """
+    found = [error]
+    for each in found:
+        for before in (each.__cause__, each.__context__):
+            if before and before not in found:
+                found.append(before)
+    return found
 
 
 def setting_for(error: BaseException) -> Setting | None:
     """The setting that may open the way which `error` found closed."""
-    for cause in causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "VEO_CA_BUNDLE" if cause.verify_code in UNKNOWN_AUTHORITY else None
-        if isinstance(cause, NOT_CONNECTED):
-            return "VEO_PROXY"
-    return None
+    found = causes(error)
+    certificates = [each for each in found if isinstance(each, ssl.SSLCertVerificationError)]
+    if any(each.verify_code in UNKNOWN_AUTHORITY for each in certificates):
+        return "VEO_CA_BUNDLE"  # first of all, for it may be the proxy's
+    return "VEO_PROXY" if any(isinstance(cause, NOT_CONNECTED) for cause in found) else None
 
 
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})

@@ -18,6 +18,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"}
 """Categories of Unicode: control, format, private, spaces, and marks that need another letter."""
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
 """Fillers of Hangul, an empty Braille cell, a place for an object, an empty note."""
+_RESERVED = ((0x2065, 0x2065), (0xFDD0, 0xFDEF), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))
 
 LONGEST_PROMPT = 4000
 """Characters.  Veo reads 1,024 tokens, about this much English; the service names no limit."""
@@ -66,11 +67,16 @@ def shows_something(text: str) -> bool:
     """Whether a reader sees anything of it, which is not so of spaces or accents alone."""
     return any(
         character not in _BLANK_LETTERS
-        and ord(character) & 0xFFFE
-        != 0xFFFE  # never a character, as a mark of byte order read askew
+        and not _is_reserved(ord(character))
         and unicodedata.category(character) not in _UNSEEN
         for character in text
     )
+
+
+def _is_reserved(code: int) -> bool:
+    """Whether it is never a character, as a mark of byte order read askew, or is kept by Unicode
+    for more that nobody sees."""
+    return code & 0xFFFE == 0xFFFE or any(first <= code <= last for first, last in _RESERVED)
 
 
 def _problems_of_text(name: str, text: object) -> Iterator[tuple[str, str]]:

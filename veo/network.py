@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from urllib3.util.ssl_ import create_urllib3_context
-
+from veo.settings import as_in_a_shell, plain
 from veo.types import InvalidRequest
 
 CA_BUNDLE, PROXY = "VEO_CA_BUNDLE", "VEO_PROXY"
@@ -85,22 +84,32 @@ def read_network(
     environment: Mapping[str, str] = os.environ,
 ) -> Network:
     """What the arguments say, else what the environment says; `InvalidRequest` names which."""
-    bundle = ca_bundle or environment.get(CA_BUNDLE, "").strip()
-    address = (proxy or environment.get(PROXY, "")).strip()
+    bundle = as_in_a_shell(os.fspath(ca_bundle or environment.get(CA_BUNDLE, "")))
+    address = plain(proxy or environment.get(PROXY))
     return Network(
-        tls=_trusting(Path(bundle).expanduser()) if bundle else None,
+        tls=_trusting(Path(bundle)) if bundle else None,
         proxy=_read_proxy(address) if address else None,
     )
+
+
+def tls_context() -> ssl.SSLContext:
+    """A context to which `requests` adds the public authorities.
+
+    Those of Python and urllib3 read `SSLKEYLOGFILE`, fail where that cannot be written, and from
+    3.13 on refuse what many a company's authority looks like.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    return context
 
 
 @functools.lru_cache(maxsize=8)
 def _trusting(bundle: Path) -> ssl.SSLContext:
     """A context that knows the authorities in `bundle`.  Read once: each visitor's key makes a
     client, and the file may be gone by then."""
-    context = create_urllib3_context()
-    # Python 3.13 refuses what many a company's authority looks like, and older ones want the whole
-    # chain up to a root, which few companies hand out.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context = tls_context()
+    # Else the whole chain up to a root is wanted, which few companies hand out.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(bundle)
@@ -130,7 +139,7 @@ def _read_proxy(text: str) -> Proxy:
     except ValueError:
         raise _wrong_proxy() from None
     more = parts.path.strip("/") or parts.query or parts.fragment
-    is_shown = all(each.isprintable() and " " not in each for each in (text, user, password))
+    is_shown = " " not in text and (text + user + password).isprintable()
     if parts.scheme not in PROXY_PORTS or not host or port == 0 or more or not is_shown:
         raise _wrong_proxy()
     if parts.scheme.startswith("socks") and not _has_socks():
@@ -139,7 +148,9 @@ def _read_proxy(text: str) -> Proxy:
             field="proxy",
         )
     place = f"[{host}]" if ":" in host else host
-    address = f"{parts.scheme}://{place}:{port or PROXY_PORTS[parts.scheme]}"
+    # By `socks5` names would be looked up here, and the proxy asked for what this network made up.
+    scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
+    address = f"{scheme}://{place}:{port or PROXY_PORTS[scheme]}"
     return Proxy(address=address, user=user, password=password)
 
 

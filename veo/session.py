@@ -247,6 +247,8 @@ class Session:
         except requests.RequestException as error:
             # The request in it carries the key, and an error may be logged, kept or pickled.
             error.request = error.response = None
+            if secret := self._bearer.secret:
+                _forget(secret, error)
             raise
 
     def _trace(
@@ -324,6 +326,21 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.key}"
         return request
+
+
+def _forget(secret: str, error: BaseException) -> None:
+    """Take `secret` out of the texts of `error` and its causes: `http.client` and urllib3 quote an
+    answer that they cannot read, and it may repeat the key."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.replace(secret.encode(), b"[key]")
+        return value.replace(secret, "[key]") if isinstance(value, str) else value
+
+    for cause in causes(error):
+        cause.args = tuple(map(without, cause.args))
+        for name, value in vars(cause).items():
+            setattr(cause, name, without(value))
 
 
 def read_retry_after(header: str | None) -> float | None:

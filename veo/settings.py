@@ -19,6 +19,10 @@ QUOTES = {
     "\N{DOUBLE LOW-9 QUOTATION MARK}": "\N{LEFT DOUBLE QUOTATION MARK}",
     "\N{LEFT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}",
     "\N{RIGHT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}",
+    "\N{SINGLE LOW-9 QUOTATION MARK}": "\N{LEFT SINGLE QUOTATION MARK}",
+    "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}": (
+        "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+    ),
     "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}": (
         "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
     ),
@@ -28,10 +32,11 @@ QUOTES = {
 LONGEST_PASTE = 2000
 """Characters of a key with all that is around it."""
 
-_AROUND_A_KEY = "".join({*QUOTES.keys(), *QUOTES.values()}) + ",;"
+_AROUND_A_KEY = "".join({*QUOTES.keys(), *QUOTES.values()}) + ",;\\<>()[]"
 _LABEL = re.compile(
-    r"(?:export\s+)?(?:[\"']?(?:AIML_?API_KEY|AIMLAPI_API_KEY|(?:x-aimlapi-|api[-_ ]?)key"
-    r"|authorization)[\"']?\s*[:=]|bearer(?=[\s:]|$):?)\s*",
+    r"(?:(?:export|setx?)\s+|\$env:)?(?:[\"']?(?:AIML_?API_KEY|x-aimlapi-key|(?:\w{1,30}[-_])?"
+    r"api[-_ ]?key|authorization)[\"']?\s*[:=]|AIML_?API_KEY(?=\s)|(?:bearer|token)(?=[\s:]|$):?)"
+    r"\s*",
     re.IGNORECASE,
 )
 """What a line of a program, a file or a header has before the key."""

@@ -27,6 +27,8 @@ def free_port(host: str, port: int | None) -> int:
             for name in dict.fromkeys((host, LOOPBACK)):
                 _bind(name, candidate)
             return candidate
+        except UnicodeError:
+            raise NoAddress(f"GRADIO_SERVER_NAME is {host}, which is no name of a host.") from None
         except OSError as error:
             if port or error.errno != errno.EADDRINUSE:
                 raise NoAddress(_explain(error, host, candidate)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import signal
@@ -61,8 +62,10 @@ def run(build_page: Callable[[Service], PageBlocks]) -> None:
             sys.exit(str(error))
         except BrokenPipeError:
             sys.exit("Nobody reads what the server prints any more, so it has ended.")
-        except OSError as error:  # between our look and the start
-            sys.exit(f"The port was taken just now: set GRADIO_SERVER_PORT to another. {error}")
+        except OSError as error:
+            if error.errno in (None, errno.EADDRINUSE):  # between our look and the start
+                sys.exit(f"The port was taken just now: set GRADIO_SERVER_PORT to another. {error}")
+            sys.exit(f"The server cannot go on: {reason(error)}.")
 
 
 def _stop_once(*_: object) -> None:

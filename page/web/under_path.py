@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+AGENTS = "/gradio_api/mcp"
+"""Without a slash behind it, Gradio's router redirects: to http, whatever a proxy speaks."""
+
 
 def path_of(root: str) -> str:
     """The path in `root`, a path or a whole address; "" for the root of a host."""
@@ -41,6 +44,7 @@ class UnderPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            prefix = self._prefix
-            scope = {**scope, "path": prefix + scope["path"], "root_path": prefix}
+            prefix, path = self._prefix, scope["path"]
+            path = f"{AGENTS}/" if path == AGENTS else path
+            scope = {**scope, "path": prefix + path, "root_path": prefix}
         await self._app(scope, receive, send)

@@ -1,13 +1,14 @@
 """What the environment says of the server, and what it cannot mean."""
 
 import re
+import traceback
 
 import pytest
 import sqlalchemy as sa
 
 from backend import config, service
 from backend.config import WrongSetting, read
-from backend.ledger import Ledger, Limits
+from backend.ledger import Ledger, Limits, OutOfReach, UnusableLedger
 
 SPACE = {"SPACE_ID": "somebody/film-a-sentence"}
 NUMBERS = [
@@ -204,6 +205,9 @@ def test_a_folder_is_what_a_shell_would_take_it_for(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("said", "says"),
     [
+        ("${HOME:-/data}/veo", "spell it out"),
+        ("$(pwd)/veo", "spell it out"),
+        ("/`hostname`/veo", "spell it out"),
         ("$NOWHERE/veo", "NOWHERE is not set"),
         ("${NOWHERE}", "NOWHERE is not set"),
         ("~nobody-here/veo", "nobody here has that home"),
@@ -244,6 +248,41 @@ def test_a_driver_that_is_not_there_is_named_and_the_password_is_not(url, monkey
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "DATABASE_URL=postgres://me:secret@db/veo",
+        "me:secret@db/veo",
+        "postgres:me:secret@db/veo",
+        "postgresql://me@db:secret/veo",
+        "postgresql://me:secret@[::1/veo",
+        "postgresql://me:p@secret@db/veo",
+        "postgresql://me:p@ss/secret@db/veo",
+        "mysql://me:p@secret@db/veo",
+        "/data/secret.sqlite",
+    ],
+)
+def test_an_address_that_is_no_database_s_is_named_and_not_shown(url):
+    with pytest.raises(WrongSetting, match=r"^VEO_DATABASE_URL must look like") as caught:
+        read({"VEO_DATABASE_URL": url})
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("secret", ["?user=me&password=secret", "?passfile=/secret&password=x"])
+def test_a_password_behind_the_name_of_a_database_is_not_shown(secret, tmp_path):
+    """A client of PostgreSQL takes it there, too."""
+    url = read({"VEO_DATABASE_URL": f"postgresql+psycopg://127.0.0.1:1/veo{secret}"}).database_url
+    with pytest.raises((OutOfReach, UnusableLedger)) as caught:
+        Ledger(url)
+    assert "127.0.0.1:1/veo" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_driver_is_chosen_by_the_old_name_too():
+    url = "postgres+psycopg2://db/veo"
+    assert read({"VEO_DATABASE_URL": url}).database_url == "postgresql+psycopg2://db/veo"
+
+
 def test_a_driver_that_was_chosen_stays(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for url in ("postgresql+psycopg2://db/veo", "sqlite:////data/veo.sqlite", "mysql://db/veo"):
@@ -253,6 +292,8 @@ def test_a_driver_that_was_chosen_stays(monkeypatch):
 def test_a_ledger_in_a_home_is_found_there(tmp_path):
     url = read({"VEO_DATABASE_URL": "sqlite:///~/a b.sqlite"}).database_url
     assert sa.make_url(url).database == str(tmp_path / "a b.sqlite")
+    timed = sa.make_url(read({"VEO_DATABASE_URL": "sqlite:///~/a?timeout=5"}).database_url)
+    assert (timed.database, timed.query) == (str(tmp_path / "a"), {"timeout": "5"})
 
 
 MONEY = [name for name in NUMBERS if "DOLLARS" in name]

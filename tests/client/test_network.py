@@ -77,12 +77,17 @@ def resolve(monkeypatch, *names: str) -> list[str]:
 # A company's authority
 
 
-@pytest.mark.parametrize("by", ["argument", "environment", "home"])
+@pytest.mark.parametrize("by", ["argument", "environment", "home", "a variable", "quotes"])
 def test_a_company_s_authority_is_trusted(by, tmp_path, monkeypatch):
     bundle = tmp_path / "company.pem"
     with FaultServer([TAKEN], tls=tls_of_a_company(bundle)) as server:
-        given = {"argument": str(bundle), "environment": None, "home": None}[by]
-        setting = {"argument": "/nowhere.pem", "home": "~/company.pem"}.get(by, f" {bundle}\n")
+        given = bundle if by == "argument" else None
+        setting = {
+            "argument": "/nowhere.pem",
+            "home": "~/company.pem",
+            "a variable": "${HOME}/company.pem",
+            "quotes": '"~/company.pem"',
+        }.get(by, f" {bundle}\n")
         monkeypatch.setenv("VEO_CA_BUNDLE", setting)
         client = VeoClient(KEY, base_url=server.url, ca_bundle=given)
         bundle.unlink()  # read once
@@ -234,6 +239,18 @@ def test_a_request_goes_through_the_proxy_and_its_key_stays_inside(login, proxy_
     assert HOST not in asked  # the proxy looks the name up
 
 
+def test_a_proxy_may_be_a_company_s_or_anybody_s(tmp_path, monkeypatch):
+    """The bundle adds to the public authorities for a proxy, too."""
+    resolve(monkeypatch)
+    public, bundle = tls_trusted(monkeypatch, tmp_path), tmp_path / "company.pem"
+    company = tls_of_a_company(bundle)
+    for tls in (public, company):
+        with FaultServer([answer(403)], tls=tls) as proxy:
+            client = VeoClient(KEY, base_url=f"https://{HOST}", proxy=proxy.url, ca_bundle=bundle)
+            with pytest.raises(Unreachable, match="answered 403"):
+                client.submit(FOX)
+
+
 def test_a_login_is_sent_as_it_was_meant():
     assert read_network(proxy=f"http://{LOGIN_IN_URL}proxy.example").proxy.headers == {
         "Proxy-Authorization": "Basic Y2FuYXJ5LWxvZ2luOmNhbmFyeUBwYXNzL3dvcmQ="
@@ -254,6 +271,17 @@ def test_a_file_comes_through_the_proxy_and_its_redirects_too(tmp_path, monkeypa
     assert "SECRET" not in str(proxy.requests)
 
 
+def says_yes_and(data: bytes):
+    """A proxy that opens no way and says that it did; what follows comes after our greeting."""
+
+    def play(connection: Connection) -> None:
+        connection.send(head(200))
+        connection._receive()
+        connection.send(data)
+
+    return play
+
+
 NO_WAY = {
     "407": (answer(407, b"x", [("Proxy-Authenticate", "Basic")]), 1),
     "403": (answer(403), 1),
@@ -265,6 +293,15 @@ NO_WAY = {
     "hung up": (close, 3),
     "reset": (reset, 3),
     "half an answer": (send_then_close(b"HTTP/1."), 3),
+    "an answer that repeats the login": (
+        send_then_close(f"{LOGIN[0]}:{LOGIN[1]} Y2FuYXJ5".encode()),
+        3,
+    ),
+    "200 and no more": (send_then_close(head(200)), 3),
+    "200 and garbage": (send_then_close(head(200) + b"garbage\r\n" * 9), 3),
+    "200 and then garbage": (says_yes_and(b"garbage\r\n" * 9), 3),
+    "200 and then a page": (says_yes_and(b"HTTP/1.1 403 Forbidden\r\n\r\n<html>"), 3),
+    "204 and no more": (send_then_close(head(204)), 3),
     "headers without end": (send_then_close(head(200)[:-2] + b"X: y\r\n" * 1000), 3),
 }
 
@@ -294,6 +331,33 @@ def test_a_proxy_that_drips_its_answer_ends():
         with open_session(adapter) as session, pytest.raises(OSError, match="ProxyRefused"):
             session.post(f"https://{HOST}/", data=b"x", timeout=5)
     assert not adapter.request_was_sent
+
+
+def test_a_proxy_whose_certificate_nobody_knows_names_the_bundle(tmp_path):
+    with FaultServer([], tls=tls_untrusted()) as proxy:
+        with pytest.raises(download.DownloadError, match="proxy could not be reached") as failed:
+            download.fetch(
+                f"https://{HOST}/clip.mp4",
+                tmp_path / "clip.mp4",
+                network=read_network(proxy=proxy.url),
+                sleep=lambda _: None,
+            )
+        assert failed.value.setting == "VEO_CA_BUNDLE"
+        client = VeoClient(KEY, base_url=f"https://{HOST}", proxy=proxy.url)
+        with pytest.raises(Unreachable, match="proxy could not be reached") as caught:
+            client.submit(FOX, sleep=lambda _: None)
+    assert caught.value.setting == "VEO_CA_BUNDLE"
+
+
+def test_a_host_behind_a_proxy_names_the_bundle_too():
+    """Its certificate comes through the tunnel, so the proxy has opened one."""
+    with FaultServer([], tls=tls_untrusted(HOST)) as service:
+        with FaultServer(tunnel_to(service.port)) as proxy:
+            client = VeoClient(KEY, base_url=f"https://{HOST}", proxy=proxy.url)
+            with pytest.raises(Unreachable, match="could not prove its identity") as caught:
+                client.submit(FOX)
+    assert caught.value.setting == "VEO_CA_BUNDLE"
+    assert service.requests == []
 
 
 def test_no_proxy_there(monkeypatch):
@@ -403,7 +467,11 @@ def test_a_socks_proxy_without_its_package_names_the_package(monkeypatch):
         ("HTTP://PROXY.example", "http://proxy.example:80"),
         ("https://proxy.example", "https://proxy.example:443"),
         ("http://[::1]:3128", "http://[::1]:3128"),
+        ("socks5://proxy.example", "socks5h://proxy.example:1080"),
         ("http://user@proxy.example", "http://proxy.example:80"),
+        ('"http://proxy.example:3128"', "http://proxy.example:3128"),
+        ("\ufeffproxy.example:3128", "http://proxy.example:3128"),
+        ("'http://user:two%20words@proxy.example'", "http://proxy.example:80"),
     ],
 )
 def test_a_proxy_as_people_write_it(written, address, monkeypatch):
@@ -455,6 +523,7 @@ OTHERS = [
     {"NO_PROXY": "::1/128,fe80::/10"},
     {"SSL_CERT_FILE": "/nowhere.pem", "REQUESTS_CA_BUNDLE": "/nowhere.pem"},
     {"CURL_CA_BUNDLE": "/nowhere.pem", "SSL_CERT_DIR": "/nowhere"},
+    {"SSLKEYLOGFILE": "/nowhere/keys"},
 ]
 
 

@@ -37,6 +37,17 @@ SPELT = [
     f'"api_key": "{KEY}",',
     f"x-aimlapi-key: {KEY}",
     f"\ufeff{KEY}".encode().decode("latin-1"),
+    f"OPENAI_API_KEY={KEY}",
+    f"X-API-Key:{KEY}",
+    f"set AIMLAPI_KEY={KEY}",
+    f"setx AIMLAPI_KEY {KEY}",
+    f'$env:AIMLAPI_KEY = "{KEY}"',
+    f"Token {KEY}",
+    f"<{KEY}>",
+    f"({KEY})",
+    f'\\"{KEY}\\"',
+    f"\u201a{KEY}\u2018",
+    f"\u2039{KEY}\u203a",
 ]
 NOTHING = [
     "",
@@ -62,7 +73,9 @@ def test_where_no_key_is_there_is_none(pasted):
     assert key_in(pasted) == ""
 
 
-@pytest.mark.parametrize("key", ["bearer-12345678", "Bearerof12345678", "keys=12345678", "a=b=c"])
+@pytest.mark.parametrize(
+    "key", ["bearer-12345678", "Bearerof12345678", "keys=12345678", "a=b=c", "token12345678"]
+)
 def test_a_key_that_begins_like_a_label_stays_whole(key):
     assert key_in(key) == key
 

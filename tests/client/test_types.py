@@ -331,6 +331,8 @@ NOTHING_TO_SEE = {
     "accents alone": "\u0301\u0308",
     "a variation selector": "\ufe0f",
     "a soft hyphen": "\xad",
+    "never a character": "\ufdd0\U0010ffff",
+    "kept for more unseen ones": "\u2065\ufff0\U000e0fff",
     "fillers": "\u3164\u115f\u1160\uffa0",
     "an empty Braille cell": "\u2800",
     "tags": "\U000e0041\U000e007f",

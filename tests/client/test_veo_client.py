@@ -936,6 +936,26 @@ def test_no_error_holds_the_key_however_the_service_spells_it(key, spelt):
     assert str(caught.value) == "No such key: [key]."
 
 
+UNREADABLE = {
+    "a first line": f"Bearer {KEY}\r\n\r\n".encode(),
+    "a protocol": f"HTTP/{KEY} 200 OK\r\n\r\n".encode(),
+    "a length of a chunk": head(200, [("Transfer-Encoding", "chunked")]) + KEY.encode() + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_no_error_quotes_the_key_from_an_answer_that_nobody_can_read(unreadable):
+    """Its causes are those of `http.client` and urllib3, which quote what they met."""
+    with FaultServer(send_then_close(unreadable)) as server:
+        client = VeoClient(KEY, base_url=server.url)
+        for call in (lambda: client.submit(FOX), lambda: client.check("job"), client.balance):
+            with pytest.raises((SubmissionUncertain, Unreachable)) as caught:
+                call()
+            shown = "".join(traceback.format_exception(caught.value))
+            assert "[key]" in shown
+            assert KEY not in shown
+
+
 def test_no_exchange_holds_the_key_though_the_service_repeats_it():
     escaped = "".join(f"\\u{ord(c):04x}" for c in KEY)
     said = f'{{"message": "No such key: {KEY} {escaped}", "status": "error"}}'.encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import certifi
 import httpx
 import pytest
 from conftest import KEY
@@ -22,13 +23,17 @@ ENDING = [
     {"NO_PROXY": "localhost,::1/128"},
     {"no_proxy": "fe80::/10"},
     {"SSL_CERT_FILE": "/nowhere.pem"},
+    {"SSL_CERT_FILE": __file__},
+    {"SSL_CERT_FILE": str(ROOT)},
+    {"SSLKEYLOGFILE": "/nowhere/keys"},
+    {"SSLKEYLOGFILE": str(ROOT)},
 ]
 
 
 @pytest.mark.parametrize("others", ENDING, ids=repr)
 def test_what_ends_httpx_is_taken_away(others, monkeypatch):
     """Each does, or the row tests nothing."""
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
     with monkeypatch.context() as set_for_others:
         for name, value in others.items():
@@ -41,9 +46,13 @@ def test_what_ends_httpx_is_taken_away(others, monkeypatch):
 
 
 def test_everything_else_stays(tmp_path):
-    bundle = tmp_path / "authorities.pem"
-    bundle.touch()
-    others = {"SSL_CERT_FILE": str(bundle), "PATH": "/bin", "VEO_PROXY": "http://proxy.example"}
+    log = str(tmp_path / "keys")
+    others = {
+        "SSL_CERT_FILE": certifi.where(),
+        "SSLKEYLOGFILE": log,
+        "PATH": "/bin",
+        "VEO_PROXY": "http://proxy.example",
+    }
     left = {**others, "ALL_PROXY": "http://127.0.0.1:9"}
     forget_other_proxies(left)
     assert left == others
@@ -55,7 +64,8 @@ def test_the_page_comes_up(tmp_path):
         "HTTP_PROXY": "http://127.0.0.1:9",
         "ALL_PROXY": "socks5://127.0.0.1:9",
         "NO_PROXY": "::1/128",
-        "SSL_CERT_FILE": "/nowhere.pem",
+        "SSL_CERT_FILE": __file__,
+        "SSLKEYLOGFILE": "/nowhere/keys",
     }
     with ServedPage(tmp_path, python=FRESH, **others) as served:
         assert "Running on" in served.log

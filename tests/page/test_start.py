@@ -94,10 +94,37 @@ else:
 """)
 
 
+def test_a_port_is_blamed_for_nothing_else():
+    """Between our look and the start; Gradio's own error about ports has no number."""
+    in_a_fresh_python("""
+import errno
+import app
+from page.web import serve
+
+for error, says_port in (
+    (OSError("Cannot find empty port in range: 7860-7860."), True),
+    (OSError(errno.EADDRINUSE, "Address already in use"), True),
+    (OSError(errno.EMFILE, "Too many open files"), False),
+    (OSError(errno.ENOSPC, "No space left on device"), False),
+):
+    def fail(error=error):
+        raise error
+    serve.VeoClient = fail
+    try:
+        app.main()
+    except SystemExit as end:
+        said = end.code
+    assert ("GRADIO_SERVER_PORT" in said) == says_port, said
+    assert says_port or error.strerror.lower() in said.lower(), said
+""")
+
+
 ADDRESSES = {
     "a name of nobody": ("nobody.invalid", None, "GRADIO_SERVER_NAME"),
     "a whole address": ("http://0.0.0.0", None, "GRADIO_SERVER_NAME"),
     "an address of another": ("192.0.2.7", None, "GRADIO_SERVER_NAME is 192.0.2.7"),
+    "a name with an empty part": ("a..b", None, "GRADIO_SERVER_NAME"),
+    "a name that is too long": ("a" * 64, None, "GRADIO_SERVER_NAME"),
     "one of IPv6": ("[2001:db8::7]", None, "GRADIO_SERVER_NAME"),
 }
 

@@ -101,9 +101,11 @@ def test_programs_call_it_there(proxy):
 
 def test_agents_find_their_door(proxy):
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    # Without the last slash Gradio's router redirects; the place must be under the path.
+    # Without the last slash Gradio's router would redirect, to http whatever the proxy speaks.
     for path in ("/gradio_api/mcp/", "/gradio_api/mcp"):
-        answer = requests.post(proxy.url + path, json=asked, headers=AGENT, timeout=10)
+        answer = requests.post(
+            proxy.url + path, json=asked, headers=AGENT, timeout=10, allow_redirects=False
+        )
         assert answer.status_code == 200, path
         assert "generate" in answer.text
     assert requests.get(f"{proxy.url}/gradio_api/mcp/schema", timeout=10).json()
@@ -240,6 +242,8 @@ def test_the_path_is_read_from_the_environment_in_one_spelling(text, root):
         *("/%2e%2e/a", "ftp://film.example/veo", "https://", "https:///veo", "https:/veo"),
         *("film.example/veo", "film.example:80/veo", "https://me@film.example/veo", "/a\r\nb: c"),
         *("https://film.example?veo", "https://film.example:port/veo", "javascript:alert(1)"),
+        *("https://film.example:99999/veo", "https://film.example:0/veo", "https://[:::::]/veo"),
+        *("/%2fevil.example", "/%2f%2fevil.example", "/a%2f%2fb", "/a%2f..", "/caf%e9"),
     ],
 )
 def test_what_is_no_path_is_told(wrong):
