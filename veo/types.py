@@ -334,7 +334,9 @@ def _says_something(error: object, depth: int = _DEEPEST) -> bool:
     return bool(error.strip() if isinstance(error, str) else error)
 
 
-_AMOUNT = re.compile(r"\s*(?:US)?\$?\s*(\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?:USD)?\s*", re.ASCII)
+_AMOUNT = re.compile(
+    r"(?:US)?\$?\s{0,3}((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?)\s{0,3}(?:USD)?", re.ASCII
+)
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -354,7 +356,7 @@ def _first_amount(places: Sequence[Mapping[str, Any]], *names: str) -> float | N
 
 def _amount(value: object) -> float | None:
     """A number that is not negative, also one that was written as text: `"0.06"`, `"$0.06"`."""
-    if isinstance(value, str) and (written := _AMOUNT.fullmatch(value[:40])):
+    if isinstance(value, str) and (written := _AMOUNT.fullmatch(value[:40].strip())):
         value = float(written[1])
     number = read_number(value)
     return None if number is None or number < 0 else number

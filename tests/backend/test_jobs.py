@@ -57,6 +57,7 @@ from backend import background as background_module
 from backend import job as job_module
 from backend import jobs as jobs_module
 from backend import runner as runner_module
+from backend.background import Background
 from backend.job import ONE_CALL
 from backend.ledger import (
     ACTIVE_STATES,
@@ -874,6 +875,7 @@ ENDS = {
 @in_a_loop
 async def test_every_end_has_its_words_and_keeps_the_id(house, monkeypatch, end):
     """The next process finds the same words."""
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     monkeypatch.setattr(polling, "NOT_FOUND_GRACE", 0.0)
     monkeypatch.setattr(polling, "MISSING_URL_GRACE", 0.0)
     script, kind, text, reason = ENDS[end]
@@ -1334,6 +1336,7 @@ async def test_a_deleted_job_is_gone_with_its_clip(house):
 @in_a_loop
 async def test_a_job_that_rests_can_be_deleted(house, monkeypatch):
     """And nobody looks at it again: not after its hour either."""
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     with Service(file=[html_answer()]) as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
@@ -1376,6 +1379,7 @@ async def test_a_clip_whose_deletion_was_cut_off_goes_at_the_next_start(house):
 
 @in_a_loop
 async def test_a_deletion_is_told_though_its_end_cannot_be_written_down(house, monkeypatch):
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     with Service(file=[html_answer()]) as service:
         async with house.process(service) as jobs:
             job = await begin(jobs)
@@ -1721,6 +1725,7 @@ async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, 
 @in_a_loop
 async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
     """The service repeats it in every answer, and every kind of end is met."""
+    monkeypatch.setattr(Background, "pause", lambda *_: None)
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(runner_module, "LOOK_AGAIN_AFTER", ())
     monkeypatch.setattr(polling, "NOT_FOUND_GRACE", 0.0)

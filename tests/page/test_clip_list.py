@@ -349,7 +349,7 @@ def test_a_ledger_that_cannot_be_used_is_told_at_the_start(tmp_path, url):
         timeout=60,
     )
     assert ended.returncode == 1
-    assert "check VEO_DATABASE_URL" in ended.stderr
+    assert "VEO_DATABASE_URL" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

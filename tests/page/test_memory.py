@@ -49,6 +49,7 @@ def warm(served):
     """What every first event makes Python import and keep, and the room of a busy moment."""
     for handler in ("on_focus", "on_load"):
         grown(served, lambda _, handler=handler: joined(served, handler, {"note": LARGE}), times=40)
+    grown(served, lambda each: ASKED["nested"](served, each), times=16)
     grown(served, lambda _: post(served, "run/price", {"data": PRICED, "note": LARGE}), times=40)
 
 
