@@ -24,7 +24,9 @@ JUMPS = {
 
 @pytest.fixture
 def house(tmp_path):
-    return House(tmp_path)
+    house = House(tmp_path)
+    yield house
+    house.ledger.close()
 
 
 @pytest.fixture
