@@ -254,22 +254,6 @@ def has_a_file(status: int, kept: PartialFile) -> bool:
     return status in (200, 206) or (status == 416 and bool(kept.size))
 
 
-CODINGS = frozenset(
-    ("gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd", "dcb", "dcz")
-)
-
-
-def is_compressed(headers: Mapping[str, str], beginning: bytes) -> bool:
-    """Whether a body is in one of HTTP's codings, by its label and its first bytes.
-
-    Uploads label plain files `none`, `utf-8`, `aws-chunked` and `gzip`, too: what begins as an MP4
-    does is one, and what the label says otherwise the boxes show.
-    """
-    labels = headers.get("Content-Encoding", "").lower().split(",")
-    is_film = beginning[4:8].decode("latin-1") in mp4.FIRST_BOXES
-    return bool(CODINGS & {label.strip() for label in labels}) and not is_film
-
-
 def _is_the_rest(headers: Mapping[str, str], kept: PartialFile) -> bool:
     """Whether a 206 brings exactly what is missing, of the same file."""
     if not kept.size or kept.total is None or _strong_etag(headers) != kept.etag:
@@ -379,18 +363,15 @@ class _Download:
     def _receive(self, response: requests.Response, known: PartialFile, part: Part) -> None:
         size = known.size
         try:
-            piece = _next_piece(response)
-            if not size and is_compressed(response.headers, piece):
-                raise DownloadError(f"The video's host sent it compressed, unasked. {ASK_AGAIN}")
             self._check_size(known.total or size)
             with part.open(known) as file:
-                while piece:
+                # As sent, whatever its label: uploads label plain files `none`, and `gzip`, too.
+                while piece := _next_piece(response):
                     size += len(piece)
                     self._check_size(size)
                     file.write(piece)
                     if self.on_progress:
                         self.on_progress(size, known.total)
-                    piece = _next_piece(response)
         except DownloadError:
             part.discard()
             raise

@@ -50,7 +50,7 @@ from fault_server import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from veo import download, files
+from veo import download, files, mp4
 from veo.download import AddressExpired, DownloadError, fetch
 
 ROOT = Path(__file__).parents[2]
@@ -504,18 +504,21 @@ def test_a_file_at_the_cap_is_welcome(path):
         refusal(server, path, max_bytes=len(FILM) - 1)
 
 
-@pytest.mark.parametrize(
-    "compressed",
-    [
-        gzip_bomb(64 << 20),
-        answer(200, gzip.compress(FILM), [("Content-Encoding", "gzip")]),
-        answer(200, b"no film", [("Content-Encoding", "br")]),
-    ],
-)
-def test_a_compressed_answer_is_refused(path, compressed):
-    with FaultServer([compressed]) as server:
-        assert "compressed" in refusal(server, path)
-    assert left_in(path.parent) == []
+@pytest.mark.parametrize("plain", [FILM, bytes(1 << 20)], ids=["a film", "nothing"])
+@pytest.mark.parametrize("label", ["gzip", "br", ""])
+def test_what_comes_compressed_unasked_is_kept_as_it_came(path, plain, label):
+    """It is paid for, and whoever has it can unpack it."""
+    packed = gzip.compress(plain)
+    with FaultServer([answer(200, packed, [("Content-Encoding", label)])]) as server:
+        assert "What came is kept as" in refusal(server, path)
+    assert mp4.unchecked(path).read_bytes() == packed
+    assert not path.exists()
+
+
+def test_a_bomb_is_not_unpacked(path):
+    with FaultServer([gzip_bomb(64 << 20)]) as server:
+        refusal(server, path, max_bytes=1 << 20)
+    assert sum(each.stat().st_size for each in path.parent.iterdir()) < 1 << 20
 
 
 # No film
