@@ -60,6 +60,16 @@ def demo(tmp_path_factory) -> Iterator[DemoServer]:
         yield server
 
 
+@pytest.fixture
+def house(tmp_path):
+    """Ledger and storage of one server, without the server."""
+    from jobs_fixture import House  # most tests need no back end
+
+    house = House(tmp_path)
+    yield house
+    house.ledger.close()
+
+
 # The page in a browser
 
 

@@ -6,7 +6,7 @@ The clocks are simulated: the wall's jumps while the service is asked, the stead
 import time
 
 import pytest
-from jobs_fixture import FOX, House, Service, begin, completed, in_a_loop, until, watch
+from jobs_fixture import FOX, Service, begin, completed, in_a_loop, until, watch
 
 from backend import job as job_module
 from page import status_card
@@ -20,13 +20,6 @@ JUMPS = {
     "set back by half a minute": -30.0,
     "set by the network to another year": -30 * 365 * 24 * HOUR,
 }
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    yield house
-    house.ledger.close()
 
 
 @pytest.fixture

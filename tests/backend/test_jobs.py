@@ -88,13 +88,6 @@ from veo_client import (
 )
 
 
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    yield house
-    house.ledger.close()
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Nobody waits for the service; who looks again does so after an hour."""

@@ -6,7 +6,6 @@ from jobs_fixture import (
     FOX,
     ID,
     ME,
-    House,
     Service,
     begin,
     completed,
@@ -21,13 +20,6 @@ from backend.background import Background
 from page import clip_list, status_card
 from veo import explain, polling
 from veo.types import DownloadFailed
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    yield house
-    house.ledger.close()
 
 
 @pytest.fixture(autouse=True)
