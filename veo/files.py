@@ -74,9 +74,9 @@ def try_out(folder: Path, size: int = 0) -> None:
         raise OSError(error.errno, error.strerror, str(folder.absolute())) from error
 
 
-def reason(error: OSError) -> str:
-    """Why a file could not be had, in the system's words."""
-    return (error.strerror or type(error).__name__).lower()
+def reason(error: OSError | ValueError) -> str:
+    """Why a file could not be had, in the system's words if it has any."""
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()
 
 
 def keep_private(path: Path) -> bool:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from veo.files import reason
 from veo.settings import as_in_a_shell, plain
 from veo.types import InvalidRequest
 
@@ -114,18 +115,13 @@ def _trusting(bundle: Path) -> ssl.SSLContext:
     try:
         context.load_verify_locations(bundle)
     except (OSError, ValueError) as error:  # a wrong PEM is an `SSLError`, which is an `OSError`
-        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else _reason(error)
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else reason(error)
         raise InvalidRequest(
             f"{CA_BUNDLE} must be the path of a PEM file with certificates; {bundle} is none: "
             f"{why}.",
             field="ca_bundle",
         ) from None
     return context
-
-
-def _reason(error: OSError | ValueError) -> str:
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or "it cannot be read").lower()
 
 
 def _read_proxy(text: str) -> Proxy:
