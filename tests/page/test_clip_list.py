@@ -130,6 +130,7 @@ def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
     expect(heron.get_by_role("button", name="Delete")).to_be_focused()
 
 
+@pytest.mark.new_browser
 def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
     """As one over plain http from another machine; what cannot be copied is not called so."""
     tab.add_init_script("delete Navigator.prototype.clipboard")
@@ -171,6 +172,7 @@ def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
     expect(first(second).locator(".state")).to_have_text("Ready")
 
 
+@pytest.mark.new_browser
 def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     """What is told of the job before Gradio has cancelled its event is not put over that."""
     tab.route("**/gradio_api/cancel", lambda _: None)
@@ -184,6 +186,7 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     tab.unroute_all(behavior="ignoreErrors")
 
 
+@pytest.mark.new_browser
 def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(demo_page, tab):
     """The clock is put forward in the browser."""
     tab.clock.install()
@@ -462,6 +465,7 @@ def test_a_hundred_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
     assert {row["spender"] for row in rows} == {"address:127.0.0.1"}
 
 
+@pytest.mark.new_browser
 def test_a_new_visitor_is_somebody_before_the_server_answers(demo_page, tab):
     """Else two first requests would get two ids, and a key count for the one that is lost."""
     asked = []
