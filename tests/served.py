@@ -199,6 +199,16 @@ class ServedPage:
         return self._log.read()
 
 
+def refused_start(folder: Path, **environment: str) -> str:
+    """What `python app.py` says where it ends by itself, with 1."""
+    page = ServedPage(folder, **environment)
+    page.wait_for_the_end(60)
+    with contextlib.closing(page._log):
+        assert page._process.exitcode == 1, page.log
+        assert "Traceback" not in page.log
+        return page.log
+
+
 class Visitors:
     """A browser's context, in which nobody may ask anybody outside, and no script may break or run
     that is nobody's: `pwned()` is there for it to call.

@@ -35,7 +35,7 @@ class PageBlocks(gr.Blocks):
         self.default_config = PageConfig(self)
 
     def queue(self, *, max_size: int | None = None, **options: Any) -> PageBlocks:
-        """Give it a `PageQueue`; Gradio calls this for every page, and makes a web app each time."""
+        """Give it a `PageQueue`; Gradio calls this for every page, and its own makes a web app."""
         self._queue = PageQueue(self, max_size=max_size, **options)
         return self
 
