@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from served import ServedPage, visiting
 from test_access import AXE, RUN_AXE
 
+pytestmark = pytest.mark.new_browser  # each holds Gradio's scripts back
+
 FIRST = "#first-paint textarea"
 
 
@@ -70,7 +72,6 @@ def test_a_draft_is_there_at_once(demo_page, tab):
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Half a thought")
 
 
-@pytest.mark.new_browser
 def test_a_page_that_does_not_come_says_so(demo_page, tab):
     tab.clock.install()
     with slowly(tab, demo_page):
