@@ -5,8 +5,8 @@ What is shown of them stays as it was; that they move is tested with the films.
 
 from demo import film
 
-PICTURES = (1, 4, 5, 6)
-"""How many the notebooks show of a clip; each is the middle one of as many equal parts."""
+PICTURES = (1, 5)
+"""How many these notebooks show of a clip; each is the middle one of as many equal parts."""
 
 
 class StandingFilm(film.Film):
