@@ -11,6 +11,7 @@ variants of that code with a mistake each, for the harness to find.
 import asyncio
 import ctypes
 import functools
+import gc
 import json
 import mmap
 import os
@@ -30,6 +31,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sqlalchemy as sa
+from PIL import Image
 
 from backend import config, service
 from backend import ledger as ledger_module
@@ -94,6 +96,10 @@ END;
 
 
 def main() -> None:
+    # What a life would import, and compile, at its first clip; then no collection looks at it.
+    Ledger("sqlite://").close()
+    Image.preinit()
+    gc.freeze()
     for line in sys.stdin:
         life = json.loads(line)
         gate = mmap.mmap(-1, 1)

@@ -260,6 +260,7 @@ def test_the_file_tree_names_every_make_target():
     assert told == re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
 
 
+@pytest.mark.slow
 def test_the_client_in_ten_lines_runs_as_shown(demo, tmp_path):
     """The README's example, with nothing changed but where the service is."""
     code = re.search(r"```python\n(.+?)```", README, re.S)[1]
