@@ -1,8 +1,9 @@
 """The first paint: heading and prompt, there to be typed into while Gradio's own are still coming.
 
 An ASGI middleware puts them into the page as it leaves.  They stand where Gradio's form will, hold
-the draft, and hand what was typed, the caret and the focus over to it.  It knows how the page
-looks, and no widgets.
+the draft, and hand what was typed, the caret and the focus over to it.  Gradio learns the name of
+each of its files from another one, five deep; the page names them all, so that the browser asks for
+them at once.  It knows how the page looks, and no widgets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from page import components, texts
 from page.gradio_patches import stream_ends
 
 HEAD = (
-    f"<title>{html.escape(texts.TITLE)}</title>"
+    f"{components.read('gradio_files.html')}<title>{html.escape(texts.TITLE)}</title>"
     f"<style>{components.read('first_paint.css')}</style>"
     + components.script("stream_ends", header=stream_ends.ENDED)
 )
