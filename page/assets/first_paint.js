@@ -11,6 +11,9 @@ export function run({ coming, does_not_come }) {
   typed.value ||= keptDraft(); // some type before this runs
   typed.addEventListener("input", () => keepDraft(typed.value));
   typed.focus();
+  // Gradio learns each file's name from another file: asked for at once, behind the first paint.
+  const files = first.querySelector("template").content;
+  requestAnimationFrame(() => setTimeout(() => document.head.append(files)));
   let composing = false;
   typed.addEventListener("compositionstart", () => {
     composing = true;

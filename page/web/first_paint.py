@@ -18,7 +18,7 @@ from page import components, texts
 from page.gradio_patches import stream_ends
 
 HEAD = (
-    f"{components.read('gradio_files.html')}<title>{html.escape(texts.TITLE)}</title>"
+    f"<title>{html.escape(texts.TITLE)}</title>"
     f"<style>{components.read('first_paint.css')}</style>"
     + components.script("stream_ends", header=stream_ends.ENDED)
 )
@@ -39,6 +39,7 @@ def markup(mode: str) -> str:
         mode=mode,
         prompt=html.escape(texts.PROMPT_LABEL),
         placeholder=html.escape(texts.PROMPT_PLACEHOLDER),
+        files=components.read("gradio_files.html"),
     )
     return first + SCRIPT
 
