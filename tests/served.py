@@ -73,6 +73,19 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
+_given_back: list[int] = []
+"""Ports of earlier pages: a browser has compiled the scripts that it finds at the same address."""
+
+
+def _port_again() -> int:
+    """A port that an earlier page had, or another if none is free."""
+    while _given_back:
+        port = _given_back.pop()
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    return free_port()
+
+
 def _run(
     program: str | Path, log: str, environment: dict[str, str], umask: int, films: Path | None
 ) -> None:
@@ -121,7 +134,7 @@ class ServedPage:
         **environment: str,
     ):
         self.folder = folder
-        self.port = port or free_port()
+        self.port = port or _port_again()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
         whole = self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment
@@ -176,6 +189,7 @@ class ServedPage:
     def __exit__(self, error, *_):
         self._process.kill()
         self._process.join()
+        _given_back.append(self.port)
         faults = self.faults()
         self._log.close()
         # What the test found comes first.
