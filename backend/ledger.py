@@ -279,6 +279,11 @@ class Ledger:
             shown = self._engine.url.set(query={})  # which may hold a password, too
             raise kind(f"{shown!r}: {getattr(error, 'orig', error)}") from error
 
+    @property
+    def runner(self) -> str:
+        """The name of this process in its rows."""
+        return self._runner
+
     def close(self) -> None:
         self._engine.dispose()
 
