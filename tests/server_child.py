@@ -68,21 +68,15 @@ def _small(render):
 
 
 def stop_before(state: str) -> None:
-    """Freeze this process once, just before a job's move to `state` is written."""
-    move, stopped = Ledger.move, []
+    """Freeze this process once, just before the database gets a job's move to `state`."""
+    stopped = []
 
-    @functools.wraps(move)
-    def hooked(self, job_id, was, to, **changes):
-        if to == state and not stopped:
+    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
+    def freeze(_connection, _cursor, statement, parameters, *_) -> None:
+        is_move = statement.startswith("UPDATE veo_jobs") and parameters.get("state") == state
+        if is_move and not stopped:
             stopped.append(True)
-            freeze()
-        return move(self, job_id, was, to, **changes)
-
-    Ledger.move = hooked
-
-
-def freeze() -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 async def _serve(life: dict) -> None:
@@ -183,8 +177,6 @@ def reads_then_writes() -> None:
         entry = self.get(job_id)
         if entry is None or entry.state not in ([was] if isinstance(was, str) else was):
             return False
-        if to == "submitting":
-            freeze()
         jobs = ledger_module._jobs
         with self._write() as connection:
             connection.execute(

@@ -279,7 +279,7 @@ class Fleet:
                 taken[each.writer].append(each.at)
             elif each.writer != each.runner and not found:
                 yield "written by one that was replaced", f"{each}"
-            elif each.state not in TRANSITIONS[each.was]:
+            if not each.taken and each.state not in TRANSITIONS[each.was]:
                 yield "wrong way", f"{each}"
         if sum(map(len, taken.values())) > 1 + deaths:
             yield "taken from one that lives", f"{[*taken]}"
