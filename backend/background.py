@@ -70,9 +70,13 @@ class Background:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    def begin_stop(self) -> None:
+        """Let nothing new begin from now on."""
+        self._stopping.set()
+
     async def stop(self) -> None:
         """Cancel what was spawned and wait for what is shielded, `LONGEST_STOP` at most."""
-        self._stopping.set()
+        self.begin_stop()
         clock = asyncio.get_running_loop().time
         until = clock() + LONGEST_STOP
         while waited_for := self.tasks | self._shielded:

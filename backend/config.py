@@ -2,6 +2,7 @@
 
     VEO_DATA_DIR            folder of clips and ledger (default: yours; on a Space /data)
     VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
+    VEO_SERVERS             many: one of several servers, which share that ledger (default: one)
     VEO_KEEP_GB             GB for finished clips; demo clips go first, then the oldest (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
     VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
@@ -51,6 +52,8 @@ class Settings:
     data: Path
     database_url: str = field(repr=False)
     """It may hold a password."""
+    several_servers: bool
+    """Whether other servers work on the same ledger, and may drive the same jobs."""
     ledger_copy: Path | None
     """Where a ledger is kept whole that lies on a disk which is not."""
     keep_bytes: float
@@ -96,9 +99,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     ledger = (Path(user_data_dir(NAME, appauthor=False)) if on_network else data) / "ledger.sqlite"
     # Quoted, for a folder's name may hold what means something in a URL.
     default_url = f"sqlite:///{quote(str(ledger))}"
+    database_url = _database_url(variable("VEO_DATABASE_URL"), environment) or default_url
     return Settings(
         data=data,
-        database_url=_database_url(variable("VEO_DATABASE_URL"), environment) or default_url,
+        database_url=database_url,
+        several_servers=_are_several(variable("VEO_SERVERS"), database_url),
         ledger_copy=data / "ledger.sqlite" if on_network else None,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
@@ -195,6 +200,19 @@ def _database_url(text: str, environment: Mapping[str, str]) -> str:
             "@ in the password, or like sqlite:////folder/ledger.sqlite."
         )
     return text
+
+
+def _are_several(text: str, database_url: str) -> bool:
+    if text.lower() not in ("", "one", "many"):
+        raise WrongSetting(f"VEO_SERVERS must be one or many; it is {text!r}.")
+    if text.lower() != "many":
+        return False
+    if not database_url.startswith("postgresql"):
+        raise WrongSetting(
+            "VEO_SERVERS=many needs a ledger that all servers reach: set VEO_DATABASE_URL to a "
+            "PostgreSQL, as postgresql://user:password@host/name."
+        )
+    return True
 
 
 def _is_database_url(text: str) -> bool:

@@ -56,8 +56,16 @@ class Job:
         self.update: Update | None = None
         """What the last look showed, while somebody looks."""
         self.is_driven = False
-        """Whether anything will change it here.  Else it is as it stood when it was read: what is
-        open may be another server's, or one's that is gone."""
+        """Whether this process drives it.  Else it is as it stood when it was read: what is open
+        may be another server's, or one's that is gone."""
+        self.has_news = False
+        """Whether another server drives it, and its row is read anew while somebody follows it."""
+        self.driver: asyncio.Task[Any] | None = None
+        """What drives it here, of several servers, once it was taken."""
+        self.is_replaced = False
+        """Whether its driver is to let it go, for another has taken it."""
+        self.term: int | None = None
+        """Of the engine's, in which its driver may look and write; None is at any time."""
         self.wait: UnbrokenWait | None = None
         """Since the service took it, if this process sent it and nothing was in between."""
         self._began = time.monotonic() - max(time.time() - entry.created, 0.0)
@@ -84,6 +92,15 @@ class Job:
     @property
     def is_demo(self) -> bool:
         return self.entry.payer == "demo"
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether one of several servers drives it; one alone takes no job."""
+        return self.entry.epoch > 0
+
+    @property
+    def is_followed(self) -> bool:
+        return self._followers > 0
 
     @property
     def generation_id(self) -> str | None:
@@ -159,11 +176,12 @@ class Job:
         return bounded_expected(self.entry.expected)
 
     async def follow(self) -> AsyncIterator[Job]:
-        """The job now, and again after each change, until it is over or if nobody drives it."""
+        """The job now, and again after each change, until it is over, or nothing changes it."""
         with self._followed():
             while True:
                 # Noted before the yield: the job may end while whoever follows is busy with it.
-                changed, was_over = self._changed, self.is_over or not self.is_driven
+                changes = self.is_driven or self.has_news
+                changed, was_over = self._changed, self.is_over or not changes
                 yield self
                 if was_over:
                     return
@@ -189,9 +207,11 @@ class Job:
         """Come back once nobody follows it any more; at once if its followers have all left."""
         await self._left.wait()
 
-    def change(self, *, update: Update | None = None, **changes: Any) -> None:
+    def change(
+        self, *, entry: Entry | None = None, update: Update | None = None, **changes: Any
+    ) -> None:
         """Take over what was written down, or seen, and wake whoever follows."""
-        self.entry = replace(self.entry, **changes)
+        self.entry = replace(entry or self.entry, **changes)
         self.update = update or self.update
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,26 +1,33 @@
-"""All jobs of one process: begin one, find one by its id, look again, delete; on one event loop.
+"""All jobs of one server: begin one, find one by its id, look again, delete; on one event loop.
 
 A closed tab stops no job, and any number of viewers follow one.  What a job costs and how far it is
 stands in the ledger before anything else happens, so that after a crash each goes on where it was,
 and none is sent twice: `backend.runner` has the steps.  A job that is only looked for by its id
 goes on while somebody waits for it, for anybody may look.
+
+Who calls `Jobs.run` is `backend.engine`'s to say: this process alone, or one of several servers.
+What another server drives is shown from its row, which is read once a second while somebody follows
+it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 from backend.background import Background
+from backend.engine import Engine, Here, Lost
 from backend.following import Following
 from backend.job import ONE_CALL, Job
 from backend.keys import Keys
 from backend.ledger import (
     ACTIVE_STATES,
+    TO_DRIVE,
     Entry,
     Ledger,
     Limits,
@@ -44,6 +51,8 @@ CALL_SERVED = 3600.0
 """Seconds in which a program may fetch the clip that it looked for by an id."""
 JUST_TAKEN = 60.0
 """Seconds in which the service may not know an id yet that it gave."""
+NEWS_EVERY = 1.0
+"""Seconds after which rows are read anew that another server changes."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -68,7 +77,9 @@ class Jobs:
         client_of: Callable[[Payer], VeoClient | None],
         key_kept: float = 3600.0,
         give_up_after: float = 1200.0,
+        engine: Engine | None = None,
     ) -> None:
+        self._engine = engine or Here()
         self.ledger = ledger
         self.storage = storage
         self.keys = Keys(client_of, kept_for=key_kept)
@@ -79,15 +90,24 @@ class Jobs:
         self._turns = Turns()
         self._live: dict[str, Job] = {}
         """The jobs that this process drives, by their id."""
+        self._elsewhere: MutableMapping[str, Job] = WeakValueDictionary()
+        """The open jobs that other servers drive and somebody holds here."""
+        self._asked_here: dict[str, asyncio.Event] = {}
+        """The jobs that go on because of what was pressed here, until they are driven; each with
+        whether it stands in `_live`."""
+        self._held_turns: dict[str, Turn] = {}
+        self._taking: MutableMapping[str, asyncio.Lock] = WeakValueDictionary()
         self._runner = Runner(
             ledger,
             storage,
             keys=self.keys,
             recent_http=self.recent_http,
             background=self.background,
+            engine=self._engine,
             arriving=self._arriving,
             give_up_after=give_up_after,
         )
+        self._engine.attach(self.run, self.background)
 
     async def start(self) -> None:
         """Begin to go on with what an earlier process left; each job by itself, in its own time.
@@ -100,12 +120,8 @@ class Jobs:
         for job in map(Job, await write(ledger.only_looked_for)):
             if job.is_for_one_call:
                 await write(self._remove, job.entry)
-        for entry in await write(ledger.in_states, *ACTIVE_STATES, "needs_attention"):
-            job = Job(entry)
-            if job.is_over and job.is_only_looked_for:
-                continue
-            if not job.is_over or may_pass(job.error) or is_about_the_account(job.error):
-                self._start_driver(job, left_over=True)
+        left_over = map(Job, await write(ledger.in_states, *TO_DRIVE))
+        await self._start_engine([job for job in left_over if _goes_on_by_itself(job)])
 
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
@@ -113,6 +129,8 @@ class Jobs:
         It takes `background.LONGEST_STOP` at most, and nothing new is begun from now on.  A process
         that is killed instead leaves nothing worse than a job that is uncertain.
         """
+        self.background.begin_stop()
+        await self._engine.stop()
         await self.background.stop()
 
     async def generate(
@@ -160,9 +178,10 @@ class Jobs:
         """
         write = self.background.write
         for entry in await write(self.ledger.with_id, owner, generation_id):
-            job = self._live.get(entry.id) or Job(entry)
+            job = self._shown(entry)
             has_clip = job.state == "done" and self.storage.file(entry.clip)
-            if has_clip or (entry.payer == payer and (job.is_over or job.is_driven)):
+            goes_on = job.is_over or job.is_driven or job.has_news
+            if has_clip or (entry.payer == payer and goes_on):
                 return await self.look_again(job)
         self._require_running()
         lately = partial(self.ledger.was_taken_since, since=time.time() - JUST_TAKEN)
@@ -192,8 +211,9 @@ class Jobs:
             is_there = state == "done" and self.storage.file(job.entry.clip)
             if not to or is_there:
                 return self._live.get(job.id, job)
-            with self._turn_if_only_looked_for(job) as turn:
-                if await self._runner.transition(job, state, to):
+            with self._turn_if_only_looked_for(job) as turn, self._asking_here(job.id):
+                again = partial(self._runner.transition, job, state, to, even_if_lost=True)
+                if await again(hand=True):
                     return self._start_driver(job, turn)
             return self._live.get(job.id, job)  # perhaps another tab was faster
 
@@ -206,13 +226,13 @@ class Jobs:
         if job is None and job_id.isascii():
             entry = await self.background.write(self.ledger.get, job_id)
             # Somebody may have looked again meanwhile.
-            job = self._live.get(job_id) or (Job(entry) if entry else None)
+            job = self._live.get(job_id) or (self._shown(entry) if entry else None)
         return job if job and job.entry.owner == owner else None
 
     async def of(self, owner: str) -> list[Job]:
         """A visitor's jobs, newest first."""
         entries = await self.background.write(self.ledger.of, owner)
-        jobs = [self._live.get(entry.id) or Job(entry) for entry in entries]
+        jobs = [*map(self._shown, entries)]
         for job in jobs:
             job.want()
         return jobs
@@ -246,7 +266,8 @@ class Jobs:
     async def set_key(self, owner: str, client: VeoClient) -> None:
         """Take a visitor's key for a while; jobs that waited for it go on."""
         self.keys.set(owner, client)
-        waiting = partial(self.ledger.in_states, "needs_key", owner=owner)
+        anywhere = self._engine.is_shared
+        waiting = partial(self.ledger.in_states, "needs_key", owner=owner, anywhere=anywhere)
         for entry in await self.background.write(waiting):
             with suppress(Busy):  # it still says that it may be looked for again
                 await self.look_again(Job(entry))
@@ -308,7 +329,8 @@ class Jobs:
         async def begin() -> Job:
             add = partial(self.ledger.add, job_id=job_id, **row)
             try:
-                return self._start_driver(Job(await self.background.write(add)), held)
+                with self._asking_here(job_id):
+                    return self._start_driver(Job(await self.background.write(add)), held)
             except NotWritten:
                 was_sent = bool(row.get("generation_id"))
                 self.background.spawn(self._take_back(job_id, was_sent=was_sent))
@@ -333,29 +355,147 @@ class Jobs:
         error = TookTooLong("The server could not write its list of clips.")
         await self._runner.persist(job_id, was, to, error=error_as_json(error))
 
+    @contextmanager
+    def _asking_here(self, job_id: str) -> Iterator[None]:
+        """Note that the job goes on because of what was pressed here: it is no left-over.
+
+        An engine may run it as soon as its row is committed, before whoever pressed has it: `run`
+        waits for that.
+        """
+        is_there = self._asked_here.setdefault(job_id, asyncio.Event())
+        try:
+            yield
+        finally:
+            if job_id not in self._live:
+                self._asked_here.pop(job_id, None)
+            is_there.set()
+
     def _start_driver(self, job: Job, turn: Turn | None = None, *, left_over: bool = False) -> Job:
-        """Drive `job` unless somebody does; gives the job that is driven."""
+        """Have `job` driven unless somebody does; gives the job that is driven."""
         if self.background.is_stopping:
             return self._live.get(job.id, job)  # the next process goes on with it
         if job.id not in self._live:
             self._live[job.id] = job
             job.is_driven = True
             job.want()
-            held = turn and turn.share()
-            self.background.spawn(self._run(job, held, left_over=left_over))
+            if not left_over:
+                self._asked_here.setdefault(job.id, asyncio.Event())
+            if turn:
+                self._held_turns[job.id] = turn.share()
+            self._engine.begin(job.id)
         return self._live[job.id]
 
-    async def _run(self, job: Job, turn: Turn | None, *, left_over: bool) -> None:
+    async def _start_engine(self, left_over: Collection[Job]) -> None:
+        if self._engine.is_shared:
+            self.background.spawn(self._read_news())
+        else:
+            for job in left_over:
+                self._start_driver(job, left_over=True)
+        await self._engine.start([job.id for job in left_over])
+
+    async def run(self, job_id: str) -> None:
+        """Drive a job until it is over for good, or only a person can help.
+
+        The one path to that, whoever calls it and however often.  Raises `Lost` when this server
+        may not go on: the job is another's then, or nobody's.
+        """
+        job = await self._take(job_id) if self._engine.is_shared else self._live.get(job_id)
+        if job is None:
+            return
+        left_over = self._asked_here.pop(job_id, None) is None
         try:
             await self._runner.run(job, left_over=left_over)
+        except asyncio.CancelledError:
+            if not job.is_replaced:
+                raise
         finally:
-            self._live.pop(job.id, None)
-            job.is_driven = False
-            job.change()  # whoever follows what was left half-way
-            if turn:
-                turn.end()
-            if job.is_for_one_call and not self.background.is_stopping:
-                self.background.spawn(self._clear_away(job))
+            self._end_driver(job)
+
+    async def _take(self, job_id: str) -> Job | None:
+        """Make the job this server's, in the place of whoever drives it, here or elsewhere."""
+        if is_there := self._asked_here.get(job_id):
+            await is_there.wait()
+        # One after the other: two who share a `Job` would write with the same epoch.
+        async with self._taking.setdefault(job_id, asyncio.Lock()):
+            if (older := self._live.get(job_id)) and older.driver:
+                _replace(older)
+                await asyncio.wait([older.driver])
+            return await self._take_from_nobody_here(job_id)
+
+    async def _take_from_nobody_here(self, job_id: str) -> Job | None:
+        term = self._engine.term
+        if not self._engine.held(term):
+            raise Lost
+        entry = await self.background.write(self.ledger.take, job_id)
+        job = self._live.get(job_id) or self._elsewhere.pop(job_id, None)
+        if entry is None:
+            if job:
+                self._end_driver(job)
+            return None
+        job = job or Job(entry)
+        job.driver, job.term, job.is_replaced = asyncio.current_task(), term, False
+        job.is_driven, job.has_news = True, False
+        self._live[job_id] = job
+        job.change(entry=entry)
+        return job
+
+    def _end_driver(self, job: Job) -> None:
+        """Drive `job` here no more; others may go on with it."""
+        if self._live.get(job.id) is job:
+            del self._live[job.id]
+        job.is_driven, job.driver, job.term = False, None, None
+        if self._engine.is_shared and not job.is_over:
+            job.has_news = True
+            self._elsewhere[job.id] = job
+        job.change()  # whoever follows what was left half-way
+        if turn := self._held_turns.pop(job.id, None):
+            turn.end()
+        if job.is_for_one_call and not job.has_news and not self.background.is_stopping:
+            self.background.spawn(self._clear_away(job))
+
+    # What other servers drive
+
+    def _shown(self, entry: Entry) -> Job:
+        """The job of a row that was read just now."""
+        if live := self._live.get(entry.id):
+            return live
+        if not self._engine.is_shared or entry.state not in ACTIVE_STATES:
+            return Job(entry)
+        job = self._elsewhere.get(entry.id) or Job(entry)
+        self._elsewhere[entry.id] = job
+        job.has_news = True
+        if job.entry != entry:
+            job.change(entry=entry)
+        return job
+
+    async def _read_news(self) -> None:
+        """Read once a second the rows that others may change and somebody follows here."""
+        while True:
+            await asyncio.sleep(NEWS_EVERY)
+            followed = [job for job in [*self._elsewhere.values()] if job.is_followed]
+            # Here nothing happens to these, so a driver would not find out that it was replaced.
+            followed += [job for job in self._live.values() if not job.driver or _rests(job)]
+            if followed:
+                with suppress(OutOfReach):
+                    read = partial(self.ledger.by_ids, [job.id for job in followed])
+                    rows = {entry.id: entry for entry in await self.background.write(read)}
+                    for job in followed:
+                        self._take_news(job, rows.get(job.id))
+
+    def _take_news(self, job: Job, entry: Entry | None) -> None:
+        if entry is None:
+            job.has_news = False
+            job.change(deleted=time.time())
+        elif self._live.get(job.id) is not job:
+            job.has_news = job.has_news and entry.state in ACTIVE_STATES
+            if job.entry != entry:
+                job.change(entry=entry)
+        elif job.driver and entry.epoch > job.entry.epoch:
+            _replace(job)
+        elif not job.driver and entry.epoch and entry.runner != self.ledger.runner:
+            self._asked_here.pop(job.id, None)
+            job.change(entry=entry)
+            self._end_driver(job)
 
     def _arriving(self) -> Collection[str]:
         """The clips that may not be evicted; called in a thread."""
@@ -384,3 +524,22 @@ class Jobs:
             await asyncio.sleep(CALL_SERVED)
         await self.background.write(self._remove, job.entry)
         self.recent_http.forget(job.id)
+
+
+def _goes_on_by_itself(job: Job) -> bool:
+    """Whether a job that an earlier process left is to be driven on, without anybody's doing."""
+    if job.is_over and job.is_only_looked_for:
+        return False
+    return not job.is_over or may_pass(job.error) or is_about_the_account(job.error)
+
+
+def _rests(job: Job) -> bool:
+    """Whether its driver waits long, or for another server's request."""
+    return job.is_over or job.state == "submitting"
+
+
+def _replace(job: Job) -> None:
+    """Have the driver let go: another took the job."""
+    job.is_replaced = True
+    if job.driver:
+        job.driver.cancel()

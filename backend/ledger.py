@@ -64,17 +64,23 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 ACTIVE_STATES: tuple[State, ...] = ("prepared", "submitting", "running", "downloading")
 """What somebody has to drive on."""
 
+TO_DRIVE: tuple[State, ...] = (*ACTIVE_STATES, "needs_attention")
+"""What somebody may have to drive on: what rests is looked at again, by itself."""
+
 UNCHARGED_STATES: tuple[State, ...] = ("rejected", "failed")
 """What certainly cost nothing; an uncertain one counts as spent."""
 
 WITHOUT_ID: tuple[State, ...] = ("prepared", "submitting", "uncertain")
 """What has not been given an id."""
 
-VERSION = 1
-"""Of the table below.  A ledger with another one is not touched."""
+VERSION = 2
+"""Of the tables below.  One of version 1 gets what it lacks; any other is not touched."""
 
 DAY = 86400.0
 BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
+IDLE_TIMEOUT = 10_000  # milliseconds between two statements: a frozen writer holds no row for ever
+SILENCE_TIMEOUT = 30_000  # milliseconds in which a network takes nothing of what is sent
+CONNECT_TIMEOUT = 10  # seconds
 
 _metadata = sa.MetaData()
 
@@ -99,6 +105,7 @@ _jobs = sa.Table(
     sa.Column("submitted", sa.Double),
     sa.Column("updated", sa.Double, nullable=False),
     sa.Column("deleted", sa.Double),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Index("veo_jobs_by_state", "runner", "state"),
     sa.Index("veo_jobs_by_owner", "owner", "created"),
     sa.Index("veo_jobs_by_payer", "payer", "created"),
@@ -111,7 +118,13 @@ _ONLY_LOOKED_FOR = sa.and_(
     sa.not_(_ASKED_HERE), _jobs.c.request.is_(sa.null()), _jobs.c.deleted.is_(None)
 )
 
-_version = sa.Table("veo_ledger", _metadata, sa.Column("version", sa.Integer, nullable=False))
+_version = sa.Table(
+    "veo_ledger",
+    _metadata,
+    sa.Column("version", sa.Integer, nullable=False),
+    # Which version of an engine made its tables here.
+    sa.Column("engine", sa.String(32)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +157,8 @@ class Entry:
     updated: float
     deleted: float | None
     """When its owner had it deleted: what it cost stays, what it was does not."""
+    epoch: int
+    """How often it was taken: of several servers, who took it last may write."""
 
 
 _NAMES = tuple(each.name for each in fields(Entry))
@@ -201,6 +216,10 @@ class PriceNotTold(Exception):
         """Dollars, the lowest that holds."""
 
 
+Hand = Callable[[sa.Connection, str], None]
+"""Writes down in the same transaction that somebody is to drive the job with that id."""
+
+
 class OutOfReach(Exception):
     """The database does not answer: locked, damaged or gone."""
 
@@ -230,12 +249,14 @@ class Ledger:
         url: str | sa.URL,
         *,
         runner: str = "",
+        hand: Hand | None = None,
         copy: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Open the database at `url` or make it; raises `UnusableLedger` or `NotWritten`.
 
-        `runner` names this process in the rows it makes.  With `copy`, nothing counts as written
+        `runner` names this process in the rows it makes.  `hand` is called inside each transaction
+        that makes a job somebody's to drive.  With `copy`, nothing counts as written
         before the whole SQLite file stands there, too.
         """
         try:
@@ -245,6 +266,7 @@ class Ledger:
             raise UnusableLedger(str(error)) from error
         self._writing = self._engine.execution_options(writing=True)
         self._runner = runner
+        self._hand = hand or _to_nobody
         self._copy = copy
         self._clock = clock
         if self._engine.dialect.name == "sqlite":
@@ -259,6 +281,11 @@ class Ledger:
             kind = NotWritten if _may_pass(error) else UnusableLedger
             shown = self._engine.url.set(query={})  # which may hold a password, too
             raise kind(f"{shown!r}: {getattr(error, 'orig', error)}") from error
+
+    @property
+    def runner(self) -> str:
+        """The name of this process in its rows."""
+        return self._runner
 
     def close(self) -> None:
         self._engine.dispose()
@@ -295,20 +322,47 @@ class Ledger:
             "generation_id": generation_id,
             "created": now,
             "updated": now,
+            "epoch": 0,
         }
         with self._write() as connection:
             if limits:
                 self._check_limits(connection, quota_key or owner, dollars, limits)
             connection.execute(_jobs.insert().values(row))
+            self._hand(connection, str(row["id"]))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
+    def take(self, job_id: str) -> Entry | None:
+        """Make the job ours: whoever took it before writes nothing any more.
+
+        None says that there is nothing to drive.  `updated` stays: it tells since when a request
+        may be on its way.
+        """
+        statement = (
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.state.in_(TO_DRIVE), _jobs.c.deleted.is_(None))
+            .values(epoch=_jobs.c.epoch + 1, runner=self._runner)
+            .returning(_jobs)
+        )
+        with self._write() as connection:
+            row = connection.execute(statement).one_or_none()
+        return _entry(row) if row else None
+
     def move(
-        self, job_id: str, was: State | Collection[State], to: State, **changes: object
+        self,
+        job_id: str,
+        was: State | Collection[State],
+        to: State,
+        *,
+        epoch: int | None = None,
+        hand: bool = False,
+        **changes: object,
     ) -> bool:
         """Change the state if it is `was`; tell whether this call did.
 
-        Who goes on with a job that rested drives it from then on, whoever did so before.  What is
-        taken by the service gets the time of that, for a limit counts by it.
+        With `epoch`, only as long as nobody else took the job.  With `hand` it is somebody's to
+        drive from then on, who may be another server.  Who goes on with a job that rested drives
+        it, whoever did so before.  What is taken by the service gets the time of that, for a limit
+        counts by it.
         """
         before: Collection[State] = (was,) if isinstance(was, str) else was
         forbidden = [state for state in before if to not in TRANSITIONS[state]]
@@ -323,8 +377,69 @@ class Ledger:
             .where(_jobs.c.id == job_id, _jobs.c.state.in_(before), _jobs.c.deleted.is_(None))
             .values(state=to, updated=self._clock(), **changes)
         )
+        if epoch is not None:
+            statement = statement.where(_jobs.c.epoch == epoch)
+        with self._write() as connection:
+            moved = connection.execute(statement).rowcount == 1
+            if moved and hand:
+                self._hand(connection, job_id)
+            return moved
+
+    def found(self, job_id: str, generation_id: str) -> bool:
+        """Write down an id that comes late, whoever took the job since: no id is ever lost.
+
+        The job is then somebody's to drive; False says that nobody missed it.
+        """
+        now = self._clock()
+        statement = (
+            _jobs.update()
+            .where(
+                _jobs.c.id == job_id,
+                _jobs.c.state.in_(("submitting", "uncertain")),
+                _jobs.c.deleted.is_(None),
+            )
+            .values(
+                state="running", generation_id=generation_id, submitted=now, updated=now, error=None
+            )
+        )
+        with self._write() as connection:
+            found = connection.execute(statement).rowcount == 1
+            if found:
+                self._hand(connection, job_id)
+            return found
+
+    def begin_demo_anew(self, job_id: str, generation_id: str, *, epoch: int) -> bool:
+        """Follow another generation of a demo service, which costs nothing; tell whether it is so.
+
+        The one that was followed was another server's, and is gone with it.
+        """
+        now = self._clock()
+        statement = (
+            _jobs.update()
+            .where(
+                _jobs.c.id == job_id,
+                _jobs.c.payer == "demo",
+                _jobs.c.state.in_(ACTIVE_STATES),
+                _jobs.c.epoch == epoch,
+            )
+            .values(state="running", generation_id=generation_id, submitted=now, updated=now)
+        )
         with self._write() as connection:
             return connection.execute(statement).rowcount == 1
+
+    def install_engine(self, version: str, schema: str) -> str:
+        """Make the tables of an engine with `schema`, once; tell by which version they were made.
+
+        All servers that begin at once wait for the first.
+        """
+        with self._write() as connection:
+            _wait_for_other_servers(connection)
+            made_by = connection.scalar(sa.select(_version.c.engine))
+            if made_by is None:
+                # Many statements with a % here and there, which are no parameters.
+                connection.execution_options(no_parameters=True).exec_driver_sql(schema)
+                connection.execute(_version.update().values(engine=version))
+            return made_by or version
 
     def delete(self, job_id: str) -> bool:
         """Forget what a job was, once nobody drives it any more; what it cost is kept.
@@ -384,6 +499,10 @@ class Ledger:
         """The job, unless there is none or it was deleted."""
         return next(self._read(_jobs.c.id == job_id, _jobs.c.deleted.is_(None)), None)
 
+    def by_ids(self, job_ids: Collection[str]) -> list[Entry]:
+        """These jobs as they stand, in one statement; without those that are not there."""
+        return list(self._read(_jobs.c.id.in_(job_ids), _jobs.c.deleted.is_(None)))
+
     def of(self, owner: str, limit: int = 100) -> list[Entry]:
         """A visitor's jobs, newest first."""
         mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
@@ -407,11 +526,14 @@ class Ledger:
         lately = (_jobs.c.created >= since - DAY, _jobs.c.submitted >= since)
         return any(self._read(_jobs.c.payer == payer, *lately, same_id, limit=1))
 
-    def in_states(self, *states: State, owner: str | None = None) -> list[Entry]:
-        """This runner's jobs in any of `states`, oldest first; those of one visitor, if told."""
+    def in_states(
+        self, *states: State, owner: str | None = None, anywhere: bool = False
+    ) -> list[Entry]:
+        """This runner's jobs in any of `states`, oldest first; those of one visitor, if told;
+        `anywhere`: whoever drove them."""
         return list(
             self._read(
-                _jobs.c.runner == self._runner,
+                *([] if anywhere else [_jobs.c.runner == self._runner]),
                 _jobs.c.state.in_(states),
                 _jobs.c.deleted.is_(None),
                 *([_jobs.c.owner == owner] if owner else []),
@@ -466,8 +588,9 @@ class Ledger:
         that cannot be known."""
         whose: Literal["visitor", "everybody"]
         if self._engine.dialect.name == "postgresql":
-            # Two visitors who read the same sum would both be below the limit.
-            connection.execute(sa.text("LOCK TABLE veo_jobs IN SHARE ROW EXCLUSIVE MODE"))
+            # Two visitors who read the same sum would both be below the limit.  No lock of the
+            # table, for which every other server's move would wait.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('veo_limits'))")
         lowest = min(limits.dollars, limits.dollars_a_visitor)
         if dollars is None and lowest < math.inf:
             raise PriceNotTold(limit=lowest)
@@ -538,7 +661,7 @@ class Ledger:
     ) -> Iterator[Entry]:
         order = _jobs.c.created.desc() if newest_first else _jobs.c.created
         query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
-        return (Entry(**dict(zip(_jobs.c.keys(), row, strict=True))) for row in self._rows(query))
+        return map(_entry, self._rows(query))
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         try:
@@ -548,12 +671,22 @@ class Ledger:
             raise OutOfReach(str(getattr(error, "orig", error))) from error
 
 
+def _entry(row: Sequence[Any]) -> Entry:
+    return Entry(**dict(zip(_jobs.c.keys(), row, strict=True)))
+
+
+def _to_nobody(_connection: sa.Connection, _job_id: str) -> None:
+    """Hand a job to no engine: the one process that drives it is told by a call."""
+
+
 def _may_have_taken(told: object) -> bool:
     seconds = read_number(told)
     return seconds is not None and seconds == bounded_expected(seconds)
 
 
-def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None) -> Ledger:
+def open_ledger(
+    url: str | sa.URL, *, runner: str = "", hand: Hand | None = None, copy: Path | None = None
+) -> Ledger:
     """Open the ledger; an SQLite file that cannot be used is moved aside, never overwritten.
 
     It is then named in the log.  A database of another kind that cannot be used stays, and
@@ -572,7 +705,7 @@ def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None
     if copy:
         keep_private(copy)
     try:
-        return Ledger(url, runner=runner, copy=copy)
+        return Ledger(url, runner=runner, hand=hand, copy=copy)
     except UnusableLedger as error:
         # Not for `NotWritten`, a locked file or a full disk: the ledger may be as good as ever.
         if not path:
@@ -583,7 +716,7 @@ def open_ledger(url: str | sa.URL, *, runner: str = "", copy: Path | None = None
         said = "The ledger could not be used and is kept as %s; a new one was begun. %s"
         logging.getLogger(__name__).warning(said, aside, error)
     _make_private(path)
-    return Ledger(url, runner=runner, copy=copy)
+    return Ledger(url, runner=runner, hand=hand, copy=copy)
 
 
 def _file_of(url: str | sa.URL) -> Path | None:
@@ -625,16 +758,28 @@ def _require_ours(connection: sa.Connection) -> None:
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":
             raise UnusableLedger(f"it is damaged ({found})")
-    elif connection.dialect.name == "postgresql":
-        # Two servers that begin at once would make the same tables.
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('veo_ledger'))")
+    _wait_for_other_servers(connection)
     _metadata.create_all(connection)
     version = connection.scalar(sa.select(_version.c.version))
     if version is None:
         connection.execute(_version.insert().values(version=VERSION))
+    elif version == 1:
+        _add_what_version_1_lacks(connection)
     elif version != VERSION:
         raise UnusableLedger(f"it was written by another version ({version}, not {VERSION})")
     connection.execute(sa.select(_jobs).limit(0))  # fails if the columns are others
+
+
+def _wait_for_other_servers(connection: sa.Connection) -> None:
+    """Two servers that begin at once would make the same tables; SQLite lets one write anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('veo_ledger'))")
+
+
+def _add_what_version_1_lacks(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE veo_ledger ADD COLUMN engine VARCHAR(32)")
+    connection.exec_driver_sql("ALTER TABLE veo_jobs ADD COLUMN epoch INTEGER DEFAULT 0 NOT NULL")
+    connection.execute(_version.update().values(version=VERSION))
 
 
 def _may_pass(error: Exception) -> bool:
@@ -673,8 +818,18 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
 
 def _make_postgres_safe(engine: sa.Engine) -> None:
-    """No wait for another writer is endless."""
+    """No wait is endless: for another writer, for one that is frozen in the middle of a write, for
+    a network that answers nothing."""
+
+    @sa.event.listens_for(engine, "do_connect")
+    def prepare(dialect: sa.Dialect, _record: object, _address: object, options: Any) -> None:
+        if dialect.driver.startswith("psycopg"):
+            options.setdefault("connect_timeout", CONNECT_TIMEOUT)
+            options.setdefault("tcp_user_timeout", SILENCE_TIMEOUT)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT}")
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{BUSY_TIMEOUT}', true), "
+            f"set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)"
+        )

@@ -29,9 +29,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from backend.background import Background
+from backend.background import LONGEST_STOP, Background
+from backend.engine import Engine, Lost, steady_now
 from backend.job import Job, UnbrokenWait
 from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
@@ -60,6 +61,10 @@ WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY = 1.0, 60.0
 LOOK_AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0, 3600.0 * 3, 3600.0 * 7, 3600.0 * 13)
 """Seconds, a day in all.  A video that the service finished is paid for: a long outage must not
 lose it."""
+SENT_WITHIN = LONGEST_STOP
+"""Seconds after which another server's request has its answer, or never will."""
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +80,7 @@ class Runner:
         keys: Keys,
         recent_http: RecentHttp,
         background: Background,
+        engine: Engine,
         arriving: Callable[[], Collection[str]],
         give_up_after: float,
     ) -> None:
@@ -84,13 +90,15 @@ class Runner:
         self._keys = keys
         self._recent_http = recent_http
         self._background = background
+        self._engine = engine
         self._arriving = arriving
         self._give_up_after = give_up_after
 
     async def run(self, job: Job, *, left_over: bool) -> None:
         """Run `job` until it is over for good, or only a person can help.
 
-        `left_over` says that an earlier process began it.
+        `left_over` says that an earlier process began it, or another server.  Raises `Lost` when
+        this one may not go on.
         """
         if left_over:
             await self._recover(job)
@@ -122,13 +130,47 @@ class Runner:
             case "prepared":
                 await self._fail(job, _restarted_before_sending())
             case "submitting":
+                await self._wait_for_a_late_id(job)
                 await self._fail(job, _restarted_while_sending())
             case "needs_attention":
                 await self.transition(job, "needs_attention", "running")
+            case "running" | "downloading" if job.is_demo and job.is_taken:
+                await self._begin_demo_anew(job)
             case "running" if job.is_demo:
                 await self._fail(job, _demo_restarted())
             case "running" if job.is_only_looked_for:
                 await self._fail(job, _nobody_waits(job))
+
+    async def _wait_for_a_late_id(self, job: Job) -> None:
+        """Give who sent it, and was taken for dead, the time that a request may take."""
+        if job.is_taken:
+            waited = max(time.time() - job.entry.updated, 0.0)
+            await asyncio.sleep(max(SENT_WITHIN - waited, 0.0))
+
+    async def _begin_demo_anew(self, job: Job) -> None:
+        """Have the demo clip made here whose server is gone, and its demo service with it."""
+        client, request = self._keys.client_for(job.entry.owner, job.entry.payer), job.request
+        if client is None or request is None or self._storage.has_something(job.entry.clip):
+            return
+        try:
+            if await self._ask(_is_known, client, job.generation_id or ""):
+                return
+            generation_id = await self._ask(client.submit, request)
+        except VeoError as error:
+            await self._fail(job, error)
+            return
+        begin = partial(self._ledger.begin_demo_anew, job.id, generation_id, epoch=job.entry.epoch)
+        what = f"Job {job.id}: another demo clip"
+        if await self._insist(begin, what, may_write=partial(self._require_held, job)):
+            job.change(state="running", generation_id=generation_id, submitted=time.time())
+
+    async def _ask(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        return await self._background.run_in_pool(self._background.asking, call, *arguments)
+
+    def _require_held(self, job: Job) -> None:
+        """Raise `Lost` if another server may drive `job` by now."""
+        if job.term is not None and not self._engine.held(job.term):
+            raise Lost
 
     async def _advance(self, job: Job) -> VeoError | None:
         """Take `job` as far as it goes; gives the error that it ended in, if it did."""
@@ -138,8 +180,11 @@ class Runner:
                 await self._submit(job)
             video = await self._poll(job) if job.state == "running" else None
             if job.state == "downloading":
+                self._require_held(job)
                 await self._receive(job, video)
             return None
+        except Lost:
+            raise
         except VeoError as known:
             error = known
         except Exception:
@@ -154,16 +199,27 @@ class Runner:
         client, request = self._keys.client_for(job.entry.owner, job.entry.payer), job.request
         if client is None or request is None:
             raise _key_forgotten()
+        begun = steady_now()
         # The intent.  From here to the id nobody may cancel: the answer names what was bought.
         if await self.transition(job, "prepared", "submitting"):
-            await self._background.shielded(self._send(job, client, request))
+            send = partial(self._send_in_time, begun, self._observed(client, job), request)
+            sending = asyncio.ensure_future(self._background.shielded(self._send(job, send)))
+            try:
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:
+                # Another server is given it with its id.
+                await asyncio.gather(sending, return_exceptions=True)
+                raise
 
-    async def _send(self, job: Job, client: VeoClient, request: VideoRequest) -> None:
-        submit = self._observed(client, job).submit
+    def _send_in_time(self, begun: float, client: VeoClient, request: VideoRequest) -> str:
+        """Send in a thread, unless that held it up so long that another server may have the job."""
+        if steady_now() - begun > self._engine.send_within:
+            raise _held_up()
+        return client.submit(request)
+
+    async def _send(self, job: Job, send: Callable[[], str]) -> None:
         try:
-            generation_id = await self._background.run_in_pool(
-                self._background.asking, submit, request
-            )
+            generation_id = await self._ask(send)
         except VeoError as error:
             # Written down here, for whoever drives the job may have been stopped.
             await self._fail(job, error)
@@ -173,13 +229,17 @@ class Runner:
         # Shown at once: if it cannot be written down now, a person may.
         job.change(generation_id=generation_id)
         job.wait = UnbrokenWait()
-        await self.transition(
+        moved = await self.transition(
             job,
             ("submitting", "uncertain"),
             "running",
+            even_if_lost=True,
             generation_id=generation_id,
             submitted=time.time(),
         )
+        if not moved:
+            found = partial(self._ledger.found, job.id, generation_id)
+            await self._insist(found, f"Job {job.id}: the id {generation_id!r}")
 
     # Poll: ask until the service shows a video, or says that there will be none
 
@@ -203,8 +263,8 @@ class Runner:
                 # With a default: a StopIteration out of a thread would hang whoever awaits it.
                 return next(updates, None)
 
-            asking = self._background.asking
-            while update := await self._background.run_in_pool(asking, next_update):
+            self._require_held(job)
+            while update := await self._ask(next_update):
                 job.change(update=update)
                 if update.video:
                     # Where the file will lie is written down before it comes: a crash in the
@@ -218,6 +278,7 @@ class Runner:
                     raise _nobody_waits(job)
                 if self._keys.client_for(job.entry.owner, job.entry.payer) is not client:
                     return await self._poll(job)  # with another key, if there is one
+                self._require_held(job)
         return None
 
     async def _pause(self, job: Job, seconds: float) -> None:
@@ -282,36 +343,74 @@ class Runner:
         await self.transition(job, job.state, to, error=error_as_json(error))
 
     async def transition(
-        self, job: Job, was: State | tuple[State, ...], to: State, **changes: Any
+        self,
+        job: Job,
+        was: State | tuple[State, ...],
+        to: State,
+        *,
+        even_if_lost: bool = False,
+        **changes: Any,
     ) -> bool:
-        """Change the state in the ledger, then here; tell whether this call did."""
+        """Change the state in the ledger, then here; tell whether this call did.
+
+        Raises `Lost` if another server may drive `job`, unless it is to be written all the same:
+        it is only if nobody took the job.
+        """
         if to in ACTIVE_STATES:
             changes.setdefault("error", None)
-        moved = await self.persist(job.id, was, to, **changes)
+        may_write = None if even_if_lost else partial(self._require_held, job)
+        move = partial(self.persist, job.id, was, to, may_write=may_write, epoch=job.entry.epoch)
+        moved = await move(**changes)
         if moved:
+            changes.pop("hand", None)
             job.change(state=to, updated=time.time(), **changes)
         return moved
 
     async def persist(
-        self, job_id: str, was: State | tuple[State, ...], to: State, **changes: Any
+        self,
+        job_id: str,
+        was: State | tuple[State, ...],
+        to: State,
+        *,
+        may_write: Callable[[], None] | None = None,
+        **changes: Any,
     ) -> bool:
         """Change the state in the ledger.  What was paid for is written, however long the disk is
         full or the database away."""
+
+        def is_written() -> bool:
+            entry = self._ledger.get(job_id)
+            mine = changes.get("epoch") in (None, entry and entry.epoch)
+            return entry is not None and entry.state == to and mine
+
+        given = changes.get("generation_id")
+        what = f"{to} with the id {given!r}" if given else to
         write = partial(self._ledger.move, job_id, was, to, **changes)
+        return await self._insist(
+            write, f"Job {job_id}: {what}", may_write=may_write, is_written=is_written
+        )
+
+    async def _insist(
+        self,
+        write: Callable[[], bool],
+        what: str,
+        *,
+        may_write: Callable[[], None] | None = None,
+        is_written: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Write until the ledger says whether it was done."""
         pause = 0.0
         while True:
+            if may_write:
+                may_write()
             try:
-                moved = await self._background.write(write)
-                if not moved and pause:
+                done = await self._background.write(write)
+                if not done and pause and is_written:
                     # A database that was lost in the very commit may have written it.
-                    entry = await self._background.write(self._ledger.get, job_id)
-                    moved = entry is not None and entry.state == to
-                return moved
+                    done = await self._background.write(is_written)
+                return done
             except OutOfReach as error:
-                given = changes.get("generation_id")
-                what = f"{to} with the id {given!r}" if given else to
-                message = "Job %s: %s cannot be written down; trying again. %s"
-                _log.error(message, job_id, what, error)
+                _log.error("%s cannot be written down; trying again. %s", what, error)
                 pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
                 await asyncio.sleep(pause)
 
@@ -336,7 +435,7 @@ def _download(
     return client.download(video, path, sleep=sleep)
 
 
-def _charged(video: Video) -> dict[str, float]:
+def _charged(video: Video) -> dict[str, Any]:
     """What the service says that it charged, in the place of what its price list told."""
     return {} if video.usd_spent is None else {"dollars": video.usd_spent}
 
@@ -389,6 +488,18 @@ def _restarted_before_sending() -> TookTooLong:
 
 def _restarted_while_sending() -> SubmissionUncertain:
     return SubmissionUncertain.after("The server stopped while the request was sent")
+
+
+def _held_up() -> TookTooLong:
+    return TookTooLong("The server was held up, so nothing was sent.")
+
+
+def _is_known(client: VeoClient, generation_id: str) -> bool:
+    try:
+        client.check(generation_id)
+    except Refused as error:
+        return error.reason != "not_found"
+    return True
 
 
 def _demo_restarted() -> Failed:

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from backend import states, takes
 from backend.config import Settings
+from backend.engine import DEAD_AFTER, Engine, Here, shared
 from backend.jobs import Job, Jobs
 from backend.ledger import (
     DAY,
@@ -56,10 +57,14 @@ class NoLedger(Exception):
 
 class Service:
     """What outlives a tab.  Each part is made when it is first asked for; `with` it, the data
-    folder is this process's alone, and closed at the end."""
+    folder is this process's alone, and closed at the end.
 
-    def __init__(self, settings: Settings) -> None:
+    One of several servers is taken for dead `dead_after` seconds after its last heartbeat.
+    """
+
+    def __init__(self, settings: Settings, *, dead_after: float = DEAD_AFTER) -> None:
         self.settings = settings
+        self._dead_after = dead_after
         self.storage = Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
         self.prices = Prices()
         self._closing = ExitStack()
@@ -68,7 +73,8 @@ class Service:
         self._rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
 
     def __enter__(self) -> Self:
-        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger` or `OSError`."""
+        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger`, `NoEngine` or
+        `OSError`."""
         with ExitStack() as opened:
             opened.enter_context(data_folder_held(self.settings.data))
             opened.callback(self.close)
@@ -85,10 +91,18 @@ class Service:
 
     @functools.cached_property
     def jobs(self) -> Jobs:
-        ledger = _open_ledger(self.settings)
+        engine: Engine = Here()
+        if self.settings.several_servers:
+            engine = shared(self.settings.database_url, dead_after=self._dead_after)
+        ledger = _open_ledger(self.settings, engine)
         self._closing.callback(ledger.close)
-        key_kept = self.settings.key_seconds
-        return Jobs(ledger, self.storage, client_of=self.client_of, key_kept=key_kept)
+        return Jobs(
+            ledger,
+            self.storage,
+            client_of=self.client_of,
+            key_kept=self.settings.key_seconds,
+            engine=engine,
+        )
 
     @functools.cached_property
     def demo_service(self) -> DemoServer:
@@ -273,7 +287,7 @@ def checked_id(generation_id: object) -> str:
     return sought
 
 
-def _open_ledger(settings: Settings) -> Ledger:
+def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
     # The folder's name for its rows: a restart finds them, another server on the same database
     # leaves them alone.
     name = settings.data / "runner"
@@ -283,7 +297,12 @@ def _open_ledger(settings: Settings) -> Ledger:
         publish(unnamed, name)
     url, copy = settings.database_url, settings.ledger_copy
     try:
-        return open_ledger(url, runner=name.read_text(), copy=copy)
+        ledger = open_ledger(url, runner=name.read_text(), hand=engine.hand, copy=copy)
+        with ExitStack() as opened:
+            opened.callback(ledger.close)
+            engine.install(ledger)
+            opened.pop_all()
+        return ledger
     except (OutOfReach, UnusableLedger) as error:
         raise NoLedger(
             f"The ledger cannot be used: check VEO_DATABASE_URL and VEO_DATA_DIR. {error}"

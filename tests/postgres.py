@@ -74,6 +74,10 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._folder)
 
+    @property
+    def socket(self) -> Path:
+        return self._folder / ".s.PGSQL.5432"
+
     def start(self):
         self._run("pg_ctl", "start", "--wait", "--pgdata=data", "--log=log")
 

@@ -17,6 +17,7 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from backend import config
+from backend.engine import NoEngine
 from backend.service import InUse, NoLedger, Service
 from page import examples, theme
 from page.gradio_patches import routes
@@ -58,7 +59,7 @@ def run(build_page: Callable[[Service], PageBlocks]) -> None:
             about_the_service = error.field in ("api_key", "base_url")
             check = "Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. "
             sys.exit(f"{check if about_the_service else ''}{error}")
-        except (config.WrongSetting, InUse, NoLedger, NoAddress, CannotStart) as error:
+        except (config.WrongSetting, InUse, NoLedger, NoEngine, NoAddress, CannotStart) as error:
             sys.exit(str(error))
         except BrokenPipeError:
             sys.exit("Nobody reads what the server prints any more, so it has ended.")

@@ -75,6 +75,27 @@ def test_every_variable_is_obeyed(tmp_path):
     assert found.limits == Limits(clips_a_visitor=1, dollars_a_visitor=2.5, clips=0, dollars=1000)
 
 
+REACHED_BY_ALL = "postgresql+psycopg://me:secret@db/veo"
+
+
+@pytest.mark.parametrize(("said", "several"), [("many", True), ("Many", True), ("one", False)])
+def test_several_servers_are_told(said, several):
+    found = read({"VEO_SERVERS": said, "VEO_DATABASE_URL": REACHED_BY_ALL})
+    assert found.several_servers is several
+    assert not read({}).several_servers
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:////elsewhere"])
+def test_several_servers_need_a_ledger_that_all_of_them_reach(url):
+    with pytest.raises(WrongSetting, match=r"^VEO_SERVERS=many needs .* set VEO_DATABASE_URL"):
+        read({"VEO_SERVERS": "many", "VEO_DATABASE_URL": url})
+
+
+def test_another_number_of_servers_is_named():
+    with pytest.raises(WrongSetting, match=r"^VEO_SERVERS must be one or many; it is '3'"):
+        read({"VEO_SERVERS": "3", "VEO_DATABASE_URL": REACHED_BY_ALL})
+
+
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_is_none(empty):
     names = [*NUMBERS, "VEO_DATA_DIR", "VEO_DATABASE_URL", "VEO_SHARE_SERVER_KEY"]

@@ -283,6 +283,86 @@ def test_who_goes_on_with_a_job_that_rested_drives_it_and_no_other(url, opened, 
         assert here.get(entry.id).runner == ("here" if taken_over else "there")
 
 
+def test_who_takes_a_job_alone_writes_it_from_then_on(url, opened):
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    entry = bring(there, "running")
+    taken = here.take(entry.id)
+    assert taken == here.get(entry.id)
+    assert taken == dataclasses.replace(entry, epoch=1, runner="here")
+    assert not there.move(entry.id, "running", "downloading", epoch=0)
+    assert here.move(entry.id, "running", "downloading", epoch=1)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_what_somebody_has_to_drive_is_taken(ledger, state):
+    entry = bring(ledger, state)
+    taken = ledger.take(entry.id)
+    assert (taken is not None) == (state in (*ACTIVE_STATES, "needs_attention"))
+    assert ledger.get(entry.id).epoch == (1 if taken else 0)
+
+
+def test_of_twenty_who_take_a_job_each_has_an_epoch_of_its_own(ledger):
+    entry = add(ledger)
+    taken = all_at_once([partial(ledger.take, entry.id)] * 20)
+    assert sorted(each.epoch for each in taken) == [*range(1, 21)]
+    moves = [
+        partial(ledger.move, entry.id, "prepared", "submitting", epoch=each.epoch) for each in taken
+    ]
+    assert sum(all_at_once(moves)) == 1
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_id_that_comes_late_is_written_whoever_took_the_job(ledger, clock, state):
+    entry = bring(ledger, state)
+    ledger.take(entry.id)
+    found = ledger.found(entry.id, "late")
+    assert found == (state in ("submitting", "uncertain"))
+    row = ledger.get(entry.id)
+    assert (row.generation_id == "late") == found
+    assert row.state == ("running" if found else state)
+
+
+def test_a_job_is_handed_in_the_same_transaction(url, opened):
+    """Whoever is told of a job finds its row, and no row is without somebody who is told."""
+    handed, fails = [], []
+
+    def hand(connection, job_id):
+        assert connection.in_transaction()
+        handed.append(job_id)
+        if fails:
+            raise sa.exc.DBAPIError("", {}, Exception("no engine"))
+
+    ledger = opened(url, hand=hand)
+    first = add(ledger)
+    assert ledger.move(first.id, "prepared", "submitting")
+    assert not ledger.move(first.id, "prepared", "submitting", hand=True)
+    assert handed == [first.id]
+    assert ledger.found(first.id, "late")
+    assert ledger.move(first.id, "running", "needs_attention")
+    assert ledger.move(first.id, "needs_attention", "running", hand=True)
+    assert handed == [first.id] * 3
+    fails.append(True)
+    with pytest.raises(NotWritten):
+        add(ledger)
+    assert [each.id for each in ledger.of("ann")] == [first.id]
+
+
+def test_a_demo_job_follows_another_generation_and_no_other_job_does(ledger):
+    demo, paid = bring(ledger, "downloading", payer="demo"), bring(ledger, "downloading")
+    assert not ledger.begin_demo_anew(demo.id, "another", epoch=1)
+    assert ledger.begin_demo_anew(demo.id, "another", epoch=0)
+    assert not ledger.begin_demo_anew(paid.id, "another", epoch=0)
+    assert ledger.get(demo.id).generation_id == "another"
+    assert [ledger.get(each.id).state for each in (demo, paid)] == ["running", "downloading"]
+
+
+def test_jobs_are_read_by_their_ids(ledger):
+    some = [add(ledger) for _ in range(3)]
+    ids = [each.id for each in some[:2]]
+    assert {each.id for each in ledger.by_ids([*ids, "nobody"])} == {*ids}
+    assert ledger.by_ids([]) == []
+
+
 @pytest.mark.slow
 @walking
 @given(steps=st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STATES)), max_size=12))
@@ -818,6 +898,21 @@ def test_nobody_waits_for_ever_for_a_locked_postgres(postgres, opened):
             ledger.of("ann")
 
 
+def test_who_is_frozen_in_the_middle_of_a_write_holds_the_row_no_longer(
+    postgres, opened, monkeypatch
+):
+    """A server that is dead has no session; the session of one that is frozen goes on."""
+    monkeypatch.setattr(ledger_module, "IDLE_TIMEOUT", 300)
+    url = postgres.new_schema()
+    frozen, alive = opened(url, runner="frozen"), opened(url, runner="alive")
+    entry = add(frozen)
+    with pytest.raises(sa.exc.DBAPIError):
+        with frozen._writing.begin() as connection:
+            connection.exec_driver_sql("UPDATE veo_jobs SET state = 'submitting'")
+            assert alive.take(entry.id).state == "prepared"
+    assert alive.get(entry.id).state == "prepared"
+
+
 def test_a_full_disk_is_told_and_nothing_is_changed(file, opened):
     """SQLite's own measure of full: the database may not grow by a page."""
     url = f"sqlite:///{file}"
@@ -1207,6 +1302,53 @@ def test_many_servers_may_begin_at_once(url, opened):
     with looking_into(url) as connection:
         versions = connection.exec_driver_sql("SELECT version FROM veo_ledger").all()
     assert versions == [(VERSION,)]
+
+
+AS_VERSION_1 = (
+    "ALTER TABLE veo_jobs DROP COLUMN epoch",
+    "ALTER TABLE veo_ledger DROP COLUMN engine",
+    "UPDATE veo_ledger SET version = 1",
+)
+
+
+def test_a_ledger_of_version_1_gets_what_it_lacks_and_keeps_all_it_has(url, opened, file):
+    first = opened(url)
+    entries = [bring(first, state) for state in STATES]
+    first.close()
+    change(url, *AS_VERSION_1)
+    if "sqlite" in url:  # a file has one server, by the lock on its folder
+        opened(url)
+    ledgers = all_at_once([partial(opened, url)] * 8)
+    assert {each.id: each for each in ledgers[0].of("ann")} == {each.id: each for each in entries}
+    with looking_into(url) as connection:
+        versions = connection.exec_driver_sql("SELECT version FROM veo_ledger").all()
+    # Which is another than version 1's, so that no program of that time opens it.
+    assert versions == [(VERSION,)] != [(1,)]
+    assert ledgers[1].take(entries[0].id).epoch == 1
+    assert asides(file) == []
+
+
+def test_an_engine_is_installed_once_however_many_servers_begin(postgres, opened):
+    url = postgres.new_schema()
+    ledgers = [opened(url) for _ in range(8)]
+    schema = "CREATE TABLE of_the_engine (id INTEGER); INSERT INTO of_the_engine VALUES (1)"
+    versions = all_at_once(
+        [partial(each.install_engine, str(n), schema) for n, each in enumerate(ledgers)]
+    )
+    assert len({*versions}) == 1
+    with looking_into(url) as connection:
+        assert connection.exec_driver_sql("SELECT id FROM of_the_engine").all() == [(1,)]
+
+
+def test_a_limit_is_counted_while_others_move_their_jobs(postgres, opened):
+    """Nobody waits for who counts but who counts, too."""
+    url = postgres.new_schema()
+    ledger, other = opened(url), opened(url)
+    entry = add(ledger)
+    with other._writing.begin() as connection:
+        other._check_limits(connection, "ann", None, Limits(clips=9))
+        assert ledger.move(entry.id, "prepared", "submitting")
+        assert add(ledger)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "no-such-kind://host/name", "postgresql+nothing://x"])
