@@ -54,10 +54,12 @@ IMPORTS = {
     "demo": {"av", "PIL", "numpy", "fastapi", "pydantic", "pydantic_core", "starlette"},
     "demo_server": {"fastapi", "uvicorn", "demo"},
     "make_clip": {"veo", "veo_client", "demo_server"},
-    "backend": {"platformdirs", "sqlalchemy", "veo", "veo_client", "demo_server"},
+    "backend": {"platformdirs", "sqlalchemy", "obstore", "veo", "veo_client", "demo_server"},
     "page": {"gradio", "fastapi", "h11", "starlette", "uvicorn", "veo", "veo_client", "backend"},
     "app": {"gradio", "backend", "page"},
 }
+OPTIONAL = {"backend.bucket": {"obstore"}}
+"""What only several servers need; who wants them installs it."""
 NEEDS_MORE = {"veo.media": {"av", "PIL"}}
 """The rest of `veo` needs only `requests`, and the `urllib3` below it."""
 
@@ -238,9 +240,21 @@ def test_every_direct_dependency_is_pinned_exactly():
                 assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line), line
 
 
+def pinned_in(name: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / name).read_text(), re.M))
+
+
+def test_what_is_optional_is_imported_by_one_module_alone():
+    optional = set().union(*OPTIONAL.values())
+    found = {module: imported_by(module) & optional for module in MODULES}
+    assert {module: packages for module, packages in found.items() if packages} == OPTIONAL
+
+
 def test_every_imported_package_is_pinned():
-    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
-    imported = set().union(*IMPORTS.values()) - {*IMPORTS}
+    pinned = pinned_in("requirements.txt")
+    optional = set().union(*OPTIONAL.values())
+    assert optional <= pinned_in("requirements-dev.txt")
+    imported = set().union(*IMPORTS.values()) - {*IMPORTS} - optional
     names = {"PIL": "pillow", "pydantic_core": "pydantic"}
     assert {names.get(package, package) for package in imported} == pinned
 
