@@ -216,7 +216,7 @@ def _postgres_driver() -> str:
     raise WrongSetting('VEO_DATABASE_URL needs one more package: pip install "psycopg[binary]"')
 
 
-BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?", re.ASCII)
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[\w.=-]+)*/?", re.ASCII)
 
 
 def _bucket(text: str) -> str:

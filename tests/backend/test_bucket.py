@@ -2,12 +2,15 @@
 
 import asyncio
 import math
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
 import obstore
 import pytest
+from conftest import KEY
 from fault_server import answer, file_answer
 from jobs_fixture import (
     FOX,
@@ -31,6 +34,7 @@ from backend.service import NoBucket
 from backend.service import Service as BackEnd
 from backend.storage import BucketAway, NoSuchPart
 from veo import media, polling
+from veo_client import VeoClient
 
 CLIP_NAMES = ["clip.json", "poster.jpg", "veo-clip.mp4"]
 
@@ -193,6 +197,90 @@ async def test_a_crash_at_any_put_costs_nothing(house, seaweed, address, step, m
     assert job.state == "done"
     assert names(seaweed, address) == CLIP_NAMES
     assert house.files() == []
+
+
+SPAWNED = multiprocessing.get_context("spawn")
+"""Not forked: obstore has threads of its own."""
+
+
+def live(folder, address, service_url, dies_at):
+    """Be a server that goes on with what is there, until it is done or dies at a call to the
+    bucket: at each, before it (even numbers) or after it (odd ones)."""
+    calls = iter(range(10_000))
+
+    def dying(call):
+        def made(*arguments, **named):
+            if next(calls) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = call(*arguments, **named)
+            if next(calls) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return made
+
+    for name in ("head", "get", "put", "delete"):
+        setattr(obstore, name, dying(getattr(obstore, name)))
+    polling.PollState.wait = lambda *_: 0.005
+
+    async def go_on():
+        house = House(folder)
+        house.storage = bucket_in(folder, address)
+        house.storage.most_bytes = 1.5 * len(film())
+        client = VeoClient(KEY, base_url=service_url)
+        async with house.process(client) as jobs:
+            for entry in house.ledger.of(ME):
+                job = await jobs.get(entry.id, ME)
+                await until(lambda job=job: not job.is_driven)
+        house.ledger.close()
+
+    asyncio.run(go_on())
+
+
+def lived(*life):
+    process = SPAWNED.Process(target=live, args=life)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_at_any_call_to_the_bucket_loses_nothing(
+    seaweed, tmp_path, monkeypatch
+):
+    """Two clips come, of which the second pushes out the first; each is fetched once."""
+    for name, value in seaweed.environment.items():
+        monkeypatch.setenv(name, value)
+    killed = 0
+    for dies_at in range(1000):
+        folder, address = tmp_path / str(dies_at), seaweed.new_address()
+        folder.mkdir()
+        house = House(folder)
+        first = house.row("running")
+        with Service(look=[completed]) as service:
+            assert lived(folder, address, service.url, -1) == 0
+            second = house.row("running")
+            ended = lived(folder, address, service.url, dies_at)
+            if ended == 0:
+                break
+            assert ended == -signal.SIGKILL
+            killed += 1
+            assert lived(folder, address, service.url, -1) == 0
+            house.row("running")  # one more arrives, and room is made again
+            assert lived(folder, address, service.url, -1) == 0
+            assert service.count("create") == 0
+            assert service.count("file") == 3, dies_at
+        entries = {entry.id: entry for entry in house.ledger.of(ME)}
+        assert {entry.state for entry in entries.values()} == {"done"}
+        there = {key.partition("/")[0] for key in clips(seaweed, address)}
+        named = {entry.clip for entry in house.ledger.in_states("done") if entry.clip}
+        assert there == named, dies_at
+        assert len(named) == 1
+        assert entries[first.id].clip is entries[second.id].clip is None
+        assert house.ledger.clips_to_remove() == []
+        assert [path for path in (folder / "arriving").rglob("*") if path.is_file()] == []
+        house.ledger.close()
+    assert killed >= 8
 
 
 CUT = film()[:-100]
