@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 import re
 import shutil
 import threading
@@ -58,6 +59,8 @@ NAMES = (
     NOTE,
 )
 """All that a clip may have here."""
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 PIECE = 256 * 1024
 LEFT_FOR = 86400.0
@@ -303,7 +306,19 @@ async def _pieces(found: obstore.GetResult) -> AsyncIterator[bytes]:
 
 def _store(address: str, client: ClientConfig) -> S3Store:
     retry: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
-    return S3Store.from_url(address, client_options=client, retry_config=retry)
+    with _past_proxies():
+        return S3Store.from_url(address, client_options=client, retry_config=retry)
+
+
+@contextmanager
+def _past_proxies() -> Iterator[None]:
+    """The bucket is asked directly, as the service is: obstore has no switch for that, and looks
+    for other programs' proxies when a store is made."""
+    others = {name: os.environ.pop(name) for name in [*os.environ] if name.upper() in PROXIES}
+    try:
+        yield
+    finally:
+        os.environ.update(others)
 
 
 @contextmanager

@@ -559,3 +559,11 @@ def test_where_nothing_answers_the_start_ends_soon(address, tmp_path, monkeypatc
     with pytest.raises(NoBucket, match="AWS_ENDPOINT_URL"), BackEnd(known):
         pass
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"])
+def test_no_proxy_of_other_programs_is_asked(address, tmp_path, monkeypatch, name):
+    (nobody,) = free_ports(1)
+    monkeypatch.setenv(name, f"http://127.0.0.1:{nobody}")
+    bucket_in(tmp_path, address).require()
+    assert os.environ[name].endswith(str(nobody))
