@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
-import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 
 from backend import states, takes
 from backend.config import Settings
+from backend.data_folder import data_folder_held, name_of
 from backend.engine import DEAD_AFTER, Engine, Here, shared
 from backend.jobs import Job, Jobs
 from backend.ledger import (
@@ -33,7 +31,7 @@ from backend.ledger import (
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
-from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
+from veo.files import reason
 from veo.polling import USUALLY_EXPECTED
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
@@ -45,10 +43,6 @@ STOP_TIMEOUT = 80.0
 """Seconds in which a request that is being sent gets its id, at most."""
 
 LONGEST_ID = 500
-
-
-class InUse(Exception):
-    """Another process works in the same data folder; the text says what to do."""
 
 
 class NoLedger(Exception):
@@ -324,16 +318,9 @@ def _require_bucket(storage: Storage, settings: Settings) -> None:
 
 
 def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
-    # The folder's name for its rows: a restart finds them, another server on the same database
-    # leaves them alone.
-    name = settings.data / "runner"
-    if not name.exists():
-        unnamed = settings.data / "runner.part"
-        unnamed.write_text(secrets.token_hex(8))
-        publish(unnamed, name)
     url, copy = settings.database_url, settings.ledger_copy
     try:
-        ledger = open_ledger(url, runner=name.read_text(), hand=engine.hand, copy=copy)
+        ledger = open_ledger(url, runner=name_of(settings.data), hand=engine.hand, copy=copy)
         with ExitStack() as opened:
             opened.callback(ledger.close)
             engine.install(ledger)
@@ -343,46 +330,3 @@ def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
         raise NoLedger(
             f"The ledger cannot be used: check VEO_DATABASE_URL and VEO_DATA_DIR. {error}"
         ) from error
-
-
-@contextmanager
-def data_folder_held(data: Path) -> Iterator[None]:
-    """The data folder, for this process alone; raises `InUse` or `OSError`."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (data / "clips").mkdir(exist_ok=True, mode=0o700)
-    _close_to_others(data)
-    try:
-        with locked(data / "lock"):
-            for left_by_a_crash in (data / "clips").glob(f"{TRIAL}*"):
-                left_by_a_crash.unlink()
-            try_out(data / "clips")
-            yield
-    except Locked:
-        raise InUse(
-            f"Another server works in {data}: stop it, or choose another folder with VEO_DATA_DIR."
-        ) from None
-
-
-OURS = ("arriving", "clips", "lock", "runner", "ledger.sqlite")
-"""How the names of all begin that we keep in the data folder."""
-
-
-def _close_to_others(data: Path) -> None:
-    """Let nobody else on the machine read what an earlier server left: the ledger holds every
-    prompt.
-
-    A folder with other things in it, or of somebody else, keeps its rights: it may be a home.
-    """
-    there = list(data.iterdir())
-    ours = [path for path in there if path.name.startswith(OURS)]
-    if ours == there and (os.name != "posix" or data.stat().st_uid == os.geteuid()):
-        ours.append(data)
-    still_open = {path for path in ours if not keep_private(path)}
-    if data / "clips" in still_open:
-        still_open |= {path for path in data.glob("clips/**/*") if not keep_private(path)}
-    if still_open and not _is_closed(data):
-        _log.warning("Others on this machine may read what is in %s.", data)
-
-
-def _is_closed(folder: Path) -> bool:
-    return not folder.stat().st_mode & 0o077

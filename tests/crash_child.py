@@ -36,6 +36,7 @@ from PIL import Image
 from backend import config, service
 from backend import ledger as ledger_module
 from backend import storage as storage_module
+from backend.data_folder import data_folder_held
 from backend.jobs import Job, Jobs
 from backend.ledger import Ledger
 from backend.storage import Storage
@@ -170,7 +171,7 @@ def live(life: dict, gate: mmap.mmap) -> None:
 
 async def _work(life: dict, told: "Told") -> None:
     ours = service.Service(config.read())
-    with service.data_folder_held(ours.settings.data):
+    with data_folder_held(ours.settings.data):
         jobs = await _jobs_in_one_thread(ours) if life["call"] else ours.jobs
         with jobs.ledger._engine.connect() as connection:
             connection.connection.driver_connection.executescript(HISTORY)

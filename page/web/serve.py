@@ -17,8 +17,9 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from backend import config
+from backend.data_folder import InUse
 from backend.engine import NoEngine
-from backend.service import InUse, NoBucket, NoLedger, Service
+from backend.service import NoBucket, NoLedger, Service
 from page import examples, theme
 from page.gradio_patches import routes, shared_clips
 from page.gradio_patches.blocks import PageBlocks

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from backend import config, service
+from backend import config
 from backend.config import WrongSetting, read
+from backend.data_folder import data_folder_held
 from backend.ledger import Ledger, Limits, OutOfReach, UnusableLedger
 
 SPACE = {"SPACE_ID": "somebody/film-a-sentence"}
@@ -174,7 +175,7 @@ def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path):
     for folder in (ours, there_before):
         found = read({"VEO_DATA_DIR": str(folder)})
         for _ in range(2):
-            with service.data_folder_held(found.data):
+            with data_folder_held(found.data):
                 assert folder.stat().st_mode & 0o777 == 0o700
                 assert (folder / "clips").stat().st_mode & 0o777 == 0o700
 

@@ -10,7 +10,8 @@ import pytest
 from served import FOX, ServedPage, program
 from test_ledger import add, somebody_without_rights
 
-from backend import config, service
+from backend import config
+from backend.data_folder import data_folder_held
 from backend.ledger import Ledger, open_ledger
 from backend.storage import Storage
 from veo.files import keep_private
@@ -57,7 +58,7 @@ def held():
 
     def hold(data: Path, **environment: str):
         found = config.read({"VEO_DATA_DIR": str(data), **environment})
-        return service.data_folder_held(found.data)
+        return data_folder_held(found.data)
 
     return hold
 
