@@ -162,7 +162,7 @@ def test_what_reads_cannot_write(url):
     engine = status._reader(url)
     with (
         status._reading(engine) as connection,
-        pytest.raises(sa.exc.DBAPIError, match="read.?only"),
+        pytest.raises(sa.exc.DBAPIError, match=r"read.?only"),
     ):
         connection.exec_driver_sql("DELETE FROM veo_jobs")
     engine.dispose()
