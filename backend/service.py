@@ -31,7 +31,7 @@ from backend.ledger import (
     open_ledger,
 )
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
-from backend.storage import Storage
+from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
 from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
 from veo.polling import USUALLY_EXPECTED
@@ -55,6 +55,10 @@ class NoLedger(Exception):
     """There is nothing to write jobs down in; the text says what to do."""
 
 
+class NoBucket(Exception):
+    """The clips cannot be kept where they should; the text says what to do."""
+
+
 class Service:
     """What outlives a tab.  Each part is made when it is first asked for; `with` it, the data
     folder is this process's alone, and closed at the end.
@@ -65,7 +69,7 @@ class Service:
     def __init__(self, settings: Settings, *, dead_after: float = DEAD_AFTER) -> None:
         self.settings = settings
         self._dead_after = dead_after
-        self.storage = Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
+        self.storage = _storage(settings)
         self.prices = Prices()
         self._closing = ExitStack()
         self._closing.callback(self.prices.close)
@@ -73,10 +77,11 @@ class Service:
         self._rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
 
     def __enter__(self) -> Self:
-        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger`, `NoEngine` or
-        `OSError`."""
+        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger`, `NoEngine`,
+        `NoBucket` or `OSError`."""
         with ExitStack() as opened:
             opened.enter_context(data_folder_held(self.settings.data))
+            _require_bucket(self.storage, self.settings)
             opened.callback(self.close)
             self.jobs  # noqa: B018  # now, where a person reads what is wrong with the ledger
             self._held = opened.pop_all()
@@ -232,6 +237,12 @@ class Service:
         """See that a clip can be kept, before one is paid for: a disk may be full by now."""
         try:
             await asyncio.to_thread(self.storage.try_out)
+        except BucketAway as error:
+            _log.error("No clip can be kept in %s: %s.", self.settings.clips, reason(error))
+            raise TookTooLong(
+                f"The server cannot keep a clip now ({reason(error)}), so nothing was sent. "
+                "Try again in a while."
+            ) from None
         except OSError as error:
             _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
             where = "its data folder" if self.settings.on_space else str(self.storage.folder)
@@ -287,6 +298,31 @@ def checked_id(generation_id: object) -> str:
     return sought
 
 
+def _storage(settings: Settings) -> Storage:
+    if not settings.clips:
+        return Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
+    from backend.bucket import Bucket  # whose package few need
+
+    # Not where clips stay in a folder: those may be there from before.
+    return Bucket(settings.clips, settings.data / "arriving", most_bytes=settings.keep_bytes)
+
+
+def _require_bucket(storage: Storage, settings: Settings) -> None:
+    """Raise `NoBucket` unless clips can be kept in the bucket, where a person reads it."""
+    try:
+        storage.require()
+    except BucketAway as error:
+        check = {
+            "missing": "make it, or check VEO_CLIPS and AWS_ENDPOINT_URL",
+            "denied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may: list, "
+            "read, write and delete",
+            "away": "check AWS_ENDPOINT_URL and AWS_REGION, and that it runs",
+        }[error.what]
+        raise NoBucket(
+            f"The clips cannot be kept in {settings.clips} ({reason(error)}): {check}."
+        ) from None
+
+
 def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
     # The folder's name for its rows: a restart finds them, another server on the same database
     # leaves them alone.
@@ -327,7 +363,7 @@ def data_folder_held(data: Path) -> Iterator[None]:
         ) from None
 
 
-OURS = ("clips", "lock", "runner", "ledger.sqlite")
+OURS = ("arriving", "clips", "lock", "runner", "ledger.sqlite")
 """How the names of all begin that we keep in the data folder."""
 
 

@@ -57,6 +57,7 @@ IMPORTS = {
     "backend": {
         "platformdirs",
         "sqlalchemy",
+        "obstore",
         "procrastinate",
         "psycopg",
         "veo",
@@ -66,7 +67,10 @@ IMPORTS = {
     "page": {"gradio", "fastapi", "h11", "starlette", "uvicorn", "veo", "veo_client", "backend"},
     "app": {"gradio", "backend", "page"},
 }
-OPTIONAL = {"backend.shared_engine": {"procrastinate", "psycopg"}}
+OPTIONAL = {
+    "backend.bucket": {"obstore"},
+    "backend.shared_engine": {"procrastinate", "psycopg"},
+}
 """What only several servers need; who wants them installs it."""
 NEEDS_MORE = {"veo.media": {"av", "PIL"}}
 """The rest of `veo` needs only `requests`, and the `urllib3` below it."""
