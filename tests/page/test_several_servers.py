@@ -1,4 +1,5 @@
-"""Servers on one PostgreSQL behind nginx, as `docs/servers` sets them up, and who visits them."""
+"""Servers on one PostgreSQL and one bucket behind nginx, as `docs/servers` sets them up, and who
+visits them."""
 
 import contextlib
 import subprocess
@@ -10,6 +11,7 @@ import requests
 from nginx import NginxServer, program
 from playwright.sync_api import expect
 from postgres import PostgresServer
+from seaweed import SeaweedServer
 from served import ServedPage, free_port, open_page, press_generate, shown_id, wait_for
 from several_servers import Service
 
@@ -23,13 +25,16 @@ CLIPS_A_DAY = 12
 class Behind:
     """Three servers and what is before and behind them; `url` is where a visitor goes."""
 
-    def __init__(self, folder, postgres, stack):
+    def __init__(self, folder, stack):
         self._stack = stack
+        postgres, bucket = (stack.enter_context(each()) for each in (PostgresServer, SeaweedServer))
         self.service = stack.enter_context(Service())
         self._environment = {
             "program": "tests/soon_dead.py",
             "VEO_SERVERS": "many",
             "VEO_DATABASE_URL": postgres.new_schema(),
+            "VEO_CLIPS": bucket.new_address(),
+            **bucket.environment,
             "VEO_CLIPS_A_DAY": str(CLIPS_A_DAY),
             "FORWARDED_ALLOW_IPS": "127.0.0.1",
             "AIMLAPI_KEY": "key-of-all",
@@ -63,8 +68,8 @@ class Behind:
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory):
-    with PostgresServer() as postgres, contextlib.ExitStack() as stack:
-        yield Behind(tmp_path_factory.mktemp("behind"), postgres, stack)
+    with contextlib.ExitStack() as stack:
+        yield Behind(tmp_path_factory.mktemp("behind"), stack)
 
 
 def test_nginx_takes_the_file_that_people_get():
