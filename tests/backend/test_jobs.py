@@ -1378,7 +1378,7 @@ async def test_a_deletion_is_told_though_its_end_cannot_be_written_down(house, m
             job = await begin(jobs)
             await watch(job)
 
-            def full(_):
+            def full(_job_id, **_):
                 raise NotWritten("database or disk is full")
 
             monkeypatch.setattr(house.ledger, "clip_removed", full)
