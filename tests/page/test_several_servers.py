@@ -127,7 +127,9 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
 
 def test_caps_are_exact_over_all_servers(behind):
     """A hundred programs at once, each sent to some server by nginx."""
-    left = CLIPS_A_DAY - sum(map(len, behind.service.accepted.values()))
+
+    def taken():
+        return sum(map(len, behind.service.accepted.values()))
 
     def ask(number):
         url = f"{behind.url}/gradio_api/call/generate"
@@ -140,5 +142,10 @@ def test_caps_are_exact_over_all_servers(behind):
 
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(ask, range(100)))
-    assert sum(map(len, behind.service.accepted.values())) == CLIPS_A_DAY
-    assert sum("event: complete" in answer for answer in answers) == left, set(answers)
+    assert taken() <= CLIPS_A_DAY
+    # What a busy machine would have sent late was refused, and its place is free again.
+    while taken() < CLIPS_A_DAY and len(answers) < 110:
+        answers.append(ask(len(answers)))
+    assert taken() == CLIPS_A_DAY, set(answers)
+    assert f"the limit is {CLIPS_A_DAY}" in ask("last")
+    assert taken() == CLIPS_A_DAY
