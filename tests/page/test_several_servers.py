@@ -114,15 +114,25 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
     assert behind.service.accepted == {"a fox": [generation_id]}
 
     # A page whose press went to one server and whose news came from another would hear nothing.
-    behind.start_again(before)
     behind.service.is_completed = False
-    time.sleep(6)  # nginx asks it again after five
     press_generate(tab, "an owl")
     wait_for(tab, "Making the video")
-    behind.service.is_completed = True
-    wait_for(tab, "Your clip is ready")
+    behind.start_again(before)
+    time.sleep(6)  # nginx asks it again after five
+    tab.get_by_role("button", name="Stop waiting").click()
+    wait_for(tab, "Stopped looking")
     assert behind.server_of(tab) == after
     assert [len(ids) for ids in behind.service.accepted.values()] == [1, 1]
+
+
+def test_who_only_looked_at_the_page_of_a_killed_server_presses_once(behind, tab):
+    open_page(tab, behind)
+    before = behind.server_of(tab)
+    behind.kill(before)
+    press_generate(tab, "a heron")
+    wait_for(tab, "Making the video")
+    assert len(behind.service.accepted["a heron"]) == 1
+    behind.start_again(before)
 
 
 def test_caps_are_exact_over_all_servers(behind):
