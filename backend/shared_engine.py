@@ -179,7 +179,7 @@ class Shared:
                     await self._app.connector.execute_query_async(
                         _query(name), dead=self._dead_after, states=[*ACTIVE_STATES]
                     )
-            except exceptions.ConnectorException as error:
+            except Exception as error:  # whatever it is, the next round may go better
                 _log.warning("Jobs of other servers cannot be looked for. %s", error)
 
 
