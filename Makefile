@@ -59,4 +59,5 @@ $(VENV)/for-testing: requirements-dev.txt $(VENV)/for-running
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
 	$(BIN)/python tests/postgres.py
+	$(BIN)/python tests/nginx.py
 	@touch $@

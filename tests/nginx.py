@@ -1,4 +1,7 @@
-"""nginx with the configuration of `docs/servers`, before servers on this machine."""
+"""nginx with the configuration of `docs/servers`, before servers on this machine.
+
+As a script it installs Debian's package when there is none.
+"""
 
 import re
 import shutil
@@ -7,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from postgres import install
 
 CONFIGURATION = Path(__file__).parents[1] / "docs" / "servers" / "nginx.conf"
 NAMES = re.compile(r"server-(\d)(?=:)")
@@ -32,12 +37,15 @@ class NoNginx(Exception):
     """nginx is not here, or does not run; the text says what to do."""
 
 
+def found() -> str | None:
+    # Debian has it where nobody's path leads but root's.
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
 def program() -> str:
-    # Where Debian has it, which is on nobody's path but root's.
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if not found:
+    if not (path := found()):
         raise NoNginx("nginx is missing: install it (on Debian: apt install nginx-light).")
-    return found
+    return path
 
 
 class NginxServer:
@@ -102,3 +110,11 @@ class NginxServer:
             if self._process.poll() is not None or time.monotonic() > until:
                 raise NoNginx(f"nginx does not start.\n{self.log}")
             time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    if not found():
+        install("nginx-light")
+    print(
+        "nginx for the tests:", found() or "none; install it, the tests of several servers need it"
+    )

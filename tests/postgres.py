@@ -131,16 +131,18 @@ def _anybody_but_root() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
 
 
-def install() -> None:
-    if programs() or not shutil.which("apt-get") or os.geteuid() != 0:
+def install(package: str) -> None:
+    """Install a package of Debian's, where that can be done without asking anybody."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
+    for step in (["update"], ["install", "--yes", "--no-install-recommends", package]):
         command = ["apt-get", "--quiet=2", *step]
         if subprocess.run(command, check=False, env=environment).returncode:
             return
 
 
 if __name__ == "__main__":
-    install()
+    if not programs():
+        install("postgresql")
     print("PostgreSQL for the tests:", programs() or "none; install it, the ledger's tests need it")
