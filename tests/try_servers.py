@@ -37,6 +37,7 @@ TOLD = """
 Open        {front}
 It is one of these three, and another when that is gone:
 {servers}
+Clips are the demo's: they cost nothing.
 Kill one    kill -9 and its number, while a clip is being made: the page finds another server
             within seconds, and that goes on with the clip half a minute later.
 Look        {environment} \\
@@ -80,6 +81,12 @@ def free_ports(number: int) -> list[int]:
     raise Missing(f"No ports are free from {FIRST_PORT} on.")
 
 
+def nobodys_environment() -> dict[str, str]:
+    """Without a person's key, for nothing here may cost, and without their settings."""
+    theirs = ("AIML", "AWS", "GRADIO", "VEO")
+    return {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+
+
 class Server:
     """`python app.py` in a folder of its own, whose log is there."""
 
@@ -96,7 +103,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"],
                 cwd=ROOT,
-                env={**os.environ, **environment, **own},
+                env={**nobodys_environment(), **environment, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -168,7 +175,7 @@ def told(front: str, servers: list[Server], environment: dict[str, str]) -> str:
         front=front,
         servers="\n".join(lines),
         environment=ledger,
-        python=Path(sys.executable).name,
+        python=os.path.relpath(sys.executable, ROOT),
     )
 
 

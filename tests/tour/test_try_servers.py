@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 import try_servers
+from conftest import KEY
 
 ROOT = Path(__file__).parents[2]
 PORT = re.compile(r"http://127\.0\.0\.1:(\d+)")
@@ -31,6 +32,7 @@ def folder():
 @contextmanager
 def started(folder):
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": ".:tests"}
+    environment["AIMLAPI_KEY"] = KEY
     process = subprocess.Popen(
         [sys.executable, "-u", "tests/try_servers.py"],
         cwd=ROOT,
@@ -81,6 +83,8 @@ def test_it_serves_a_page_and_leaves_nothing_behind(how, folder):
         for port in (front, *servers):
             assert requests.get(f"http://127.0.0.1:{port}/", timeout=20).ok
         assert len(processes_in(folder)) > 6
+        for server in re.findall(r"process (\d+)", said):  # nothing here may cost
+            assert KEY.encode() not in Path(f"/proc/{server}/environ").read_bytes()
         if how == "Ctrl-C":  # reaches every process of the terminal
             os.killpg(process.pid, signal.SIGINT)
         else:
