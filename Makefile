@@ -5,12 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: setup run test test-quick check bench notebooks lab crash-test
+.PHONY: setup run servers test test-quick check bench notebooks lab crash-test
 
 setup: $(VENV)/for-running $(VENV)/for-testing
 
 run: $(VENV)/for-running
 	$(BIN)/python app.py
+
+# Several servers behind nginx, with PostgreSQL and a bucket, for trying it on one machine.
+servers: $(VENV)/for-testing
+	PYTHONPATH=.:tests $(BIN)/python tests/try_servers.py
 
 # Three at a time even on two cores: whoever tests a page mostly waits for it.
 test: $(VENV)/for-testing
@@ -55,4 +59,5 @@ $(VENV)/for-testing: requirements-dev.txt $(VENV)/for-running
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/firefox.py
 	$(BIN)/python tests/postgres.py
+	$(BIN)/python tests/nginx.py
 	@touch $@

@@ -150,7 +150,7 @@ class Runner:
     async def _begin_demo_anew(self, job: Job) -> None:
         """Have the demo clip made here whose server is gone, and its demo service with it."""
         client, request = self._keys.client_for(job.entry.owner, job.entry.payer), job.request
-        if client is None or request is None or self._storage.has_something(job.entry.clip):
+        if client is None or request is None or await self._has_something(job):
             return
         try:
             if await self._ask(_is_known, client, job.generation_id or ""):

@@ -16,6 +16,8 @@ SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
 shared_buffers = 16MB
+"""
+IN_HASTE = """
 # It need not survive a power cut.
 fsync = off
 full_page_writes = off
@@ -41,7 +43,12 @@ class PostgresServer:
 
     with PostgresServer() as server:
         ledger = Ledger(server.new_schema())
+
+    With `fsync` it writes as carefully, and as slowly, as a person's own.
     """
+
+    def __init__(self, *, fsync: bool = False) -> None:
+        self._settings = SETTINGS if fsync else SETTINGS + IN_HASTE
 
     def __enter__(self):
         found = programs()
@@ -63,7 +70,7 @@ class PostgresServer:
             make = ["--auth=trust", "--username=tests", "--encoding=UTF8", "--no-locale"]
             self._run("initdb", *make, "--no-sync", "--pgdata=data")
             with (self._folder / "data" / "postgresql.conf").open("a") as file:
-                file.write(SETTINGS.format(folder=self._folder))
+                file.write(self._settings.format(folder=self._folder))
             self.start()
         except BaseException:
             shutil.rmtree(self._folder)
@@ -124,16 +131,18 @@ def _anybody_but_root() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
 
 
-def install() -> None:
-    if programs() or not shutil.which("apt-get") or os.geteuid() != 0:
+def install(package: str) -> None:
+    """Install a package of Debian's, where that can be done without asking anybody."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
+    for step in (["update"], ["install", "--yes", "--no-install-recommends", package]):
         command = ["apt-get", "--quiet=2", *step]
         if subprocess.run(command, check=False, env=environment).returncode:
             return
 
 
 if __name__ == "__main__":
-    install()
+    if not programs():
+        install("postgresql")
     print("PostgreSQL for the tests:", programs() or "none; install it, the ledger's tests need it")

@@ -57,8 +57,8 @@ IMPORTS = {
     "backend": {
         "platformdirs",
         "sqlalchemy",
-        "procrastinate",
         "obstore",
+        "procrastinate",
         "psycopg",
         "veo",
         "veo_client",
@@ -250,6 +250,27 @@ def test_every_direct_dependency_is_pinned_exactly():
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-r ")):
                 assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line), line
+
+
+def test_several_servers_are_told_to_install_what_was_tested():
+    """In every place that names a version."""
+    tested = set((ROOT / "requirements-dev.txt").read_text().split())
+    named = re.compile(r"\b(?:obstore|procrastinate|psycopg(?:-binary|\[binary\])?)==[0-9.]*[0-9]")
+    for path in (DOCS / "servers.md", DOCS / "servers" / "Dockerfile", ROOT / "pyproject.toml"):
+        found = {each.replace("[binary]", "") for each in named.findall(path.read_text())}
+        assert len(found) >= 3
+        assert found <= tested, path.name
+
+
+def test_the_servers_of_compose_are_those_that_nginx_asks():
+    compose = (DOCS / "servers" / "compose.yaml").read_text()
+    nginx = (DOCS / "servers" / "nginx.conf").read_text()
+    asked = set(re.findall(r"server (server-\d):(\d+)", nginx))
+    assert len(asked) == 3
+    told = re.findall(r"^  (server-\d):.*?GRADIO_SERVER_PORT: (\d+)", compose, re.M | re.S)
+    assert set(told) == asked
+    for variable in re.findall(r"^    (VEO_[A-Z_]+|FORWARDED_[A-Z_]+|AWS_[A-Z_]+):", compose, re.M):
+        assert f"`{variable}`" in (DOCS / "settings.md").read_text(), variable
 
 
 def pinned_in(name: str) -> set[str]:
