@@ -96,6 +96,7 @@ class Jobs:
         """The jobs that go on because of what was pressed here, until they are driven; each with
         whether it stands in `_live`."""
         self._held_turns: dict[str, Turn] = {}
+        self._taking: MutableMapping[str, asyncio.Lock] = WeakValueDictionary()
         self._runner = Runner(
             ledger,
             storage,
@@ -411,12 +412,17 @@ class Jobs:
             self._end_driver(job)
 
     async def _take(self, job_id: str) -> Job | None:
-        """Make the job this server's, and what is shown of it here what is driven."""
+        """Make the job this server's, in the place of whoever drives it, here or elsewhere."""
         if is_there := self._asked_here.get(job_id):
             await is_there.wait()
-        while (older := self._live.get(job_id)) and older.driver:
-            _replace(older)
-            await asyncio.wait([older.driver])
+        # One after the other: two who share a `Job` would write with the same epoch.
+        async with self._taking.setdefault(job_id, asyncio.Lock()):
+            if (older := self._live.get(job_id)) and older.driver:
+                _replace(older)
+                await asyncio.wait([older.driver])
+            return await self._take_from_nobody_here(job_id)
+
+    async def _take_from_nobody_here(self, job_id: str) -> Job | None:
         term = self._engine.term
         if not self._engine.held(term):
             raise Lost

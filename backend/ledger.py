@@ -78,6 +78,8 @@ VERSION = 2
 
 DAY = 86400.0
 BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
+SILENCE_TIMEOUT = 30_000  # milliseconds in which a network takes nothing of what is sent
+CONNECT_TIMEOUT = 10  # seconds
 
 _metadata = sa.MetaData()
 
@@ -433,8 +435,8 @@ class Ledger:
             _wait_for_other_servers(connection)
             made_by = connection.scalar(sa.select(_version.c.engine))
             if made_by is None:
-                raw: Any = connection.connection.driver_connection
-                raw.cursor().execute(schema)  # SQLAlchemy takes one statement at a time
+                # Many statements with a % here and there, which are no parameters.
+                connection.execution_options(no_parameters=True).exec_driver_sql(schema)
                 connection.execute(_version.update().values(engine=version))
             return made_by or version
 
@@ -815,7 +817,13 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
 
 def _make_postgres_safe(engine: sa.Engine) -> None:
-    """No wait for another writer is endless."""
+    """No wait for another writer is endless, nor one for a network that answers nothing."""
+
+    @sa.event.listens_for(engine, "do_connect")
+    def prepare(dialect: sa.Dialect, _record: object, _address: object, options: Any) -> None:
+        if dialect.driver.startswith("psycopg"):
+            options.setdefault("connect_timeout", CONNECT_TIMEOUT)
+            options.setdefault("tcp_user_timeout", SILENCE_TIMEOUT)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

@@ -130,7 +130,7 @@ class Runner:
             case "prepared":
                 await self._fail(job, _restarted_before_sending())
             case "submitting":
-                await self._wait_for_another_server_s_id(job)
+                await self._wait_for_a_late_id(job)
                 await self._fail(job, _restarted_while_sending())
             case "needs_attention":
                 await self.transition(job, "needs_attention", "running")
@@ -141,7 +141,7 @@ class Runner:
             case "running" if job.is_only_looked_for:
                 await self._fail(job, _nobody_waits(job))
 
-    async def _wait_for_another_server_s_id(self, job: Job) -> None:
+    async def _wait_for_a_late_id(self, job: Job) -> None:
         """Give who sent it, and was taken for dead, the time that a request may take."""
         if job.is_taken:
             waited = max(time.time() - job.entry.updated, 0.0)
@@ -159,9 +159,9 @@ class Runner:
         except VeoError as error:
             await self._fail(job, error)
             return
-        begin = partial(self._ledger.begin_demo_anew, epoch=job.entry.epoch)
-        self._require_held(job)
-        if await self._background.write(begin, job.id, generation_id):
+        begin = partial(self._ledger.begin_demo_anew, job.id, generation_id, epoch=job.entry.epoch)
+        what = f"Job {job.id}: another demo clip"
+        if await self._insist(begin, what, may_write=partial(self._require_held, job)):
             job.change(state="running", generation_id=generation_id, submitted=time.time())
 
     async def _ask(self, call: Callable[..., Result], *arguments: Any) -> Result:

@@ -30,7 +30,7 @@ from sqlalchemy import Connection, make_url, text
 
 from backend.background import LONGEST_STOP, Background
 from backend.engine import DEAD_AFTER, LEASE, SEND_WITHIN, Lease, Lost, NoEngine, Run, steady_now
-from backend.ledger import Ledger
+from backend.ledger import Ledger, OutOfReach
 
 ANY = "any"
 AT_ONCE = 100_000
@@ -38,8 +38,13 @@ AT_ONCE = 100_000
 CONNECTIONS = 3
 BEGIN_AGAIN_AFTER = 0.5
 """Seconds after which a worker is begun in place of one that ended."""
+LET_GO_AFTER = 1.0
+"""Seconds, at most, before a job goes back to a queue that could not be begun: nobody hurries."""
 FAULT_AGAIN_AFTER = 60
 """Seconds after which a job is run again that ended in a fault of ours."""
+
+CANNOT_NOW = (Lost, OutOfReach)
+"""What ends a job here that goes on as soon as the database is heard of again."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +73,11 @@ class Shared:
 
         @self._app.task(name="run", queue=ANY, retry=_HandBack(self._queue_to_go_back_to))
         async def run(job_id: str) -> None:
-            await self._run(job_id)
+            try:
+                await self._run(job_id)
+            except CANNOT_NOW:
+                await asyncio.sleep(min(LET_GO_AFTER, dead_after / 6))
+                raise
 
         self._task = run
 
@@ -194,7 +203,7 @@ class _HandBack(retry.BaseRetryStrategy):
         exception: BaseException,
         job: jobs.Job,  # noqa: ARG002  # so it is called
     ) -> retry.RetryDecision | None:
-        if isinstance(exception, asyncio.CancelledError | exceptions.JobAborted | Lost):
+        if isinstance(exception, (asyncio.CancelledError, exceptions.JobAborted, *CANNOT_NOW)):
             return retry.RetryDecision(queue=self._queue())
         return retry.RetryDecision(queue=self._queue(), retry_in={"seconds": FAULT_AGAIN_AFTER})
 
