@@ -1,6 +1,6 @@
 """Three servers at the mercy of dice: killed, frozen, stopped; PostgreSQL restarted under them.
 
-    python tests/servers_chaos.py                everything; the exit code is 1 if an invariant breaks
+    python tests/servers_chaos.py                everything; exit code 1 if an invariant breaks
     python tests/servers_chaos.py --seed 7 --only restarted
 
 The dice make the whole plan first, so a seed says which server is struck, when and how.  What a
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import crashes
 from postgres import NoPostgres, PostgresServer
-from several_servers import IN_FLIGHT, OWNER, Fleet, Server, Service, until
+from several_servers import OWNER, Fleet, Server, Service, a_running_job, finish, until
 
 from backend.ledger import ACTIVE_STATES
 from veo import media
@@ -124,10 +124,14 @@ class Visitors:
                 self.pressed += 1
                 pool.submit(self._ask, f"film {self.pressed}", self._dice.choice(SERVERS))
 
-    def _ask(self, prompt: str, name: str) -> None:
+    def _ask(self, prompt: str, first: str) -> None:
+        """Ask one server, or the next if that is not there, as a proxy in front of them does."""
         answers = []
         with suppress(OSError, json.JSONDecodeError):  # it was killed: that is the test
-            answers = [*self._trial.servers[name].call("ask", prompt=prompt)]
+            for name in SERVERS[SERVERS.index(first) :] + SERVERS[: SERVERS.index(first)]:
+                with suppress(ConnectionRefusedError, FileNotFoundError):
+                    answers = [*self._trial.servers[name].call("ask", prompt=prompt)]
+                    break
         self.refused += not any("job" in each for each in answers)
 
 
@@ -288,7 +292,81 @@ def left_over(folder: Path, places: set[str | None]) -> Iterator[Path]:
             yield path
 
 
+# Mistakes that must be found
+
+
+def frozen_before_a_write(fleet):
+    """A server is frozen before it writes, and wakes when another has the job."""
+    a = fleet.server("a", stops_before="downloading")
+    fleet.server("b")
+    job = a_running_job(fleet, a)
+    fleet.service.is_completed = True
+    until(lambda: a.is_frozen)
+    fleet.service.may_tell.clear()
+    until(lambda: fleet.takes(job) == ["a", "b"], what=lambda: fleet.story(job))
+    a.wake()
+    time.sleep(DEAD)
+    fleet.service.may_tell.set()
+    fleet.wait_for_state(job, "done")
+
+
+def frozen_between_looks(fleet):
+    """A server is frozen right after a look; when it wakes, its heart beats before its next."""
+    a, b = fleet.server("a", looks_every=4.0), fleet.server("b")
+    job = a_running_job(fleet, a)
+    a.freeze()
+    until(lambda: fleet.looks(b), what=lambda: fleet.story(job))
+    a.wake()
+    time.sleep(4.0)
+    finish(fleet, job)
+    time.sleep(1.0)
+
+
+def frozen_while_it_looks_often(fleet):
+    """A server is frozen, and its next look is due when it wakes."""
+    a, b = fleet.server("a"), fleet.server("b")
+    job = a_running_job(fleet, a)
+    a.freeze()
+    until(lambda: fleet.looks(b), what=lambda: fleet.story(job))
+    time.sleep(1.0)
+    a.wake()
+    time.sleep(DEAD)
+    finish(fleet, job)
+
+
+def frozen_before_it_sends(fleet):
+    """A server is frozen between its read and its write."""
+    a = fleet.server("a", stops_before="submitting")
+    fleet.server("b")
+    job = a.ask("a fox")
+    until(lambda: a.is_frozen)
+    fleet.wait_for_state(job, "rejected", "uncertain")
+    a.wake()
+    time.sleep(DEAD)
+
+
+MISTAKES = {
+    "without_epoch": (frozen_before_a_write, "written by one that was replaced"),
+    "without_lease": (frozen_while_it_looks_often, "looked at by one that was replaced"),
+    "without_term": (frozen_between_looks, "looked at by one that was replaced"),
+    "rescues_by_the_manual": (frozen_between_looks, "taken from one that lives"),
+    "reads_then_writes": (frozen_before_it_sends, "wrong way"),
+}
+"""What each broken variant of `server_child.py` is found by: a story, and what it breaks."""
+
+
+def found_by(postgres: PostgresServer, mistake: str) -> list[tuple[str, str]]:
+    """What a story breaks in which servers make that mistake."""
+    story, _ = MISTAKES[mistake]
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        with Fleet(Path(folder), postgres, dead_after=DEAD, variant=mistake) as fleet:
+            story(fleet)
+            return fleet.judge(deaths=1)
+
+
 # The whole of it
+
+MISTAKES_PART = "mistakes"
 
 HEADS = (
     "blows",
@@ -302,6 +380,7 @@ HEADS = (
     "other",
     "uncertain",
     "refused",
+    "left over",
     "rest s",
     "seconds",
 )
@@ -309,7 +388,8 @@ HEADS = (
 
 def chaos(postgres: PostgresServer, *, seed: int, blows: int, **more: int) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        with Fleet(Path(folder), postgres, service=Busy(), dead_after=DEAD, looks_every=0.5) as fleet:
+        life = {"dead_after": DEAD, "looks_every": 0.5}
+        with Fleet(Path(folder), postgres, service=Busy(), **life) as fleet:
             return Trial(fleet, seed=seed, blows=blows, **more).run()
 
 
@@ -336,18 +416,28 @@ def main() -> None:
 
 
 def tell_all(postgres: PostgresServer, options: argparse.Namespace) -> bool:
-    """Print what came of it; tell whether every invariant held."""
+    """Print what came of it; tell whether every invariant held, and every mistake was found."""
     print(row_of(f"seed {options.seed}", HEADS))
     broken = []
     for name, more in parts(options.blows).items():
         if options.only in name:
             outcome = chaos(postgres, seed=options.seed, **more)
-            print(row_of(name, figures(outcome)), flush=True)
-            print(f"    {dict(outcome.blows)}, {dict(outcome.states)}; {outcome.left_over} files left over")
+            print(row_of(name, figures(outcome)))
+            print(f"    {dict(outcome.blows)}; {dict(outcome.states)}", flush=True)
             broken += outcome.broken
     for kind, what in broken[:40]:
         print(f"BROKEN  {kind}: {what}")
-    return not broken
+    is_asked = options.only in MISTAKES_PART
+    found = [is_found(postgres, name) for name in MISTAKES] if is_asked else []
+    return not broken and all(found)
+
+
+def is_found(postgres: PostgresServer, mistake: str) -> bool:
+    """Print what found a mistake, and tell whether anything did."""
+    story, kind = MISTAKES[mistake]
+    found = kind in [each for each, _ in found_by(postgres, mistake)]
+    print(f"{mistake:32}{'' if found else 'NOT FOUND '}{story.__name__}: {kind}", flush=True)
+    return found
 
 
 def figures(outcome: Outcome) -> list[int]:
@@ -364,6 +454,7 @@ def figures(outcome: Outcome) -> list[int]:
         kinds.total(),
         outcome.states["uncertain"],
         outcome.refused,
+        outcome.left_over,
         round(outcome.rest),
         round(outcome.seconds),
     ]

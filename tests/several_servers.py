@@ -58,6 +58,15 @@ CREATE TRIGGER noted AFTER UPDATE ON veo_jobs FOR EACH ROW EXECUTE FUNCTION note
 connections, and of the rows that it took."""
 
 
+ENGINE = (
+    "SELECT id, queue_name, status, worker_id, attempts, scheduled_at, args FROM procrastinate_jobs",
+    "SELECT id, now() - last_heartbeat AS silent FROM procrastinate_workers",
+    "SELECT pid, application_name, state, wait_event, pg_blocking_pids(pid), left(query, 60)"
+    " FROM pg_stat_activity WHERE backend_type = 'client backend'",
+)
+"""What tells why a job is not gone on with."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
     at: float
@@ -256,7 +265,9 @@ class Fleet:
         until(lambda: self.state(job) in states, seconds=seconds, what=lambda: self.story(job))
 
     def story(self, job: str) -> str:
-        past = "\n".join(map(str, self.history(job)))
+        with self.ledger._engine.connect() as connection:
+            engine = [row for each in ENGINE for row in connection.execute(sa.text(each))]
+        past = "\n".join(map(str, [*self.history(job), *engine]))
         return f"{self.ledger.get(job)}\n{past}\n" + "\n".join(
             f"{server.name}: {server.output()[-1500:]}" for server in self.servers
         )
@@ -372,3 +383,14 @@ def until(condition, *, seconds: float = 30.0, what=lambda: "") -> float:
         assert time.monotonic() - began < seconds, what()
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+def a_running_job(fleet, server, prompt="a fox"):
+    job = server.ask(prompt)
+    until(lambda: fleet.looks(server), what=lambda: fleet.story(job))
+    return job
+
+
+def finish(fleet, job, state="done"):
+    fleet.service.is_completed = True
+    fleet.wait_for_state(job, state)
