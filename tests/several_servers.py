@@ -59,7 +59,7 @@ connections, and of the rows that it took."""
 
 
 ENGINE = (
-    "SELECT id, queue_name, status, worker_id, attempts, scheduled_at, args FROM procrastinate_jobs",
+    "SELECT id, queue_name, status, worker_id, scheduled_at, args FROM procrastinate_jobs",
     "SELECT id, now() - last_heartbeat AS silent FROM procrastinate_workers",
     "SELECT pid, application_name, state, wait_event, pg_blocking_pids(pid), left(query, 60)"
     " FROM pg_stat_activity WHERE backend_type = 'client backend'",
