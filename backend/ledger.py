@@ -78,6 +78,7 @@ VERSION = 2
 
 DAY = 86400.0
 BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
+IDLE_TIMEOUT = 10_000  # milliseconds between two statements: a frozen writer holds no row for ever
 SILENCE_TIMEOUT = 30_000  # milliseconds in which a network takes nothing of what is sent
 CONNECT_TIMEOUT = 10  # seconds
 
@@ -817,7 +818,8 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
 
 def _make_postgres_safe(engine: sa.Engine) -> None:
-    """No wait for another writer is endless, nor one for a network that answers nothing."""
+    """No wait is endless: for another writer, for one that is frozen in the middle of a write, for
+    a network that answers nothing."""
 
     @sa.event.listens_for(engine, "do_connect")
     def prepare(dialect: sa.Dialect, _record: object, _address: object, options: Any) -> None:
@@ -827,4 +829,7 @@ def _make_postgres_safe(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT}")
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{BUSY_TIMEOUT}', true), "
+            f"set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)"
+        )

@@ -181,10 +181,19 @@ class Shared:
 
 def _connector(ledger_url: str, dead_after: float) -> procrastinate.PsycopgConnector:
     url = make_url(ledger_url).set(drivername="postgresql")
+    timeout = int(1000 * dead_after / 3)
+
+    async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
+        """No row is held by a server that is frozen in the middle of a write."""
+        for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+            await connection.execute("SELECT set_config(%s, %s, false)", (name, str(timeout)))
+        await connection.commit()
+
     return procrastinate.PsycopgConnector(
         conninfo=url.render_as_string(hide_password=False),
         # A network that takes and answers nothing must not hold a heartbeat for minutes.
         kwargs={"connect_timeout": 5, "tcp_user_timeout": int(1000 * dead_after)},
+        configure=configure,
         min_size=1,
         max_size=CONNECTIONS,
         timeout=dead_after,

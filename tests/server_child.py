@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +78,7 @@ def stop_before(state: str) -> None:
         if is_move and not stopped:
             stopped.append(True)
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(0.1)  # it stops within that, and not in the call
 
 
 async def _serve(life: dict) -> None:

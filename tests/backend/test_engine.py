@@ -254,6 +254,28 @@ def test_who_looks_again_at_a_job_that_rests_elsewhere_has_it_from_then_on(fleet
     assert fleet.takes(job) == ["a", "b"]
 
 
+DEFER = """
+SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
+    'any', 'run', 0, NULL, NULL, jsonb_build_object('job_id', %s::text), NULL
+)::procrastinate_job_to_defer_v1])
+"""
+
+
+def test_a_job_that_is_handed_out_four_times_is_driven_once(fleet):
+    a = fleet.server("a")
+    job = a_running_job(fleet, a)
+    for _ in range(3):
+        with fleet.ledger._writing.begin() as connection:
+            connection.exec_driver_sql(DEFER, (job,))
+    until(lambda: len(fleet.takes(job)) == 4, what=lambda: fleet.story(job))
+    time.sleep(0.5)
+    now = time.time()
+    time.sleep(2.0)
+    assert len(fleet.looks(a, now)) <= 11, "one looks every 0.2 s"
+    finish(fleet, job)
+    assert fleet.judge(deaths=3) == []
+
+
 # Beginning
 
 

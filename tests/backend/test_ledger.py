@@ -898,6 +898,21 @@ def test_nobody_waits_for_ever_for_a_locked_postgres(postgres, opened):
             ledger.of("ann")
 
 
+def test_who_is_frozen_in_the_middle_of_a_write_holds_the_row_no_longer(
+    postgres, opened, monkeypatch
+):
+    """A server that is dead has no session; the session of one that is frozen goes on."""
+    monkeypatch.setattr(ledger_module, "IDLE_TIMEOUT", 300)
+    url = postgres.new_schema()
+    frozen, alive = opened(url, runner="frozen"), opened(url, runner="alive")
+    entry = add(frozen)
+    with pytest.raises(sa.exc.DBAPIError):
+        with frozen._writing.begin() as connection:
+            connection.exec_driver_sql("UPDATE veo_jobs SET state = 'submitting'")
+            assert alive.take(entry.id).state == "prepared"
+    assert alive.get(entry.id).state == "prepared"
+
+
 def test_a_full_disk_is_told_and_nothing_is_changed(file, opened):
     """SQLite's own measure of full: the database may not grow by a page."""
     url = f"sqlite:///{file}"
