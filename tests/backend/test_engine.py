@@ -317,11 +317,11 @@ def test_an_engine_that_is_not_installed_is_asked_for_by_name(monkeypatch):
 
 ALONE = """
 import sys
-from pathlib import Path
+import app
 from backend import config
 from backend.service import Service
 with Service(config.read({"VEO_DATA_DIR": sys.argv[1]})) as service:
-    print(*{"procrastinate", "psycopg", "psycopg_pool"} & {*sys.modules})
+    print(*{"procrastinate", "psycopg", "psycopg_pool", "obstore"} & {*sys.modules})
 """
 
 
