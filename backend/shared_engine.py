@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from sqlalchemy import Connection, make_url, text
 
 from backend.background import LONGEST_STOP, Background
 from backend.engine import DEAD_AFTER, LEASE, SEND_WITHIN, Lease, Lost, NoEngine, Run, steady_now
-from backend.ledger import Ledger, OutOfReach
+from backend.ledger import ACTIVE_STATES, Ledger, OutOfReach
 
 ANY = "any"
 AT_ONCE = 100_000
@@ -45,6 +46,9 @@ FAULT_AGAIN_AFTER = 60
 
 CANNOT_NOW = (Lost, OutOfReach)
 """What ends a job here that goes on as soon as the database is heard of again."""
+
+RESCUE = (*[("rescue", "unclaimed")] * 5, ("rescue", "unclaimed", "forgotten"))
+"""The statements of each round; all rounds take as long as a server has until it counts as dead."""
 
 _log = logging.getLogger(__name__)
 
@@ -168,14 +172,14 @@ class Shared:
 
     async def _rescue(self) -> None:
         """Let those who are alive have what the dead left."""
-        while True:
-            await asyncio.sleep(self._dead_after / 6)
+        for names in cycle(RESCUE):
+            await asyncio.sleep(self._dead_after / len(RESCUE))
             try:
-                for name in ("rescue", "unclaimed", "forgotten"):
+                for name in names:
                     await self._app.connector.execute_query_async(
-                        _query(name), dead=self._dead_after
+                        _query(name), dead=self._dead_after, states=[*ACTIVE_STATES]
                     )
-            except exceptions.ConnectorException as error:
+            except Exception as error:  # whatever it is, the next round may go better
                 _log.warning("Jobs of other servers cannot be looked for. %s", error)
 
 

@@ -4,7 +4,7 @@ SELECT procrastinate_defer_jobs_v1(array_agg(
     ROW('any', 'run', 0, NULL, NULL, jsonb_build_object('job_id', job.id), NULL)::procrastinate_job_to_defer_v1
 ))
 FROM veo_jobs AS job
-WHERE job.state IN ('prepared', 'submitting', 'running', 'downloading')
+WHERE job.state = ANY(%(states)s)
   AND job.epoch > 0
   AND job.deleted IS NULL
   AND NOT EXISTS (SELECT FROM procrastinate_jobs AS engine WHERE engine.args ->> 'job_id' = job.id)

@@ -276,6 +276,19 @@ def test_a_job_that_is_handed_out_four_times_is_driven_once(fleet):
     assert fleet.judge(deaths=3) == []
 
 
+def test_an_open_job_that_is_in_no_queue_is_found_again(fleet):
+    """As when the server that took it was taken for dead before, and has died since."""
+    a, b = fleet.server("a"), fleet.server("b")
+    job = a_running_job(fleet, a)
+    a.freeze()
+    with fleet.ledger._writing.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM procrastinate_jobs")
+    a.kill()
+    looked_at_by(fleet, b, job, time.time())
+    finish(fleet, job)
+    assert fleet.judge(deaths=1) == []
+
+
 # Beginning
 
 
