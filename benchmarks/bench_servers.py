@@ -50,7 +50,13 @@ SELECT 'job-' || n, 'everybody', 'server', 'everybody', 'nobody', 'running', :re
        to_json('job-' || n), :now, :now, :now, 1
 FROM generate_series(1, :jobs) AS n
 """
-"""Jobs that a dead server drove: whoever is alive takes them."""
+HANDED = """
+SELECT procrastinate_defer_jobs_v1(array_agg(
+    ROW('any', 'run', 0, NULL, NULL, jsonb_build_object('job_id', 'job-' || n), NULL)
+        ::procrastinate_job_to_defer_v1
+)) FROM generate_series(1, :jobs) AS n
+"""
+"""Jobs of a server that left them to whoever is alive."""
 LOOKS = """
 CREATE TABLE looks AS
 SELECT 'job-' || n AS id, :now + random() * 2 * :every AS due FROM generate_series(1, :jobs) AS n;
@@ -196,6 +202,7 @@ def measure_jobs(postgres: PostgresServer) -> Waiting:
     with two as (servers, _), connected(url) as connection:
         values = {"now": time.time(), "jobs": JOBS, "request": '{"prompt": "a fox"}'}
         connection.execute(sa.text(WAITING), values)
+        connection.execute(sa.text(HANDED), values)
         wait_until(lambda: "nobody" not in taken(connection), 120)
         measured = watch(connection, servers)
         servers[0].kill()
@@ -332,7 +339,7 @@ def wait_until(condition: Any, seconds: float) -> None:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 if __name__ == "__main__":
