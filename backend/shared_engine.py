@@ -189,9 +189,10 @@ def _connector(ledger_url: str, dead_after: float) -> procrastinate.PsycopgConne
 
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         """No row is held by a server that is frozen in the middle of a write."""
+        # Each of Procrastinate's calls is one statement: a transaction more is two round trips.
+        await connection.set_autocommit(True)
         for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
             await connection.execute("SELECT set_config(%s, %s, false)", (name, str(timeout)))
-        await connection.commit()
 
     return procrastinate.PsycopgConnector(
         conninfo=url.render_as_string(hide_password=False),
