@@ -71,7 +71,8 @@ class Server:
         self.client = client
 
     async def figures(self) -> dict[str, float]:
-        late, self.client.late = self.client.late, []
+        late = [*self.client.late]
+        self.client.late.clear()
         return {
             "cpu": time.process_time(),
             "mib": peak_mib(),
