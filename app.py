@@ -68,14 +68,14 @@ def lay_out(service: Service) -> Parts:
             gr.LoginButton(size="sm", elem_id="login")
     with gr.Row(elem_id="body"):
         with gr.Column(elem_id="form"):
-            there["form"] = form.build()
+            there["form"], draft_line = form.build()
             there["count"], there["differs"] = takes_grid.controls()
             with gr.Row(elem_id="buttons"):
                 there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
                 there["stop"] = gr.Button(
                     texts.STOP, interactive=False, min_width=120, elem_id="stop"
                 )
-                there["cost"] = gr.HTML(elem_id="cost", padding=False)
+                there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
         with gr.Column(elem_id="result", visible=False) as beside:
             there["card"] = status_card.build()
             there["video"] = player.build()
@@ -106,7 +106,8 @@ def lay_out(service: Service) -> Parts:
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
     there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
-    return Parts(shown_late=(beside, more, teach, below), **there)
+    late = (draft_line, there["cost"], beside, more, teach, below)
+    return Parts(shown_late=late, **there)
 
 
 def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
@@ -115,7 +116,7 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     given: dict[str, Any] = {"inputs_kwargs": browser_state, **QUIET}
     clips, grid = parts.clips, parts.grid
 
-    # Two frames later; what is hidden is not mounted.
+    # What is hidden is not mounted.
     page.load(None, None, [*parts.shown_late], js=components.function("once_painted"), **QUIET)
     state = parts.browser_state
     known = page.load(None, state, state, js=components.function("become_known"), **QUIET)

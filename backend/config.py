@@ -3,6 +3,7 @@
     VEO_DATA_DIR            folder of clips and ledger (default: yours; on a Space /data)
     VEO_DATABASE_URL        another ledger, any SQLAlchemy URL (default: SQLite in the data folder)
     VEO_SERVERS             many: one of several servers, which share that ledger (default: one)
+    VEO_CLIPS               a bucket for finished clips, s3://bucket/folder (default: VEO_DATA_DIR)
     VEO_KEEP_GB             GB for finished clips; demo clips go first, then the oldest (default: 5)
     VEO_KEY_MINUTES         how long a visitor's key is kept in memory (default: 60)
     VEO_MCP                 1: the endpoints are tools for agents, too (MCP)
@@ -56,6 +57,8 @@ class Settings:
     """Whether other servers work on the same ledger, and may drive the same jobs."""
     ledger_copy: Path | None
     """Where a ledger is kept whole that lies on a disk which is not."""
+    clips: str
+    """The bucket of finished clips, `s3://bucket/folder`; "" for a folder in `data`."""
     keep_bytes: float
     key_seconds: float
     may_share_key: bool
@@ -105,6 +108,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=database_url,
         several_servers=_are_several(variable("VEO_SERVERS"), database_url),
         ledger_copy=data / "ledger.sqlite" if on_network else None,
+        clips=_bucket(variable("VEO_CLIPS")),
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
         may_share_key=is_on("VEO_SHARE_SERVER_KEY") or not on_space,
@@ -228,6 +232,24 @@ def _postgres_driver() -> str:
         if importlib.util.find_spec(driver):
             return driver
     raise WrongSetting('VEO_DATABASE_URL needs one more package: pip install "psycopg[binary]"')
+
+
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[\w.=-]+)*/?", re.ASCII)
+
+
+def _bucket(text: str) -> str:
+    if not text:
+        return ""
+    if not BUCKET.fullmatch(text):
+        # Not shown: somebody may have put the keys into it.
+        raise WrongSetting(
+            "VEO_CLIPS must look like s3://bucket or s3://bucket/folder; keys stand in "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, another server's address in "
+            "AWS_ENDPOINT_URL."
+        )
+    if not importlib.util.find_spec("obstore"):
+        raise WrongSetting("VEO_CLIPS needs one more package: pip install obstore")
+    return text.rstrip("/")
 
 
 def _hosts(variable: Callable[[str], str]) -> frozenset[str]:

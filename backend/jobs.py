@@ -82,6 +82,7 @@ class Jobs:
         self._engine = engine or Here()
         self.ledger = ledger
         self.storage = storage
+        storage.use_ledger(ledger)
         self.keys = Keys(client_of, kept_for=key_kept)
         self.recent_http = RecentHttp()
         """What was asked and answered for each job since this process began."""
@@ -115,11 +116,12 @@ class Jobs:
         A ledger that cannot be written keeps them waiting, not the server.
         """
         write, ledger = self.background.write, self.ledger
-        for deleted in await write(ledger.awaiting_file_removal):
-            await write(self._remove_files, deleted)
+        await write(self.storage.clean_up, ledger.awaits_clip)
+        for deleted in await write(self._awaiting_file_removal):
+            await self._in_its_thread(self._remove_files, deleted)
         for job in map(Job, await write(ledger.only_looked_for)):
             if job.is_for_one_call:
-                await write(self._remove, job.entry)
+                await self._in_its_thread(self._remove, job.entry)
         left_over = map(Job, await write(ledger.in_states, *TO_DRIVE))
         await self._start_engine([job for job in left_over if _goes_on_by_itself(job)])
 
@@ -179,7 +181,7 @@ class Jobs:
         write = self.background.write
         for entry in await write(self.ledger.with_id, owner, generation_id):
             job = self._shown(entry)
-            has_clip = job.state == "done" and self.storage.file(entry.clip)
+            has_clip = job.state == "done" and self.storage.has(entry.clip)
             goes_on = job.is_over or job.is_driven or job.has_news
             if has_clip or (entry.payer == payer and goes_on):
                 return await self.look_again(job)
@@ -208,7 +210,7 @@ class Jobs:
 
         async def go_on(job: Job) -> Job:
             state, to = job.state, NEXT_LOOK.get(job.state)
-            is_there = state == "done" and self.storage.file(job.entry.clip)
+            is_there = state == "done" and self.storage.has(job.entry.clip)
             if not to or is_there:
                 return self._live.get(job.id, job)
             with self._turn_if_only_looked_for(job) as turn, self._asking_here(job.id):
@@ -244,16 +246,15 @@ class Jobs:
     async def delete(self, job: Job) -> bool:
         """Forget a job and its clip, for good, once nobody drives it; tell whether it was done."""
 
-        def forget() -> bool:
+        def forget() -> Entry | None:
             entry = self.ledger.get(job.id)
-            if not entry or not self.ledger.delete(job.id):
-                return False
-            self._remove_files(entry)
-            return True
+            return entry if entry and self.ledger.delete(job.id) else None
 
         async def forget_and_tell() -> bool:
-            if not await self.background.write(forget):
+            entry = await self.background.write(forget)
+            if not entry:
                 return False
+            await self._in_its_thread(self._remove_files, entry)
             self.recent_http.forget(job.id)
             if live := self._live.pop(job.id, None):
                 live.change(deleted=time.time())  # wakes who would have looked again
@@ -503,18 +504,26 @@ class Jobs:
 
     # What is removed
 
+    async def _in_its_thread(self, remove: Callable[[Entry], None], entry: Entry) -> None:
+        """The ledger's thread waits for no network."""
+        background = self.background
+        pool = background.asking if self.storage.is_shared else background.writing
+        await background.run_in_pool(pool, remove, entry)
+
+    def _awaiting_file_removal(self) -> list[Entry]:
+        return self.ledger.awaiting_file_removal(anywhere=self.storage.is_shared)
+
     def _remove_files(self, deleted: Entry) -> None:
-        if deleted.clip:
-            self.storage.remove(deleted.clip)
+        if deleted.clip and self.storage.remove(deleted.clip):
             with suppress(NotWritten):  # the next start tries again
-                self.ledger.clip_removed(deleted.id)
+                self.ledger.clip_removed(deleted.id, anywhere=self.storage.is_shared)
 
     def _remove(self, entry: Entry) -> None:
         """Take away all of a job that was only looked for: first the clip, whose id the row
         names."""
-        if entry.clip:
-            self.storage.remove(entry.clip)
-        with suppress(OutOfReach):  # the next start tries again
+        if entry.clip and not self.storage.remove(entry.clip):
+            return  # the next start tries again
+        with suppress(OutOfReach):  # likewise
             self.ledger.remove(entry.id)
 
     async def _clear_away(self, job: Job) -> None:
@@ -522,7 +531,7 @@ class Jobs:
         self.forget_key(job.entry.owner)
         if job.state == "done":
             await asyncio.sleep(CALL_SERVED)
-        await self.background.write(self._remove, job.entry)
+        await self._in_its_thread(self._remove, job.entry)
         self.recent_http.forget(job.id)
 
 

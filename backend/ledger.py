@@ -126,6 +126,11 @@ _version = sa.Table(
     sa.Column("engine", sa.String(32)),
 )
 
+# Clips that are on no row any more and whose files may still be in the bucket.
+_clips_to_remove = sa.Table(
+    "veo_clips_to_remove", _metadata, sa.Column("clip", sa.String(64), primary_key=True)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -467,16 +472,17 @@ class Ledger:
         with self._write() as connection:
             connection.execute(statement)
 
-    def clip_removed(self, job_id: str) -> None:
+    def clip_removed(self, job_id: str, *, anywhere: bool = False) -> None:
         """Forget the id of a deleted job's clip, now that its files are removed.
 
-        Another runner's stays until that has removed it: the clip lies in its folder, not here.
+        Another runner's stays until that has removed it, for the clip lies in its folder; not so
+        `anywhere`, where all of them reach all clips.
         """
         statement = (
             _jobs.update()
             .where(
                 _jobs.c.id == job_id,
-                _jobs.c.runner == self._runner,
+                sa.true() if anywhere else _jobs.c.runner == self._runner,
                 _jobs.c.deleted.is_not(None),
             )
             .values(clip=None)
@@ -485,15 +491,51 @@ class Ledger:
             connection.execute(statement)
         self._empty_journal()
 
-    def awaiting_file_removal(self) -> list[Entry]:
-        """This runner's deleted jobs whose clip may still be there."""
+    def awaiting_file_removal(self, *, anywhere: bool = False) -> list[Entry]:
+        """This runner's deleted jobs whose clip may still be there, or any runner's."""
         return list(
             self._read(
-                _jobs.c.runner == self._runner,
+                sa.true() if anywhere else _jobs.c.runner == self._runner,
                 _jobs.c.deleted.is_not(None),
                 _jobs.c.clip.is_not(None),
             )
         )
+
+    # Clips that several servers share
+
+    def take_off_oldest(self, most_bytes: float, in_use: Collection[str]) -> None:
+        """Take the oldest clips off their rows until the rest has room, and list them for removal.
+
+        Demo clips go first, and none pushes out what was paid for.  A clip in `in_use` stays.
+        """
+        size = _jobs.c.facts["size"].as_float()
+        finished = (_jobs.c.state == "done", _jobs.c.clip.is_not(None), _jobs.c.deleted.is_(None))
+        of_each = sa.select(_jobs.c.clip, _jobs.c.payer, size).where(*finished)
+        with self._write() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # Two servers that read the same sum would both make room.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('veo_clips'))")
+            total = connection.scalar(sa.select(sa.func.sum(size)).where(*finished))
+            if (total or 0.0) <= most_bytes:
+                return
+            clips = connection.execute(of_each.order_by(_jobs.c.updated, _jobs.c.id)).all()
+            for clip in _too_many(clips, most_bytes, in_use):
+                row = _jobs.update().where(_jobs.c.clip == clip, *finished).values(clip=None)
+                if connection.execute(row).rowcount:
+                    connection.execute(_clips_to_remove.insert().values(clip=clip))
+
+    def clips_to_remove(self) -> list[str]:
+        return [clip for (clip,) in self._rows(sa.select(_clips_to_remove.c.clip))]
+
+    def clip_is_gone(self, clip: str) -> None:
+        """Take a clip off the list, now that its files are removed."""
+        with self._write() as connection:
+            connection.execute(_clips_to_remove.delete().where(_clips_to_remove.c.clip == clip))
+
+    def awaits_clip(self, clip: str) -> bool:
+        """Whether a job that is not done says that this clip comes."""
+        arrives = (_jobs.c.clip == clip, _jobs.c.state != "done", _jobs.c.deleted.is_(None))
+        return any(self._read(*arrives, limit=1))
 
     def get(self, job_id: str) -> Entry | None:
         """The job, unless there is none or it was deleted."""
@@ -677,6 +719,18 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 def _to_nobody(_connection: sa.Connection, _job_id: str) -> None:
     """Hand a job to no engine: the one process that drives it is told by a call."""
+
+
+def _too_many(clips: Sequence[Any], most_bytes: float, in_use: Collection[str]) -> Iterator[str]:
+    """Those of `clips`, the oldest first, that have no room: each is its id, payer and bytes."""
+    known = [(clip, payer == "demo", size or 0.0) for clip, payer, size in clips]
+    paid = sum(size for _, is_demo, size in known if not is_demo)
+    total = {True: sum(size for _, is_demo, size in known if is_demo), False: paid}
+    room = {True: most_bytes - paid, False: most_bytes}
+    for clip, is_demo, size in known:
+        if total[is_demo] > room[is_demo] and clip not in in_use:
+            total[is_demo] -= size
+            yield clip
 
 
 def _may_have_taken(told: object) -> bool:

@@ -37,7 +37,7 @@ from backend.job import Job, UnbrokenWait
 from backend.keys import Keys
 from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
 from backend.recent_http import RecentHttp
-from backend.storage import DEMO_CLIP, Storage
+from backend.storage import CLIP, DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
 from veo import media
 from veo.files import reason
@@ -244,7 +244,7 @@ class Runner:
     # Poll: ask until the service shows a video, or says that there will be none
 
     async def _poll(self, job: Job) -> Video | None:
-        if self._storage.has_something(job.entry.clip):
+        if await self._has_something(job):
             # The service may have it no longer, and what is here may be whole.
             await self.transition(job, "running", "downloading")
             return None
@@ -267,11 +267,8 @@ class Runner:
             while update := await self._ask(next_update):
                 job.change(update=update)
                 if update.video:
-                    # Where the file will lie is written down before it comes: a crash in the
-                    # middle of it leaves no file that no row names.
-                    clip_id = job.entry.clip or self._storage.new_clip_id()
                     charged = _charged(update.video)
-                    await self.transition(job, "running", "downloading", clip=clip_id, **charged)
+                    await self.transition(job, "running", "downloading", **charged)
                     return update.video
                 await self._pause(job, update.next_poll_in)
                 if not job.is_wanted:
@@ -280,6 +277,14 @@ class Runner:
                     return await self._poll(job)  # with another key, if there is one
                 self._require_held(job)
         return None
+
+    async def _has_something(self, job: Job) -> bool:
+        clip_id = job.entry.clip
+        if not clip_id or not self._storage.is_shared:
+            return self._storage.has_something(clip_id)
+        # Over the network, in a thread.
+        asking = self._background.asking
+        return await self._background.run_in_pool(asking, self._storage.has_something, clip_id)
 
     async def _pause(self, job: Job, seconds: float) -> None:
         """Wait for the next look; who hangs up is not waited for."""
@@ -301,7 +306,7 @@ class Runner:
                 partial(
                     _download, observed, job.generation_id or "", video, self._background.pause
                 ),
-                name=DEMO_CLIP if job.is_demo else "veo-clip.mp4",
+                name=DEMO_CLIP if job.is_demo else CLIP,
                 request=job.entry.request,
             )
             fetching = self._background.fetching
@@ -358,6 +363,10 @@ class Runner:
         """
         if to in ACTIVE_STATES:
             changes.setdefault("error", None)
+        if to == "downloading" and not job.entry.clip:
+            # Where the file will lie is written down before it comes: a crash in the middle of it
+            # leaves no file that no row names.
+            changes["clip"] = self._storage.new_clip_id(is_demo=job.is_demo)
         may_write = None if even_if_lost else partial(self._require_held, job)
         move = partial(self.persist, job.id, was, to, may_write=may_write, epoch=job.entry.epoch)
         moved = await move(**changes)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
-import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 
 from backend import states, takes
 from backend.config import Settings
+from backend.data_folder import data_folder_held, name_of
 from backend.engine import DEAD_AFTER, Engine, Here, shared
 from backend.jobs import Job, Jobs
 from backend.ledger import (
@@ -31,9 +29,9 @@ from backend.ledger import (
     open_ledger,
 )
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
-from backend.storage import Storage
+from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
-from veo.files import TRIAL, Locked, keep_private, locked, publish, reason, try_out
+from veo.files import reason
 from veo.polling import USUALLY_EXPECTED
 from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
 
@@ -47,12 +45,12 @@ STOP_TIMEOUT = 80.0
 LONGEST_ID = 500
 
 
-class InUse(Exception):
-    """Another process works in the same data folder; the text says what to do."""
-
-
 class NoLedger(Exception):
     """There is nothing to write jobs down in; the text says what to do."""
+
+
+class NoBucket(Exception):
+    """The clips cannot be kept where they should; the text says what to do."""
 
 
 class Service:
@@ -65,7 +63,7 @@ class Service:
     def __init__(self, settings: Settings, *, dead_after: float = DEAD_AFTER) -> None:
         self.settings = settings
         self._dead_after = dead_after
-        self.storage = Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
+        self.storage = _storage(settings)
         self.prices = Prices()
         self._closing = ExitStack()
         self._closing.callback(self.prices.close)
@@ -73,10 +71,11 @@ class Service:
         self._rests: set[asyncio.Task[tuple[list[Job], VeoError | None]]] = set()
 
     def __enter__(self) -> Self:
-        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger`, `NoEngine` or
-        `OSError`."""
+        """Hold the data folder and open the ledger; raises `InUse`, `NoLedger`, `NoEngine`,
+        `NoBucket` or `OSError`."""
         with ExitStack() as opened:
             opened.enter_context(data_folder_held(self.settings.data))
+            _require_bucket(self.storage, self.settings)
             opened.callback(self.close)
             self.jobs  # noqa: B018  # now, where a person reads what is wrong with the ledger
             self._held = opened.pop_all()
@@ -232,6 +231,12 @@ class Service:
         """See that a clip can be kept, before one is paid for: a disk may be full by now."""
         try:
             await asyncio.to_thread(self.storage.try_out)
+        except BucketAway as error:
+            _log.error("No clip can be kept in %s: %s.", self.settings.clips, reason(error))
+            raise TookTooLong(
+                f"The server cannot keep a clip now ({reason(error)}), so nothing was sent. "
+                "Try again in a while."
+            ) from None
         except OSError as error:
             _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
             where = "its data folder" if self.settings.on_space else str(self.storage.folder)
@@ -287,17 +292,35 @@ def checked_id(generation_id: object) -> str:
     return sought
 
 
+def _storage(settings: Settings) -> Storage:
+    if not settings.clips:
+        return Storage(settings.data / "clips", most_bytes=settings.keep_bytes)
+    from backend.bucket import Bucket  # whose package few need
+
+    # Not where clips stay in a folder: those may be there from before.
+    return Bucket(settings.clips, settings.data / "arriving", most_bytes=settings.keep_bytes)
+
+
+def _require_bucket(storage: Storage, settings: Settings) -> None:
+    """Raise `NoBucket` unless clips can be kept in the bucket, where a person reads it."""
+    try:
+        storage.require()
+    except BucketAway as error:
+        check = {
+            "missing": "make it, or check VEO_CLIPS and AWS_ENDPOINT_URL",
+            "denied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may: list, "
+            "read, write and delete",
+            "away": "check AWS_ENDPOINT_URL and AWS_REGION, and that it runs",
+        }[error.what]
+        raise NoBucket(
+            f"The clips cannot be kept in {settings.clips} ({reason(error)}): {check}."
+        ) from None
+
+
 def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
-    # The folder's name for its rows: a restart finds them, another server on the same database
-    # leaves them alone.
-    name = settings.data / "runner"
-    if not name.exists():
-        unnamed = settings.data / "runner.part"
-        unnamed.write_text(secrets.token_hex(8))
-        publish(unnamed, name)
     url, copy = settings.database_url, settings.ledger_copy
     try:
-        ledger = open_ledger(url, runner=name.read_text(), hand=engine.hand, copy=copy)
+        ledger = open_ledger(url, runner=name_of(settings.data), hand=engine.hand, copy=copy)
         with ExitStack() as opened:
             opened.callback(ledger.close)
             engine.install(ledger)
@@ -307,46 +330,3 @@ def _open_ledger(settings: Settings, engine: Engine) -> Ledger:
         raise NoLedger(
             f"The ledger cannot be used: check VEO_DATABASE_URL and VEO_DATA_DIR. {error}"
         ) from error
-
-
-@contextmanager
-def data_folder_held(data: Path) -> Iterator[None]:
-    """The data folder, for this process alone; raises `InUse` or `OSError`."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (data / "clips").mkdir(exist_ok=True, mode=0o700)
-    _close_to_others(data)
-    try:
-        with locked(data / "lock"):
-            for left_by_a_crash in (data / "clips").glob(f"{TRIAL}*"):
-                left_by_a_crash.unlink()
-            try_out(data / "clips")
-            yield
-    except Locked:
-        raise InUse(
-            f"Another server works in {data}: stop it, or choose another folder with VEO_DATA_DIR."
-        ) from None
-
-
-OURS = ("clips", "lock", "runner", "ledger.sqlite")
-"""How the names of all begin that we keep in the data folder."""
-
-
-def _close_to_others(data: Path) -> None:
-    """Let nobody else on the machine read what an earlier server left: the ledger holds every
-    prompt.
-
-    A folder with other things in it, or of somebody else, keeps its rights: it may be a home.
-    """
-    there = list(data.iterdir())
-    ours = [path for path in there if path.name.startswith(OURS)]
-    if ours == there and (os.name != "posix" or data.stat().st_uid == os.geteuid()):
-        ours.append(data)
-    still_open = {path for path in ours if not keep_private(path)}
-    if data / "clips" in still_open:
-        still_open |= {path for path in data.glob("clips/**/*") if not keep_private(path)}
-    if still_open and not _is_closed(data):
-        _log.warning("Others on this machine may read what is in %s.", data)
-
-
-def _is_closed(folder: Path) -> bool:
-    return not folder.stat().st_mode & 0o077

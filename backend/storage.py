@@ -2,30 +2,36 @@
 
 A clip is known by its `clip_id`, the folder's name.  It cannot be guessed, because whoever knows it
 may fetch what is in it.  There is room for so many bytes; demo clips are evicted first, then the
-oldest.  A browser gets an address and what must read a file its path, so that clips can lie
-elsewhere one day.  This module knows no jobs and no network.
+oldest.  A browser gets an address and what must read a file its path; where several servers share
+the clips, these lie elsewhere (`backend.bucket`).  This module knows no jobs and no network.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from veo import media
 from veo.files import publish, try_out
 
+if TYPE_CHECKING:
+    from backend.ledger import Ledger
+
 POSTER, NOTE = "poster.jpg", "clip.json"
 DEMO_CLIP = "demo-clip.mp4"
 """The name of what cost nothing, and is easily made again."""
+CLIP = "veo-clip.mp4"
 CLIP_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 """What `new_clip_id` gives; a folder with another name is none of ours."""
 
@@ -44,10 +50,19 @@ class Storage:
         self._served_at = served_at
         self._evicting = threading.Lock()
 
+    is_shared = False
+    """Whether other servers reach the same clips."""
+
     @staticmethod
-    def new_clip_id() -> str:
+    def new_clip_id(*, is_demo: bool = False) -> str:  # noqa: ARG004  # a bucket's says it
         """The name of a folder for one clip."""
         return secrets.token_urlsafe(16)
+
+    def use_ledger(self, ledger: Ledger) -> None:
+        """Learn where it stands which clips there are; of what lies here, the folder says it."""
+
+    def require(self) -> None:
+        """Raise the `OSError` of what keeps clips from being kept here at all, at the start."""
 
     def try_out(self) -> None:
         """Raise the `OSError` of what stands in the way of keeping a clip, before one is paid."""
@@ -76,6 +91,14 @@ class Storage:
             return path if path.is_file() else None
         return None
 
+    def has(self, clip_id: str | None) -> bool:
+        """Whether the clip of a finished job is there; asks no other machine."""
+        return self.file(clip_id) is not None
+
+    def to_give(self, clip_id: str | None) -> str:
+        """What Gradio is told of the clip when it is to give it out; empty when it is not there."""
+        return str(self.file(clip_id) or "")
+
     def has_something(self, clip_id: str | None) -> bool:
         """Whether a clip arrived, be it whole or not."""
         with suppress(_NoSuchClip, FileNotFoundError):
@@ -102,12 +125,24 @@ class Storage:
         except media.BrokenClip:  # not there yet, or damaged since
             facts = media.receive(download, path, request, poster=poster)
         with suppress(OSError):
-            _write_note(path.with_name(NOTE), {"request": request, "facts": asdict(facts)})
+            _write_note(path.with_name(NOTE), note_of(request, facts))
         return facts
 
-    def remove(self, clip_id: str) -> None:
+    def remove(self, clip_id: str) -> bool:
+        """Remove all of the clip; tell whether that need not be tried again."""
         with suppress(_NoSuchClip):
             shutil.rmtree(self._folder_of(clip_id), ignore_errors=True)
+        return True
+
+    async def open(self, clip_id: str, name: str, part: Mapping[str, Any] | None = None) -> Opened:
+        """Begin to read what no web server finds by itself; what lies here, it does.
+
+        Raises `FileNotFoundError`, `NoSuchPart` or `BucketAway`.
+        """
+        raise FileNotFoundError(clip_id, name, part)
+
+    def clean_up(self, is_awaited: Callable[[str], bool]) -> None:
+        """Remove what a crash left of clips that nobody awaits; here no job is without its clip."""
 
     def evict(self, in_use: Collection[str]) -> list[str]:
         """Remove the oldest clips until the rest fits; never one that is just arriving.
@@ -152,6 +187,43 @@ class Storage:
         return sorted(arrived, key=arrived.__getitem__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file of a clip, or a part of it, as it comes."""
+
+    size: int
+    """Of the whole file."""
+    etag: str
+    modified: datetime
+    start: int
+    end: int
+    """The first byte that does not come."""
+    pieces: AsyncIterator[bytes]
+
+
+class NoSuchPart(Exception):
+    """The file has no such part."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"of {size} bytes")
+        self.size = size
+
+
+class BucketAway(OSError):
+    """The bucket of the clips does not do what it should; nothing that it said is in here."""
+
+    def __init__(self, what: Literal["away", "missing", "denied"] = "away") -> None:
+        super().__init__(errno.EIO, IN_WORDS[what])
+        self.what = what
+
+
+IN_WORDS = {
+    "away": "the bucket does not answer",
+    "missing": "there is no such bucket",
+    "denied": "the bucket refuses our keys",
+}
+
+
 class _NoSuchClip(ValueError):
     """Not an id that `new_clip_id` can give."""
 
@@ -173,7 +245,11 @@ def _bytes_in(folder: Path) -> int:
     return size
 
 
-def _write_note(path: Path, note: Mapping[str, object]) -> None:
+def note_of(request: Mapping[str, object] | None, facts: media.Facts) -> str:
+    return json.dumps({"request": request, "facts": asdict(facts)}, ensure_ascii=False, indent=1)
+
+
+def _write_note(path: Path, note: str) -> None:
     unnamed = path.with_suffix(".part")
-    unnamed.write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")
+    unnamed.write_text(note, encoding="utf-8")
     publish(unnamed, path)

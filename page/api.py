@@ -184,10 +184,10 @@ class Api:
         """The clip of `job` and its facts, once it is over."""
         async for _ in job.follow():
             pass
-        clip, facts = self._service.storage.file(job.entry.clip), job.facts
+        clip, facts = self._service.storage.to_give(job.entry.clip), job.facts
         if job.error or not clip or not facts:
             raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
-        return str(clip), asdict(facts) | _about(job)
+        return clip, asdict(facts) | _about(job)
 
 
 async def wait_for_id(job: Job) -> tuple[None, dict[str, Any]]:

@@ -18,6 +18,7 @@ def build(prompt: gr.Textbox) -> gr.HTML:
         "draft",
         "",
         padding=False,
+        visible=False,  # mounted once the form is painted
         elem_id="draft",
         label=texts.PROMPT_LABEL,
         texts={"undo": texts.UNDO, "replaced": texts.PROMPT_REPLACED},

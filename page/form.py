@@ -92,8 +92,8 @@ def choices(of: str) -> list[Any]:
     return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
 
 
-def build() -> dict[str, gr.components.Component]:
-    """The widgets of a request, by the names of `FIELDS` and in their order."""
+def build() -> tuple[dict[str, gr.components.Component], gr.HTML]:
+    """The widgets of a request, by the names of `FIELDS` and in their order; the draft's line."""
     defaults = VideoRequest("defaults")
     widgets: dict[str, gr.components.Component] = {}
     widgets["prompt"] = prompt = gr.Textbox(
@@ -104,7 +104,7 @@ def build() -> dict[str, gr.components.Component]:
         autofocus=True,
         elem_id="prompt",
     )
-    draft.build(prompt)
+    line = draft.build(prompt)
     with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
         prompt_helper.build(prompt)
     with gr.Row():
@@ -141,4 +141,4 @@ def build() -> dict[str, gr.components.Component]:
         widgets["auto_fix"] = gr.Checkbox(
             value=True, label=texts.AUTO_FIX_LABEL, info=texts.AUTO_FIX_INFO
         )
-    return {name: widgets[name] for name in FIELDS}
+    return {name: widgets[name] for name in FIELDS}, line

@@ -442,7 +442,7 @@ class Handlers:
 
     def _clip_of(self, job: Job) -> str | None:
         """The id of a finished job's clip, unless it was evicted."""
-        is_there = job.state == "done" and self._service.storage.file(job.entry.clip)
+        is_there = job.state == "done" and self._service.storage.has(job.entry.clip)
         return job.entry.clip if is_there else None
 
     def _with_player(self, view: View, clip_id: str | None) -> View:
@@ -450,7 +450,7 @@ class Handlers:
         if clip_id is None:
             return replace(view, video="", download=no_download())
         storage = self._service.storage
-        download = gr.DownloadButton(value=str(storage.file(clip_id)), interactive=True)
+        download = gr.DownloadButton(value=storage.to_give(clip_id), interactive=True)
         return replace(view, video=storage.address(clip_id), download=download)
 
     async def _with_list_and_grid(

@@ -43,7 +43,7 @@ class Parts:
     http: gr.HTML
     comparison: gr.HTML
     clips: gr.HTML
-    shown_late: tuple[gr.Column, ...]
+    shown_late: tuple[gr.Column | gr.HTML, ...]
     """What is not mounted before the form is painted."""
     browser_state: gr.BrowserState
     """Who the visitor is, the form, the job on the card, and the takes in the grid."""

@@ -2,17 +2,17 @@
 
 import functools
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import chromium
 import pytest
+import served as pages
+from films import copy_film
 from playwright.sync_api import sync_playwright
-from served import FOX, ServedPage, visiting
+from served import KeptTab, ServedPage, visiting
 
-from demo import film as demo_film
 from demo_server import DemoServer
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -42,21 +42,22 @@ def nobodys_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def films(tmp_path_factory) -> Path:
+    """Where the films lie that this run has made, its other processes' too."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    pages.films = folder / "films"
+    pages.films.mkdir(exist_ok=True)
+    return pages.films
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Iterator[DemoServer]:
+def demo(films) -> Iterator[DemoServer]:
     """One demo service for all; it answers at once, with a real clip of the length and size asked
-    for: each is filmed once, whatever it shows."""
-    folder = tmp_path_factory.mktemp("films")
-
-    @functools.cache
-    def film(**shape) -> Path:
-        path = folder / f"{'-'.join(map(str, shape.values()))}.mp4"
-        return demo_film.render(path, prompt=FOX, seed=1, **shape)
-
-    def render(path: Path, *, prompt: str, seed: int, **shape) -> Path:
-        return Path(shutil.copyfile(film(**shape), path))
-
-    with DemoServer(seconds=0, render=render) as server:
+    for."""
+    with DemoServer(seconds=0, render=functools.partial(copy_film, films)) as server:
         yield server
 
 
@@ -111,8 +112,17 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def kept_tab(browser):
+    return KeptTab(browser)
+
+
 @pytest.fixture
-def tab(browser):
+def tab(request, browser):
     """A new visitor.  A test fails if the page asked anybody outside, or a script broke."""
-    with visiting(browser) as page:
-        yield page
+    if request.node.get_closest_marker("new_browser"):
+        with visiting(browser) as page:
+            yield page
+    else:
+        with request.getfixturevalue("kept_tab").visit() as page:
+            yield page

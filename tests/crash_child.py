@@ -11,6 +11,7 @@ variants of that code with a mistake each, for the harness to find.
 import asyncio
 import ctypes
 import functools
+import gc
 import json
 import mmap
 import os
@@ -30,10 +31,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sqlalchemy as sa
+from PIL import Image
 
 from backend import config, service
 from backend import ledger as ledger_module
 from backend import storage as storage_module
+from backend.data_folder import data_folder_held
 from backend.jobs import Job, Jobs
 from backend.ledger import Ledger
 from backend.storage import Storage
@@ -94,6 +97,10 @@ END;
 
 
 def main() -> None:
+    # What a life would import, and compile, at its first clip; then no collection looks at it.
+    Ledger("sqlite://").close()
+    Image.preinit()
+    gc.freeze()
     for line in sys.stdin:
         life = json.loads(line)
         gate = mmap.mmap(-1, 1)
@@ -164,7 +171,7 @@ def live(life: dict, gate: mmap.mmap) -> None:
 
 async def _work(life: dict, told: "Told") -> None:
     ours = service.Service(config.read())
-    with service.data_folder_held(ours.settings.data):
+    with data_folder_held(ours.settings.data):
         jobs = await _jobs_in_one_thread(ours) if life["call"] else ours.jobs
         with jobs.ledger._engine.connect() as connection:
             connection.connection.driver_connection.executescript(HISTORY)

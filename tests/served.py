@@ -20,10 +20,13 @@ from pathlib import Path
 
 import requests
 from fault_server import json_answer
-from playwright.sync_api import Browser, Page, expect
+from films import FOX as FOX
+from films import copy_film
+from playwright.sync_api import Browser, Dialog, Error, Page, expect
+
+from demo_server import DemoServer
 
 ROOT = Path(__file__).parents[1]
-FOX = "A red fox trots through fresh snow at sunrise"
 SOON = 30_000
 """Milliseconds in which a state must show on a busy machine; a healthy one needs far fewer."""
 
@@ -41,9 +44,13 @@ expect.set_options(timeout=SOON)
 FORKED = multiprocessing.get_context("forkserver")
 """Each of its processes forks from one Python that has imported Gradio, which takes seconds, and
 has done nothing else."""
-FORKED.set_forkserver_preload(["app", "mcp.server", "gradio.mcp"])
+# Gradio imports the last one at its first event, where it is installed.
+FORKED.set_forkserver_preload(["app", "mcp.server", "gradio.mcp", "matplotlib.pyplot"])
 FRESH = multiprocessing.get_context("spawn")
 """Each of its processes is a Python of its own from the start."""
+
+films: Path | None = None
+"""Where the demo service of a page that forks has its films from; without, it draws each anew."""
 
 
 def is_ours(fault: str) -> bool:
@@ -66,7 +73,22 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
-def _run(program: str | Path, log: str, environment: dict[str, str], umask: int) -> None:
+_given_back: list[int] = []
+"""Ports of earlier pages: a browser has compiled the scripts that it finds at the same address."""
+
+
+def _port_again() -> int:
+    """A port that an earlier page had, or another if none is free."""
+    while _given_back:
+        port = _given_back.pop()
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    return free_port()
+
+
+def _run(
+    program: str | Path, log: str, environment: dict[str, str], umask: int, films: Path | None
+) -> None:
     """Be `python program` with this environment, which prints to `log`."""
     os.environ.clear()
     os.environ.update(environment)
@@ -78,6 +100,8 @@ def _run(program: str | Path, log: str, environment: dict[str, str], umask: int)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "gradio" in sys.modules:
         _read_the_environment_again()
+    if films:
+        DemoServer.__init__.__kwdefaults__["render"] = functools.partial(copy_film, films)
     os.chdir(ROOT)
     sys.argv = [str(program)]
     runpy.run_path(str(program), run_name="__main__")
@@ -110,13 +134,15 @@ class ServedPage:
         **environment: str,
     ):
         self.folder = folder
-        self.port = port or free_port()
+        self.port = port or _port_again()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
         whole = self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment
         umask = os.umask(0o022)
         os.umask(umask)
-        self._process = python.Process(target=_run, args=(program, self._log.name, whole, umask))
+        kept = films if python is FORKED else None
+        how = (program, self._log.name, whole, umask, kept)
+        self._process = python.Process(target=_run, args=how)
         self._process.start()
 
     @staticmethod
@@ -163,6 +189,7 @@ class ServedPage:
     def __exit__(self, error, *_):
         self._process.kill()
         self._process.join()
+        _given_back.append(self.port)
         faults = self.faults()
         self._log.close()
         # What the test found comes first.
@@ -186,42 +213,107 @@ class ServedPage:
         return self._log.read()
 
 
-@contextlib.contextmanager
-def visiting(
-    browser: Browser, *, width: int = 1280, scheme: str = "light", **options
-) -> Iterator[Page]:
-    """A new visitor's tab; fails if a page of theirs asked anybody outside, or a script broke or
-    ran that is nobody's: `pwned()` is there for it to call.
+def refused_start(folder: Path, **environment: str) -> str:
+    """What `python app.py` says where it ends by itself, with 1."""
+    page = ServedPage(folder, **environment)
+    page.wait_for_the_end(60)
+    with contextlib.closing(page._log):
+        assert page._process.exitcode == 1, page.log
+        assert "Traceback" not in page.log
+        return page.log
+
+
+class Visitors:
+    """A browser's context, in which nobody may ask anybody outside, and no script may break or run
+    that is nobody's: `pwned()` is there for it to call.
 
     A question to the visitor waits for the test's answer; a mere message is never expected.
     """
-    size = {"width": width, "height": 900 if width > 768 else 844}
-    context = browser.new_context(
-        viewport=size, color_scheme=scheme, accept_downloads=True, **options
-    )
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    outside, broken, ran = [], [], []
 
-    def asked(dialog):
+    def __init__(self, browser: Browser, *, width: int = 1280, scheme: str = "light", **options):
+        self.size = {"width": width, "height": 900 if width > 768 else 844}
+        self.context = browser.new_context(
+            viewport=self.size, color_scheme=scheme, accept_downloads=True, **options
+        )
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self._asked: list[str] = []
+        self._broken: list[str] = []
+        self._ran: list[str] = []
+        self.context.on("request", lambda request: self._asked.append(request.url))
+        self.context.on("weberror", lambda error: self._broken.append(str(error.error)))
+        self.context.on("dialog", self._dialog)
+        self.context.expose_function("pwned", lambda *what: self._ran.append(f"pwned: {what}"))
+        self.context.add_init_script(
+            """addEventListener('securitypolicyviolation',
+              event => pwned(event.violatedDirective, event.blockedURI));"""
+        )
+
+    def _dialog(self, dialog: Dialog) -> None:
         if dialog.type != "confirm":
-            ran.append(f"{dialog.type}: {dialog.message}")
+            self._ran.append(f"{dialog.type}: {dialog.message}")
             dialog.dismiss()
 
-    context.on("request", lambda request: outside.append(request.url))
-    context.on("weberror", lambda error: broken.append(str(error.error)))
-    context.on("dialog", asked)
-    context.expose_function("pwned", lambda *what: ran.append(f"pwned: {what}"))
-    context.add_init_script(
-        """addEventListener('securitypolicyviolation',
-          event => pwned(event.violatedDirective, event.blockedURI));"""
-    )
-    page = context.new_page()
-    yield page
-    context.close()
-    at_home = ("http://127.0.0.1:", "data:", "blob:")
-    assert [url for url in outside if not url.startswith(at_home)] == []
-    assert broken == []
-    assert ran == []
+    def nothing_was_wrong(self) -> None:
+        """Look at what all visitors since the last call did."""
+        at_home = ("http://127.0.0.1:", "data:", "blob:", "about:")
+        outside = [url for url in self._asked if not url.startswith(at_home)]
+        found = outside, [*self._broken], [*self._ran]
+        for each in (self._asked, self._broken, self._ran):
+            each.clear()
+        assert found == ([], [], [])
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, **options) -> Iterator[Page]:
+    """A new visitor's tab, in a context of its own."""
+    visitors = Visitors(browser, **options)
+    yield visitors.context.new_page()
+    visitors.context.close()
+    visitors.nothing_was_wrong()
+
+
+class KeptTab:
+    """One tab for many visitors, each of whom finds it new; a page in it takes half the CPU that it
+    takes in a new one, for its scripts are compiled."""
+
+    STAYS = ("add_init_script", "emulate_media", "expose_function", "route")
+    """What would be there for the next visitor."""
+
+    def __init__(self, browser: Browser):
+        self._visitors = Visitors(browser)
+        self._page: Page | None = None
+
+    @contextlib.contextmanager
+    def visit(self) -> Iterator[Page]:
+        yield self._empty()
+        self._leave()
+        self._visitors.nothing_was_wrong()
+
+    def _empty(self) -> Page:
+        if self._page is None or self._page.is_closed():
+            self._page = self._visitors.context.new_page()
+            for name in self.STAYS:
+                setattr(self._page, name, self._refuse)
+        return self._page
+
+    def _refuse(self, *_, **__):
+        raise AssertionError("the next visitor would find it: mark the test `new_browser`")
+
+    def _leave(self) -> None:
+        """Leave nothing in the tab, nor in what the context keeps."""
+        page, context = self._empty(), self._visitors.context
+        for other in context.pages:
+            if other != page:
+                other.close()
+        with contextlib.suppress(Error):  # what shows no page of ours has none
+            page.evaluate("sessionStorage.clear()")
+        page.goto("about:blank")
+        page.set_viewport_size(self._visitors.size)
+        devtools = context.new_cdp_session(page)
+        everything = {"origin": "*", "storageTypes": "all"}
+        devtools.send("Storage.clearDataForOrigin", everything)
+        devtools.detach()
+        context.clear_cookies()
 
 
 def by_way_of(javascript: str) -> str:

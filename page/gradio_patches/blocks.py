@@ -11,10 +11,12 @@ import copy
 import logging
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.blocks import BlocksConfig
+from gradio.routes import App
 
 from backend.ledger import OutOfReach
 from page import texts
@@ -33,10 +35,15 @@ class PageBlocks(gr.Blocks):
         self.default_config = PageConfig(self)
 
     def queue(self, *, max_size: int | None = None, **options: Any) -> PageBlocks:
-        """Gradio's own, but with a `PageQueue`."""
-        super().queue()
+        """Give it a `PageQueue`; Gradio calls this for every page, and its own makes a web app."""
         self._queue = PageQueue(self, max_size=max_size, **options)
         return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Gradio's own, without its web app: the start makes one that has all, and each takes a
+        quarter of a second."""
+        with mock.patch.object(App, "create_app"):
+            super().__exit__(*raised)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """Gradio's own, for the outputs that change: it would build each skipped one anew.

@@ -17,10 +17,11 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from backend import config
+from backend.data_folder import InUse
 from backend.engine import NoEngine
-from backend.service import InUse, NoLedger, Service
+from backend.service import NoBucket, NoLedger, Service
 from page import examples, theme
-from page.gradio_patches import routes
+from page.gradio_patches import routes, shared_clips
 from page.gradio_patches.blocks import PageBlocks
 from page.gradio_patches.patient_start import wait_for_the_server
 from page.gradio_patches.queue import MAX_STATES
@@ -31,6 +32,7 @@ from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
 from page.web.ranges import Ranges
+from page.web.shared_clips import SharedClipFiles
 from page.web.under_path import FromRoot, UnderPath, path_of
 from veo.files import reason
 from veo.terminal import at_stop
@@ -59,7 +61,15 @@ def run(build_page: Callable[[Service], PageBlocks]) -> None:
             about_the_service = error.field in ("api_key", "base_url")
             check = "Check AIMLAPI_KEY and AIMLAPI_BASE_URL in the environment. "
             sys.exit(f"{check if about_the_service else ''}{error}")
-        except (config.WrongSetting, InUse, NoLedger, NoEngine, NoAddress, CannotStart) as error:
+        except (
+            config.WrongSetting,
+            InUse,
+            NoLedger,
+            NoEngine,
+            NoBucket,
+            NoAddress,
+            CannotStart,
+        ) as error:
             sys.exit(str(error))
         except BrokenPipeError:
             sys.exit("Nobody reads what the server prints any more, so it has ended.")
@@ -139,7 +149,11 @@ def prepare(service: Service) -> None:
     routes.send_no_cors_headers()
     routes.compress_whole_files()
     # Clips are played from where they lie, instead of being copied.
-    gr.set_static_paths([service.storage.folder, examples.POSTERS])
+    if service.storage.is_shared:
+        shared_clips.give_out_shared_clips()
+        gr.set_static_paths([examples.POSTERS])
+    else:
+        gr.set_static_paths([service.storage.folder, examples.POSTERS])
 
 
 def launch(page: PageBlocks, service: Service) -> None:
@@ -175,12 +189,13 @@ def launch(page: PageBlocks, service: Service) -> None:
 
 def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
     """What stands before Gradio's `page`, the outermost first."""
-    known = service.settings
+    known, is_shared = service.settings, service.storage.is_shared
     return [
         Middleware(FromRoot, root=known.root_path),
         Middleware(ShortErrors),
         Middleware(Guard, mcp=known.mcp, hosts=known.hosts, frame_ancestors=known.frame_ancestors),
         Middleware(Ranges),
+        *([Middleware(SharedClipFiles, storage=service.storage)] if is_shared else []),
         Middleware(
             FirstPaint,
             mode=lambda: mode(service.payer_for(None)),

@@ -8,10 +8,6 @@ import time
 import pytest
 from jobs_fixture import FOX, Service, begin, completed, in_a_loop, until, watch
 
-from backend import job as job_module
-from page import status_card
-from veo.polling import LONGEST_EXPECTED
-
 HOUR = 3600.0
 JUMPS = {
     "set back an hour": -HOUR,
@@ -113,23 +109,3 @@ def test_what_an_earlier_version_measured_over_a_broken_span_is_left_aside(took,
         entry = house.row("downloading")
         house.ledger.move(entry.id, "downloading", "done", facts={"took": seconds})
     assert house.ledger.typical_seconds(FOX.body()) == 50.0
-
-
-@pytest.mark.parametrize("expected", [-3597.0, 36_015.0, 0.0])
-def test_an_expectation_that_was_stored_is_bounded_on_the_card_and_in_the_plan(expected, house):
-    entry = house.ledger.add(owner="me", payer="server", request=FOX.body(), expected=expected)
-    job = job_module.Job(entry)
-    card = status_card.card_for_job(job, has_clip=False, is_guest=False)
-    assert 1.0 <= card["expected"] <= LONGEST_EXPECTED
-    assert card["elapsed"] >= 0
-
-
-def test_no_clock_that_is_set_moves_what_a_card_says(house, wall):
-    job = job_module.Job(house.row("running"))
-    for by in JUMPS.values():
-        wall.set_by = by
-        assert 0 <= job.elapsed < 10
-        shown, next_shown = (
-            status_card.card_for_job(job, has_clip=False, is_guest=False)["made"] for _ in range(2)
-        )
-        assert shown <= next_shown

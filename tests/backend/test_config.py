@@ -1,13 +1,17 @@
 """What the environment says of the server, and what it cannot mean."""
 
 import re
+import subprocess
+import sys
 import traceback
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from backend import config, service
+from backend import config
 from backend.config import WrongSetting, read
+from backend.data_folder import data_folder_held
 from backend.ledger import Ledger, Limits, OutOfReach, UnusableLedger
 
 SPACE = {"SPACE_ID": "somebody/film-a-sentence"}
@@ -171,7 +175,7 @@ def test_a_data_folder_is_for_nobody_elses_eyes(tmp_path):
     for folder in (ours, there_before):
         found = read({"VEO_DATA_DIR": str(folder)})
         for _ in range(2):
-            with service.data_folder_held(found.data):
+            with data_folder_held(found.data):
                 assert folder.stat().st_mode & 0o777 == 0o700
                 assert (folder / "clips").stat().st_mode & 0o777 == 0o700
 
@@ -346,3 +350,60 @@ def test_the_address_is_read_with_the_rest():
     assert (read({}).address, read({}).port) == ("127.0.0.1", None)
     found = read({"GRADIO_SERVER_NAME": "'::1'", "GRADIO_SERVER_PORT": '"8080"'})
     assert (found.address, found.port) == ("[::1]", 8080)
+
+
+# A bucket
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ""),
+        ("s3://clips", "s3://clips"),
+        ("s3://my.clips-1/of/a_class=7/", "s3://my.clips-1/of/a_class=7"),
+        (' "s3://clips/veo" ', "s3://clips/veo"),
+    ],
+)
+def test_clips_may_lie_in_a_bucket(text, found):
+    assert read({"VEO_CLIPS": text}).clips == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clips",
+        "/data/clips",
+        "s3:clips",
+        "s3://",
+        "s3://a",
+        "s3://Clips",
+        "s3://clips?endpoint=x",
+        "s3://id:canary@clips/x",
+        "s3://clips/../x",
+        "s3://clips//x",
+        "s3://clips/é",
+        "gs://clips",
+        "https://clips.s3.amazonaws.com/canary",
+    ],
+)
+def test_what_is_no_bucket_is_told_and_not_shown(text):
+    with pytest.raises(WrongSetting, match=r"^VEO_CLIPS must look like s3://bucket") as caught:
+        read({"VEO_CLIPS": text})
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_missing_package_for_a_bucket_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(WrongSetting, match=r"^VEO_CLIPS needs one more package: pip install ob"):
+        read({"VEO_CLIPS": "s3://clips"})
+
+
+def test_without_a_bucket_nothing_of_it_is_imported():
+    code = """
+import sys
+from backend import config, service
+service.Service(config.read({}))
+assert "obstore" not in sys.modules
+assert "backend.bucket" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)

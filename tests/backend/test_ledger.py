@@ -1470,3 +1470,102 @@ def test_a_ledger_reads_while_another_writes(url, opened):
         assert ledger.get(entry.id) == entry
         assert ledger.of("ann") == [entry]
     assert ledger.get(entry.id).state == "done"
+
+
+# Clips that several servers share
+
+
+def finished(ledger, clock, clip, *, size, payer="server", state="done"):
+    """A row whose clip has come, a second after the last."""
+    clock.now += 1
+    entry = ledger.add(owner="me", payer=payer, request=CALLED_FOX, expected=1.0)
+    ledger.move(entry.id, "prepared", "submitting")
+    ledger.move(entry.id, "submitting", "running", generation_id="x")
+    ledger.move(entry.id, "running", "downloading", clip=clip)
+    if state == "done":
+        facts = {"size": size, "width": 1}
+        ledger.move(entry.id, "downloading", "done", facts=facts)
+    return entry.id
+
+
+def clip_of(ledger, job_id):
+    return ledger.get(job_id).clip
+
+
+@pytest.mark.parametrize(
+    ("most", "gone"),
+    [
+        (math.inf, []),
+        (500, []),
+        (499, ["free-1"]),
+        (400, ["free-1"]),
+        (301, ["free-1", "free-2"]),
+        (299, ["free-1", "free-2", "paid-1"]),
+        (0, ["free-1", "free-2", "paid-1", "paid-2", "paid-3"]),
+    ],
+)
+def test_the_oldest_clips_are_taken_off_their_rows_demo_clips_first(ledger, clock, most, gone):
+    order = ["paid-1", "free-1", "paid-2", "free-2", "paid-3"]
+    rows = {
+        clip: finished(ledger, clock, clip, size=100, payer="demo" if "free" in clip else "server")
+        for clip in order
+    }
+    ledger.take_off_oldest(most, [])
+    assert sorted(ledger.clips_to_remove()) == gone
+    for clip, job_id in rows.items():
+        assert clip_of(ledger, job_id) == (None if clip in gone else clip)
+        assert ledger.get(job_id).state == "done"
+    for clip in gone:
+        ledger.clip_is_gone(clip)
+    ledger.take_off_oldest(most, [])
+    assert ledger.clips_to_remove() == []
+
+
+def test_what_arrives_or_was_deleted_makes_no_room(ledger, clock):
+    deleted = finished(ledger, clock, "deleted", size=100)
+    arriving = finished(ledger, clock, "arriving", size=100, state="downloading")
+    in_use = finished(ledger, clock, "in-use", size=100)
+    old = finished(ledger, clock, "old", size=100)
+    ledger.delete(deleted)
+    ledger.take_off_oldest(0, ["in-use"])
+    assert ledger.clips_to_remove() == ["old"]
+    assert [clip_of(ledger, each) for each in (arriving, in_use, old)] == [
+        "arriving",
+        "in-use",
+        None,
+    ]
+    assert [each.clip for each in ledger.awaiting_file_removal()] == ["deleted"]
+
+
+def test_servers_that_make_room_at_once_take_none_too_many(url, opened, clock):
+    servers = [opened(url, runner=name, clock=clock) for name in ("a", "b", "c", "d")]
+    for number in range(20):
+        finished(servers[0], clock, f"clip-{number:02}", size=100)
+    begin = threading.Barrier(4)
+
+    def make_room(server):
+        begin.wait()
+        server.take_off_oldest(1000, [])
+
+    with ThreadPoolExecutor(4) as pool:
+        [*pool.map(make_room, servers)]
+    assert sorted(servers[0].clips_to_remove()) == [f"clip-{number:02}" for number in range(10)]
+
+
+def test_any_server_forgets_a_clip_that_all_of_them_reach(url, opened, clock):
+    here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
+    job_id = finished(here, clock, "clip", size=1)
+    assert not here.awaits_clip("clip")
+    here.delete(job_id)
+    assert there.awaiting_file_removal() == []
+    assert [each.id for each in there.awaiting_file_removal(anywhere=True)] == [job_id]
+    there.clip_removed(job_id)
+    assert here.awaiting_file_removal() != []
+    there.clip_removed(job_id, anywhere=True)
+    assert here.awaiting_file_removal() == []
+
+
+def test_a_clip_is_awaited_until_its_job_is_done(ledger, clock):
+    finished(ledger, clock, "comes", size=1, state="downloading")
+    assert ledger.awaits_clip("comes")
+    assert not ledger.awaits_clip("unknown")

@@ -7,14 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gradio_client import Client
-from served import FOX, ServedPage
+from served import FOX, ServedPage, program
 from test_ledger import add, somebody_without_rights
 
-from backend import config, service
+from backend import config
+from backend.data_folder import data_folder_held
 from backend.ledger import Ledger, open_ledger
 from backend.storage import Storage
 from veo.files import keep_private
+
+SHORT = (FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "")
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such rights")
 
@@ -56,7 +58,7 @@ def held():
 
     def hold(data: Path, **environment: str):
         found = config.read({"VEO_DATA_DIR": str(data), **environment})
-        return service.data_folder_held(found.data)
+        return data_folder_held(found.data)
 
     return hold
 
@@ -189,7 +191,7 @@ def test_the_server_writes_nothing_that_others_may_read(tmp_path, umask):
     before = os.umask(umask)
     try:
         with ServedPage(tmp_path) as served:
-            assert Client(served.url, verbose=False).predict(FOX, api_name="/generate")
+            assert program(served).predict(*SHORT, api_name="/generate")
             until = time.monotonic() + 30
             while not list((tmp_path / "data").rglob("clip.json")):
                 assert time.monotonic() < until

@@ -10,8 +10,9 @@ import pytest
 from jobs_fixture import ME, in_a_loop
 
 from backend import config
+from backend.data_folder import InUse
 from backend.pricing import Offer, OfferChanged
-from backend.service import InUse, NoLedger, Service
+from backend.service import NoLedger, Service
 from veo_client import InvalidRequest, TookTooLong, VeoClient, VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p", seed=7)

@@ -321,6 +321,7 @@ def piped(data, *arguments, service):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "prompt"),
     [
@@ -336,6 +337,7 @@ def test_a_dash_reads_the_prompt_from_standard_input(folder, data, prompt):
     assert posts(server)[0]["prompt"] == prompt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "says"),
     [
@@ -364,6 +366,7 @@ def test_a_closed_standard_input_is_told(folder):
     assert server.connections == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "sent"), [(b"y\n", 1), (b"n\n", 0), (b"\n", 0), (b"\x04", 0)])
 def test_on_a_terminal_what_looks_like_an_option_is_asked_about(folder, typed, sent):
     with FaultServer([answer(400)]) as server:
@@ -380,6 +383,7 @@ def test_on_a_terminal_what_looks_like_an_option_is_asked_about(folder, typed, s
         assert len(posts(server)) == sent
 
 
+@pytest.mark.slow
 def test_a_terminal_says_what_to_type(folder):
     with FaultServer([answer(400)]) as server:
         child, terminal = pty.fork()
@@ -675,6 +679,7 @@ def test_a_file_that_appears_while_waiting_is_not_overwritten(call, clip, folder
     assert media.inspect("fox-2.mp4").width == 160
 
 
+@pytest.mark.slow
 def test_two_at_once_in_one_folder_do_not_meet(folder, clip):
     both_are_here = threading.Barrier(2)
 
@@ -720,6 +725,7 @@ def test_no_room_at_all_is_told_before_anything_is_paid_for(folder):
     assert names(folder) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_loses_nothing(folder, clip):
     """The limit is that of a process, so this is a real failure to write, also for root."""
     large = clip + (6 << 20).to_bytes(4) + b"free" + bytes((6 << 20) - 8)
@@ -812,6 +818,7 @@ def paste(err, service, *, where="/", is_line=False):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "generation_id",
     ["uuid:google/veo", "-x", "--json", "it's here", 'a b"$HOME"`id`;ls', "*", "狐", "a=b&c"],
@@ -857,6 +864,7 @@ def test_an_id_that_a_terminal_would_obey_is_not_sent_to_it(call):
 # Ctrl-C
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_while_waiting_prints_the_command_that_resumes(folder, clip, stop):
     with FaultServer(service(look=WORKING)) as server:
@@ -880,6 +888,7 @@ def resume_note(generation_id):
 STOPS = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", STOPS)
 def test_a_stop_while_the_request_is_on_its_way_waits_for_its_id(folder, clip, stop):
     """It comes twice, as from a shell and its terminal; then the answer names what was bought."""
@@ -903,6 +912,7 @@ def test_a_stop_while_the_request_is_on_its_way_waits_for_its_id(folder, clip, s
     assert names(folder) == ["fox.mp4"]
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_while_the_request_is_on_its_way_leaves_the_id_in_a_file(folder, clip):
     """Its process group is told, and nothing that is printed arrives any more."""
     gone = threading.Event()
@@ -929,6 +939,7 @@ def test_a_terminal_that_goes_while_the_request_is_on_its_way_leaves_the_id_in_a
     assert names(folder) == ["clip.mp4"]
 
 
+@pytest.mark.slow
 def test_what_nohup_has_survive_survives(folder, clip):
     waiting = threading.Event()
 
@@ -1052,6 +1063,7 @@ def run_in_shell(script, *arguments, service):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -1068,6 +1080,7 @@ def test_a_reader_that_leaves_does_not_end_what_is_paid_for(folder, clip, script
     assert media.inspect("clip.mp4").width == 160
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ['"$@" >&-', '"$@" | true'])
 def test_nobody_to_take_the_path_is_no_error(folder, clip, script):
     with FaultServer(service(clip)) as server:
@@ -1078,6 +1091,7 @@ def test_nobody_to_take_the_path_is_no_error(folder, clip, script):
     assert (folder / "clip.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp437"])
 def test_a_stream_that_cannot_write_every_letter_is_no_error(folder, clip, encoding):
     with FaultServer(service(clip)) as server:
@@ -1176,6 +1190,7 @@ def test_on_a_terminal_one_line_lives_and_leaves_nothing_behind(folder, clip):
     assert terminal.screen()[3:] == [differs, ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "width"), [(20, 19), (1, 0), (0, 79)])
 def test_a_live_line_is_never_wider_than_the_terminal(columns, width):
     with FaultServer(service(look=WORKING)) as server:

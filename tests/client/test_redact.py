@@ -125,6 +125,7 @@ def plainly_shown(said, secret):
     return QUERY.sub(r"\1?…", plainly_visible(text).replace(secret, "[key]"))
 
 
+@pytest.mark.slow
 def test_quick_redaction_leaves_out_the_same():
     dice = random.Random(12)
 

@@ -74,6 +74,7 @@ def choose_the_quickest(tab: Page) -> None:
 # axe
 
 
+@pytest.mark.new_browser
 def test_axe_has_nothing_against_the_page_while_it_is_filled_in(keyed_page, tab):
     open_page(tab, keyed_page)
     found = violations(tab, "idle")
@@ -103,6 +104,7 @@ def test_axe_has_nothing_against_the_page_while_it_is_filled_in(keyed_page, tab)
     assert not found, "\n".join(found)
 
 
+@pytest.mark.new_browser
 def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     open_page(tab, keyed_page)
     send(tab, f"{FOX} #no-credits")
@@ -130,6 +132,7 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.new_browser
 def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
     with ServedPage(tmp_path, program="tests/every_card.py") as served:
         tab.goto(served.url)
@@ -245,6 +248,7 @@ MOVES = """
 """
 
 
+@pytest.mark.new_browser
 def test_nothing_moves_for_who_wants_no_motion(keyed_page, tab):
     open_page(tab, keyed_page)
     tab.keyboard.type(FOX)
@@ -254,6 +258,7 @@ def test_nothing_moves_for_who_wants_no_motion(keyed_page, tab):
     assert tab.evaluate(MOVES) == []
 
 
+@pytest.mark.new_browser
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_a_clip_starts_by_itself_only_for_who_made_it_just_now_and_likes_motion(
     motion, keyed_page, tab
@@ -283,6 +288,7 @@ new PerformanceObserver(list => {
 """
 
 
+@pytest.mark.new_browser
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_nothing_jumps_while_the_page_loads_and_a_clip_is_made(size, demo_page, tab):
     """Measured as browsers do; 0.1 is what they call good."""

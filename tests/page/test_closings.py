@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 import requests
 from served import FOX, by_way_of, open_page, wait_for
 
 
+@pytest.mark.new_browser
 def test_what_is_pressed_while_a_stream_ends_is_heard_of(keyed_page, tab):
     tab.add_init_script(by_way_of("await new Promise(done => setTimeout(done, 200))"))
     open_page(tab, keyed_page)

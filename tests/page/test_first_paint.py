@@ -6,15 +6,19 @@ from collections.abc import Iterator
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
-from served import ServedPage, visiting
+from served import ServedPage, open_page, visiting
 from test_access import AXE, RUN_AXE
+
+pytestmark = pytest.mark.new_browser  # each holds Gradio's scripts back
 
 FIRST = "#first-paint textarea"
 
 
 @contextlib.contextmanager
-def slowly(tab: Page, served: ServedPage, query: str = "") -> Iterator[None]:
-    """Gradio's scripts come only after the body of this."""
+def slowly(
+    tab: Page, served: ServedPage, query: str = "", *, until: str = "#cost:not(:empty)"
+) -> Iterator[None]:
+    """Gradio's scripts come only after the body of this, and then what is there `until` the end."""
     held = []
     tab.route("**/assets/index-*.js", lambda route: held.append(route))
     tab.goto(served.url + query, wait_until="commit")
@@ -22,7 +26,7 @@ def slowly(tab: Page, served: ServedPage, query: str = "") -> Iterator[None]:
     yield
     for route in held:
         route.continue_()
-    expect(tab.locator("#cost")).not_to_be_empty()
+    tab.locator(until).wait_for(state="attached")
 
 
 def places(tab: Page, *found: str) -> list[tuple[float, ...]]:
@@ -83,15 +87,34 @@ def test_a_page_that_does_not_come_says_so(demo_page, tab):
 
 
 def test_a_character_that_is_being_composed_is_waited_for(demo_page, tab):
-    with slowly(tab, demo_page):
+    """And the rest waits for the form: it is not mounted, and nothing is asked of the server."""
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    with slowly(tab, demo_page, until="#generate"):
         keyboard = tab.context.new_cdp_session(tab)
         keyboard.send(
             "Input.imeSetComposition", {"text": "か", "selectionStart": 1, "selectionEnd": 1}
         )
     expect(tab.locator(FIRST)).to_be_focused()
+    tab.wait_for_timeout(500)
+    assert tab.locator("#examples, #status, #draft").count() == 0
+    assert not [url for url in asked if "/queue/" in url]
     keyboard.send("Input.insertText", {"text": "火"})
     expect(tab.locator("#first-paint")).to_have_count(0)
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("火")
+    expect(tab.locator("#cost")).not_to_be_empty()
+
+
+def test_the_button_is_there_in_the_first_frame_without_the_first_paint(demo_page, tab):
+    tab.add_init_script(
+        """requestAnimationFrame(function look() {
+          const button = document.querySelector("#generate");
+          if (!button || document.getElementById("first-paint")) requestAnimationFrame(look);
+          else window.shown = button.checkVisibility({ visibilityProperty: true });
+        })"""
+    )
+    open_page(tab, demo_page)
+    assert tab.evaluate("window.shown") is True
 
 
 def test_a_theme_that_the_address_asks_for_is_there_from_the_first_paint(demo_page, tab):

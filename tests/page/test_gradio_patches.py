@@ -97,6 +97,25 @@ assert ours.sleep_when_free == 0.02 and plain.sleep_when_free == 0.001
 """)
 
 
+def test_a_page_is_built_without_a_web_app_and_gradio_would_make_three():
+    in_a_fresh_python("""
+from unittest import mock
+import app
+import gradio as gr
+from backend import config
+from backend.service import Service
+from gradio.routes import App
+
+with mock.patch.object(App, "create_app") as made:
+    app.build_page(Service(config.read()))
+    assert made.call_count == 0
+    with gr.Blocks() as plain:
+        pass
+    plain.queue()
+    assert made.call_count == 3
+""")
+
+
 def test_gradio_still_keeps_sessions_as_we_replace_them():
     in_a_fresh_python("""
 import app
@@ -106,7 +125,7 @@ from gradio.routes import App
 from page.gradio_patches import queue
 
 page = app.build_page(Service(config.read()))
-plain = page.app.state_holder
+plain = App.create_app(page).state_holder
 assert plain is page.state_holder
 states = queue.PageStates()
 assert {*vars(plain)} == {*vars(states)} | {"blocks"}

@@ -3,8 +3,6 @@
 import errno
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,10 +12,12 @@ from conftest import KEY
 from fault_server import FaultServer
 from served import (
     FOX,
+    FRESH,
     ROOT,
     ServedPage,
     free_port,
     in_a_fresh_python,
+    refused_start,
     service_that_never_finishes,
 )
 
@@ -63,16 +63,8 @@ assert said.count("\\n") == 0 and {KEY!r} not in said, said
 
 @pytest.mark.slow
 def test_a_port_that_is_none_is_said_before_gradio_falls_over_it(tmp_path):
-    ended = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=ServedPage.environment(tmp_path) | {"GRADIO_SERVER_PORT": "http"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert ended.returncode == 1
-    assert ended.stderr == "GRADIO_SERVER_PORT must be a port, 1 to 65535; it is 'http'.\n"
+    said = refused_start(tmp_path, python=FRESH, GRADIO_SERVER_PORT="http")
+    assert said == "GRADIO_SERVER_PORT must be a port, 1 to 65535; it is 'http'.\n"
 
 
 def test_where_nothing_temporary_can_be_written_the_variable_is_named(tmp_path):

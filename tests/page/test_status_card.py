@@ -199,6 +199,7 @@ def test_a_prompt_that_was_edited_meanwhile_is_not_taken_for_the_one_that_is_sen
     assert len(requests_of(keyed_page, prompt)) == 2
 
 
+@pytest.mark.new_browser
 def test_a_press_that_nothing_came_of_can_be_repeated(keyed_page, tab):
     """Gradio drops an event that comes while the one before is not over."""
     tab.clock.install()
@@ -263,6 +264,7 @@ def bar(tab: Page) -> float:
     return float(tab.locator("#status .fill").evaluate("bar => bar.style.width").rstrip("%"))
 
 
+@pytest.mark.new_browser
 def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
     deaf_service, tab, tmp_path
 ):
@@ -389,6 +391,7 @@ Object.defineProperty(document, 'hidden', { get: () => window.away });
 """
 
 
+@pytest.mark.new_browser
 def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     """Nothing without being asked for; a notification only when one looks elsewhere."""
     tab.add_init_script(STUBS)
@@ -427,6 +430,7 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     expect(tab.get_by_role("button", name="This browser forbids notifications")).to_be_visible()
 
 
+@pytest.mark.new_browser
 def test_a_notification_is_called_on_only_while_the_browser_shows_them(keyed_page, tab):
     """The permission may be withdrawn; Chrome on Android gives it and shows none."""
     tab.add_init_script(STUBS)
@@ -451,6 +455,7 @@ def test_a_notification_is_called_on_only_while_the_browser_shows_them(keyed_pag
     assert tab.evaluate("notices") == []
 
 
+@pytest.mark.new_browser
 def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab, tmp_path):
     """The card shows another take then than before; looking at one that is over is no end."""
     finish = threading.Event()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import app
 from backend import config
-from backend.service import InUse, Service
+from backend.data_folder import InUse
+from backend.service import Service
 from gradio_client import Client
 
 FORM = {"prompt": "a fox", "duration": 4, "resolution": "720p"}

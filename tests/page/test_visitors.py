@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 BLOCKED = """
@@ -18,6 +19,7 @@ Storage.prototype.getItem = function (key) {
 """
 
 
+@pytest.mark.new_browser
 def test_without_a_storage_for_the_tab_the_page_is_priced_all_the_same(keyed_page, tab):
     """Without one that lasts, Gradio itself shows nothing."""
     tab.add_init_script(BLOCKED)

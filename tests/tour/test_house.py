@@ -58,6 +58,7 @@ IMPORTS = {
         "platformdirs",
         "sqlalchemy",
         "procrastinate",
+        "obstore",
         "psycopg",
         "veo",
         "veo_client",
@@ -66,7 +67,10 @@ IMPORTS = {
     "page": {"gradio", "fastapi", "h11", "starlette", "uvicorn", "veo", "veo_client", "backend"},
     "app": {"gradio", "backend", "page"},
 }
-OPTIONAL = {"backend.shared_engine": {"procrastinate", "psycopg"}}
+OPTIONAL = {
+    "backend.bucket": {"obstore"},
+    "backend.shared_engine": {"procrastinate", "psycopg"},
+}
 """What only several servers need; who wants them installs it."""
 NEEDS_MORE = {"veo.media": {"av", "PIL"}}
 """The rest of `veo` needs only `requests`, and the `urllib3` below it."""
@@ -282,6 +286,7 @@ def test_the_file_tree_names_every_make_target():
     assert told == re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
 
 
+@pytest.mark.slow
 def test_the_client_in_ten_lines_runs_as_shown(demo, tmp_path):
     """The README's example, with nothing changed but where the service is."""
     code = re.search(r"```python\n(.+?)```", README, re.S)[1]
