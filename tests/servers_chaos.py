@@ -1,4 +1,4 @@
-"""Three servers at the mercy of dice: killed, frozen, stopped; PostgreSQL restarted under them.
+"""Three servers at the mercy of dice: killed, frozen, stopped; PostgreSQL or the bucket goes away.
 
     python tests/servers_chaos.py                everything; exit code 1 if an invariant breaks
     python tests/servers_chaos.py --seed 7 --only restarted
@@ -19,18 +19,20 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import crashes
+import obstore
 from postgres import NoPostgres, PostgresServer
+from seaweed import NoSeaweed, SeaweedServer
 from several_servers import OWNER, Fleet, Server, Service, a_running_job, finish, until
 
-from backend.ledger import ACTIVE_STATES
+from backend.ledger import ACTIVE_STATES, TO_DRIVE
 from veo import media
 
 SERVERS = "abc"
@@ -44,6 +46,9 @@ COMPLETED_AFTER = (1.0, 6.0)
 """Seconds that the service takes for a clip, at least and at most."""
 SLOWNESS = 0.2
 """Seconds that an answer takes at most, and each piece of a film."""
+BUCKET_AWAY_FOR = 3.0
+LOOKED_AGAIN_AFTER = 2.0
+"""Seconds that a job rests whose clip could not be kept; it is a minute else."""
 BEGUN_AGAIN_AFTER = 0.3
 AT_REST_WITHIN = 60.0
 ENDS = ("done", "rejected", "uncertain")
@@ -159,8 +164,19 @@ class Outcome:
 class Trial:
     """One plan, carried out on a fleet."""
 
-    def __init__(self, fleet: Fleet, *, seed: int, blows: int, restarts: int = 0) -> None:
-        self.servers = {name: fleet.begin(name) for name in SERVERS}
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        seed: int,
+        blows: int,
+        restarts: int = 0,
+        bucket: SeaweedServer | None = None,
+    ) -> None:
+        self._bucket = bucket
+        self._clips = bucket.new_address() if bucket else ""
+        self._variables = bucket.environment | {"VEO_CLIPS": self._clips} if bucket else {}
+        self.servers = {name: fleet.begin(name, variables=self._variables) for name in SERVERS}
         self.outcome = Outcome(seed=seed)
         self._fleet = fleet
         self._plan = plan(seed, blows)
@@ -176,7 +192,7 @@ class Trial:
                 self._pass(blow.after)
                 self._strike(blow)
                 if self._every and number % self._every == 0:
-                    self._restart_postgres()
+                    self._restart()
             for _, server in self._frozen:
                 self._wake(server)
             self._frozen.clear()
@@ -200,7 +216,7 @@ class Trial:
             for name, server in self.servers.items():
                 if server.has_ended and now - self._ended.setdefault(name, now) > BEGUN_AGAIN_AFTER:
                     del self._ended[name]
-                    self.servers[name] = self._fleet.begin(name)
+                    self.servers[name] = self._fleet.begin(name, variables=self._variables)
             time.sleep(0.02)
 
     def _strike(self, blow: Blow) -> None:
@@ -219,15 +235,20 @@ class Trial:
         self._woken[server.name].append(time.time())
         server.wake()
 
-    def _restart_postgres(self) -> None:
-        self._fleet.postgres.stop()
-        self._fleet.postgres.start()
+    def _restart(self) -> None:
+        if self._bucket:
+            self._bucket.stop()
+            self._pass(BUCKET_AWAY_FOR)
+            self._bucket.start()
+        else:
+            self._fleet.postgres.stop()
+            self._fleet.postgres.start()
         self.outcome.blows["restart"] += 1
 
     def _come_to_rest(self) -> float:
         def is_open() -> bool:
             self._pass(0.2)
-            return bool(self._fleet.ledger.in_states(*ACTIVE_STATES, anywhere=True, owner=OWNER))
+            return bool(self._fleet.ledger.in_states(*TO_DRIVE, anywhere=True, owner=OWNER))
 
         began = time.monotonic()
         with suppress(AssertionError):
@@ -248,9 +269,21 @@ class Trial:
         outcome.broken += fleet.judge(deaths=blows, woken=self._woken)
         outcome.broken += _judge_money(fleet.service, rows)
         outcome.broken += _judge_files(fleet.folder)
-        outcome.broken += [each for row in rows for each in _judge_end(fleet.folder, row)]
+        outcome.broken += [each for row in rows for each in _judge_end(row, self._place_of(row))]
         if in_queues := fleet.in_queues():
             outcome.broken.append(("left in a queue", f"{in_queues}"))
+
+    def _place_of(self, row) -> Path:
+        """The folder with the files of a finished clip, or a copy of them."""
+        if not self._bucket or row.state != "done":
+            return self._fleet.folder / row.runner / "clips" / (row.clip or "")
+        place = self._fleet.folder / "copies" / row.clip
+        place.mkdir(parents=True)
+        store = self._bucket.store(self._clips)
+        for key in self._bucket.keys(self._clips):
+            if row.clip in key:
+                (place / Path(key).name).write_bytes(obstore.get(store, key).bytes())
+        return place
 
 
 def _judge_money(service: Service, rows: Sequence) -> Iterator[tuple[str, str]]:
@@ -270,11 +303,10 @@ def _judge_files(folder: Path) -> Iterator[tuple[str, str]]:
             yield "partial file", f"{path.relative_to(folder)} ({path.stat().st_size} bytes)"
 
 
-def _judge_end(folder: Path, row) -> Iterator[tuple[str, str]]:
+def _judge_end(row, place: Path) -> Iterator[tuple[str, str]]:
     if row.state not in (*ENDS, *ACTIVE_STATES):
         yield "wrong end", f"{row}"
     if row.state == "done":
-        place = folder / row.runner / "clips" / row.clip
         clips = [*place.glob("*.mp4")]
         if len(clips) != 1 or not {"poster.jpg", "clip.json"} <= {*os.listdir(place)}:
             yield "done without clip", f"{place.name}: {[*place.glob('*')]}"
@@ -386,17 +418,18 @@ HEADS = (
 )
 
 
-def chaos(postgres: PostgresServer, *, seed: int, blows: int, **more: int) -> Outcome:
+def chaos(postgres: PostgresServer, *, seed: int, blows: int, **more) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        life = {"dead_after": DEAD, "looks_every": 0.5}
+        life = {"dead_after": DEAD, "looks_every": 0.5, "looks_again_after": LOOKED_AGAIN_AFTER}
         with Fleet(Path(folder), postgres, service=Busy(), **life) as fleet:
             return Trial(fleet, seed=seed, blows=blows, **more).run()
 
 
-def parts(blows: int) -> dict[str, dict[str, int]]:
+def parts(blows: int) -> dict[str, dict[str, Any]]:
     return {
         "three servers": {"blows": blows},
         "PostgreSQL restarted ten times": {"blows": blows, "restarts": 10},
+        "a bucket that goes away": {"blows": blows, "restarts": 10},
     }
 
 
@@ -411,7 +444,7 @@ def main() -> None:
     try:
         with PostgresServer() as postgres:
             sys.exit(0 if tell_all(postgres, options) else 1)
-    except NoPostgres as error:
+    except (NoPostgres, NoSeaweed) as error:
         sys.exit(f"The harness does not work here. {error}")
 
 
@@ -421,7 +454,10 @@ def tell_all(postgres: PostgresServer, options: argparse.Namespace) -> bool:
     broken = []
     for name, more in parts(options.blows).items():
         if options.only in name:
-            outcome = chaos(postgres, seed=options.seed, **more)
+            with ExitStack() as stack:
+                if "bucket" in name:
+                    more["bucket"] = stack.enter_context(SeaweedServer())
+                outcome = chaos(postgres, seed=options.seed, **more)
             print(row_of(name, figures(outcome)))
             print(f"    {dict(outcome.blows)}; {dict(outcome.states)}", flush=True)
             broken += outcome.broken
