@@ -39,6 +39,7 @@ lab: $(VENV)/for-testing
 
 crash-test: $(VENV)/for-testing
 	$(BIN)/python tests/crashes.py
+	$(BIN)/python tests/servers_chaos.py
 
 bench: $(VENV)/for-testing
 	$(BIN)/python -m benchmarks

@@ -14,6 +14,7 @@ from benchmarks import (
     bench_polling,
     bench_redaction,
     bench_render,
+    bench_servers,
     bench_start,
     bench_visitors,
     bench_waiting,
@@ -29,6 +30,7 @@ BENCHES = (
     bench_download,
     bench_waiting,
     bench_visitors,
+    bench_servers,
 )
 
 HEADER = f"{'what':<34}{'ours':>10} {'peer':>10} {'unit':<9}{'ratio':>6}  {'limit':<16}peer"

@@ -48,6 +48,8 @@ def live(life: dict) -> None:
         os.environ.update(life["environment"])
         polling.next_wait = lambda *_: life["looks_every"]
         runner.SENT_WITHIN = life["sent_within"]
+        if pause := life.get("looks_again_after"):
+            runner.LOOK_AGAIN_AFTER = (pause,) * 100
         demo_film.render = _small(demo_film.render)
         service.DEMO_SECONDS = life["demo_seconds"]
         if life["variant"]:

@@ -19,9 +19,10 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -55,6 +56,15 @@ CREATE TRIGGER noted AFTER UPDATE ON veo_jobs FOR EACH ROW EXECUTE FUNCTION note
 """
 """Every change of a job that was ever committed, and who made it: a server's name is that of its
 connections, and of the rows that it took."""
+
+
+ENGINE = (
+    "SELECT id, queue_name, status, worker_id, scheduled_at, args FROM procrastinate_jobs",
+    "SELECT id, now() - last_heartbeat AS silent FROM procrastinate_workers",
+    "SELECT pid, application_name, state, wait_event, pg_blocking_pids(pid), left(query, 60)"
+    " FROM pg_stat_activity WHERE backend_type = 'client backend'",
+)
+"""What tells why a job is not gone on with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,12 +177,14 @@ class Server:
 class Fleet:
     """The service, the ledger's database, and the process that makes servers."""
 
-    def __init__(self, folder: Path, postgres, **life: object) -> None:
+    def __init__(
+        self, folder: Path, postgres, *, service: Service | None = None, **life: object
+    ) -> None:
         self.folder = folder
         self.postgres = postgres
         self.url = postgres.new_schema()
         self.life = life
-        self.service = Service()
+        self.service = service or Service()
         self.servers: list[Server] = []
 
     def __enter__(self) -> "Fleet":
@@ -253,17 +265,34 @@ class Fleet:
         until(lambda: self.state(job) in states, seconds=seconds, what=lambda: self.story(job))
 
     def story(self, job: str) -> str:
-        past = "\n".join(map(str, self.history(job)))
+        with self.ledger._engine.connect() as connection:
+            engine = [row for each in ENGINE for row in connection.execute(sa.text(each))]
+        past = "\n".join(map(str, [*self.history(job), *engine]))
         return f"{self.ledger.get(job)}\n{past}\n" + "\n".join(
             f"{server.name}: {server.output()[-1500:]}" for server in self.servers
         )
 
-    def judge(self, *, deaths: int = 0) -> list[tuple[str, str]]:
-        """Each broken invariant, and where; `deaths` is how many servers were killed or frozen."""
-        rows = self.ledger.of(OWNER, limit=10_000)
-        return [broken for row in rows for broken in self._judge(row, deaths)]
+    def judge(
+        self, *, deaths: int = 0, woken: Mapping[str, Sequence[float]] | None = None
+    ) -> list[tuple[str, str]]:
+        """Each broken invariant, and where; `deaths` is how many servers were killed or frozen.
 
-    def _judge(self, row, deaths: int) -> Iterator[tuple[str, str]]:
+        A look that was on its way when its server was frozen arrives when that is `woken`.
+        """
+        rows = self.ledger.of(OWNER, limit=100_000)
+        looks: defaultdict[str, list[Look]] = defaultdict(list)
+        for look in self.service.seen:
+            looks[look.generation_id].append(look)
+        is_late = partial(_is_late, woken or {})
+        return [
+            broken
+            for row in rows
+            for broken in self._judge(
+                row, deaths, [each for each in looks[row.generation_id] if not is_late(each)]
+            )
+        ]
+
+    def _judge(self, row, deaths: int, looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
         past = self.history(row.id)
         sent = self.service.accepted[row.request["prompt"]]
         if len(sent) > 1:
@@ -283,15 +312,24 @@ class Fleet:
                 yield "wrong way", f"{each}"
         if sum(map(len, taken.values())) > 1 + deaths:
             yield "taken from one that lives", f"{[*taken]}"
-        yield from self._judge_looks(row, [each for each in past if each.taken])
+        yield from _judge_looks(looks, [each for each in past if each.taken])
 
-    def _judge_looks(self, row, takes: list[sa.Row]) -> Iterator[tuple[str, str]]:
-        for look in self.service.seen:
-            holders = [each.writer for each in takes if each.at < look.at - IN_FLIGHT]
-            recent = [each.writer for each in takes if each.at >= look.at - IN_FLIGHT]
-            its_own = look.generation_id == row.generation_id and holders
-            if its_own and look.by not in (holders[-1], *recent):
-                yield "looked at by one that was replaced", f"{look}, {holders}"
+    def in_queues(self) -> int:
+        """Jobs that the engine still has."""
+        with self.ledger._engine.connect() as connection:
+            return connection.scalar(sa.text("SELECT count(*) FROM procrastinate_jobs"))
+
+
+def _judge_looks(looks: Sequence[Look], takes: Sequence[sa.Row]) -> Iterator[tuple[str, str]]:
+    for look in looks:
+        holders = [each.writer for each in takes if each.at < look.at - IN_FLIGHT]
+        recent = [each.writer for each in takes if each.at >= look.at - IN_FLIGHT]
+        if holders and look.by not in (holders[-1], *recent):
+            yield "looked at by one that was replaced", f"{look}, {holders}"
+
+
+def _is_late(woken: Mapping[str, Sequence[float]], look: Look) -> bool:
+    return any(at <= look.at < at + IN_FLIGHT for at in woken.get(look.by, ()))
 
 
 class Proxy:
@@ -345,3 +383,14 @@ def until(condition, *, seconds: float = 30.0, what=lambda: "") -> float:
         assert time.monotonic() - began < seconds, what()
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+def a_running_job(fleet, server, prompt="a fox"):
+    job = server.ask(prompt)
+    until(lambda: fleet.looks(server), what=lambda: fleet.story(job))
+    return job
+
+
+def finish(fleet, job, state="done"):
+    fleet.service.is_completed = True
+    fleet.wait_for_state(job, state)
