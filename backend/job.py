@@ -60,6 +60,8 @@ class Job:
         may be another server's, or one's that is gone."""
         self.has_news = False
         """Whether another server drives it, and its row is read anew while somebody follows it."""
+        self.list_is_away = False
+        """Whether its row was looked for, and the ledger could not be reached."""
         self.driver: asyncio.Task[Any] | None = None
         """What drives it here, of several servers, once it was taken."""
         self.is_replaced = False
@@ -206,6 +208,11 @@ class Job:
     async def left(self) -> None:
         """Come back once nobody follows it any more; at once if its followers have all left."""
         await self._left.wait()
+
+    def set_away(self, is_away: bool) -> None:
+        if is_away != self.list_is_away:
+            self.list_is_away = is_away
+            self.change()
 
     def change(
         self, *, entry: Entry | None = None, update: Update | None = None, **changes: Any

@@ -98,6 +98,8 @@ class Jobs:
         whether it stands in `_live`."""
         self._held_turns: dict[str, Turn] = {}
         self._taking: MutableMapping[str, asyncio.Lock] = WeakValueDictionary()
+        self._to_take: dict[str, asyncio.Future[Entry | None]] = {}
+        self._taking_all = asyncio.Lock()
         self._runner = Runner(
             ledger,
             storage,
@@ -427,7 +429,7 @@ class Jobs:
         term = self._engine.term
         if not self._engine.held(term):
             raise Lost
-        entry = await self.background.write(self.ledger.take, job_id)
+        entry = await self._take_with_others(job_id)
         job = self._live.get(job_id) or self._elsewhere.pop(job_id, None)
         if entry is None:
             if job:
@@ -435,10 +437,35 @@ class Jobs:
             return None
         job = job or Job(entry)
         job.driver, job.term, job.is_replaced = asyncio.current_task(), term, False
-        job.is_driven, job.has_news = True, False
+        job.is_driven, job.has_news, job.list_is_away = True, False, False
         self._live[job_id] = job
         job.change(entry=entry)
         return job
+
+    async def _take_with_others(self, job_id: str) -> Entry | None:
+        """Take it in one statement with all that come while the one before is written."""
+        told: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+        self._to_take[job_id] = told
+        if len(self._to_take) == 1:
+            self.background.spawn(self._take_all())
+        return await told
+
+    async def _take_all(self) -> None:
+        """Take the jobs that wait for it, and tell whoever waits for each."""
+        async with self._taking_all:
+            waiting, self._to_take = self._to_take, {}
+            try:
+                taken = await self.background.write(self.ledger.take_all, [*waiting])
+                for job_id, told in waiting.items():
+                    if not told.done():  # who waited may have left
+                        told.set_result(taken.get(job_id))
+            except Exception as error:  # whatever it is, each of them is to have it
+                for told in waiting.values():
+                    if not told.done():
+                        told.set_exception(error)
+            finally:
+                for told in waiting.values():
+                    told.cancel()
 
     def _end_driver(self, job: Job) -> None:
         """Drive `job` here no more; others may go on with it."""
@@ -477,11 +504,19 @@ class Jobs:
             # Here nothing happens to these, so a driver would not find out that it was replaced.
             followed += [job for job in self._live.values() if not job.driver or _rests(job)]
             if followed:
-                with suppress(OutOfReach):
-                    read = partial(self.ledger.by_ids, [job.id for job in followed])
-                    rows = {entry.id: entry for entry in await self.background.write(read)}
-                    for job in followed:
-                        self._take_news(job, rows.get(job.id))
+                await self._read_news_of(followed)
+
+    async def _read_news_of(self, followed: Collection[Job]) -> None:
+        read = partial(self.ledger.by_ids, [job.id for job in followed])
+        try:
+            rows = {entry.id: entry for entry in await self.background.write(read)}
+        except OutOfReach:
+            for job in followed:
+                job.set_away(True)
+            return
+        for job in followed:
+            job.set_away(False)
+            self._take_news(job, rows.get(job.id))
 
     def _take_news(self, job: Job, entry: Entry | None) -> None:
         if entry is None:

@@ -337,20 +337,27 @@ class Ledger:
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
     def take(self, job_id: str) -> Entry | None:
-        """Make the job ours: whoever took it before writes nothing any more.
+        """`take_all` of one; None says that there is nothing to drive."""
+        return self.take_all([job_id]).get(job_id)
 
-        None says that there is nothing to drive.  `updated` stays: it tells since when a request
-        may be on its way.
+    def take_all(self, job_ids: Collection[str]) -> dict[str, Entry]:
+        """Make these jobs ours that there is something to drive of: whoever took one before writes
+        nothing into it any more.
+
+        `updated` stays: it tells since when a request may be on its way.
         """
+        there = (_jobs.c.id.in_(job_ids), _jobs.c.state.in_(TO_DRIVE), _jobs.c.deleted.is_(None))
+        # Locked in one order: two servers that take the same ones would wait for each other.
+        in_order = sa.select(_jobs.c.id).where(*there).order_by(_jobs.c.id).with_for_update()
         statement = (
             _jobs.update()
-            .where(_jobs.c.id == job_id, _jobs.c.state.in_(TO_DRIVE), _jobs.c.deleted.is_(None))
+            .where(_jobs.c.id.in_(in_order), *there)
             .values(epoch=_jobs.c.epoch + 1, runner=self._runner)
             .returning(_jobs)
         )
         with self._write() as connection:
-            row = connection.execute(statement).one_or_none()
-        return _entry(row) if row else None
+            rows = connection.execute(statement).all()
+        return {entry.id: entry for entry in map(_entry, rows)}
 
     def move(
         self,

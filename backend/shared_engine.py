@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
@@ -47,7 +48,8 @@ FAULT_AGAIN_AFTER = 60
 CANNOT_NOW = (Lost, OutOfReach)
 """What ends a job here that goes on as soon as the database is heard of again."""
 
-RESCUE = (*[("rescue", "unclaimed")] * 5, ("rescue", "unclaimed", "forgotten"))
+FETCHED_AT_ONCE = 100
+RESCUE = (*[("rescue", "unclaimed")] * 23, ("rescue", "unclaimed", "forgotten"))
 """The statements of each round; all rounds take as long as a server has until it counts as dead."""
 
 _log = logging.getLogger(__name__)
@@ -235,6 +237,8 @@ class _Manager(manager.JobManager):
         rescued, and one that lives is not."""
         self._lease = lease
         self._beat_within = beat_within
+        self._fetched: deque[jobs.Job] = deque()
+        self._fetched_by = 0
 
     async def register_worker(self) -> int:
         return int(await self._heard(super().register_worker()))
@@ -253,6 +257,24 @@ class _Manager(manager.JobManager):
         told = await beat
         self._lease.beat(sent)
         return told
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
+        """Give the next of those that were fetched together.
+
+        Those that a worker leaves behind are rescued, as all that it held.
+        """
+        if worker_id != self._fetched_by:
+            self._fetched.clear()
+        if not self._fetched:
+            self._fetched_by = worker_id
+            rows = await self.connector.execute_query_all_async(
+                _query("fetch"),
+                queues=list(queues or ()),
+                worker_id=worker_id,
+                at_most=FETCHED_AT_ONCE,
+            )
+            self._fetched.extend(map(jobs.Job.from_row, rows))
+        return self._fetched.popleft() if self._fetched else None
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
         with self._giving_back():

@@ -131,17 +131,29 @@ WAITING: Mapping[str, Explanation] = {
         cost=CHARGED_WHEN_COMPLETE,
         next_step=GOES_ON,
     ),
+    "away": Explanation(
+        title="The list of clips is out of reach",
+        what_happened="The service goes on with the clip, and the server looks again.",
+        cost=CHARGED_WHEN_COMPLETE,
+        next_step=GOES_ON,
+    ),
     "saving": Explanation(title=STATUSES["completed"], what_happened="", cost=CHARGED),
 }
 """A job on its way."""
 
 
 def explain_waiting(
-    state: str, update: Update | None = None, *, is_demo: bool = False, was_complete: bool = False
+    state: str,
+    update: Update | None = None,
+    *,
+    is_demo: bool = False,
+    was_complete: bool = False,
+    list_is_away: bool = False,
 ) -> Explanation:
     """A job on its way, by a name in `WAITING`, and what its last look showed.
 
-    `was_complete` says that the service had the video before.
+    `was_complete` says that the service had the video before, `list_is_away` that the ledger cannot
+    be reached.
     """
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
@@ -150,6 +162,8 @@ def explain_waiting(
         words = WAITING["reconnecting"]
         trouble = as_sentence(update.trouble)
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
+    if list_is_away:
+        words = WAITING["away"]
     if was_complete:
         words = replace(words, cost=CHARGED)
     return words.for_a_demo() if is_demo else words

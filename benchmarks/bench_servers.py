@@ -37,8 +37,6 @@ FOLLOWED_EVERY = 3.0
 WATCHED_FOR = 10.0
 """Seconds."""
 LATEST_MS = 500
-JOBS_OF_TWO = 1000
-"""That two servers share until one is killed; the other takes about 200 a second."""
 TAKEN_WITHIN = DEAD + 5.0
 FOLLOWERS, SERVERS = 300, 3
 GENERATING_AFTER, COMPLETED_AFTER = 8.0, 14.0
@@ -149,7 +147,7 @@ def rows_of_waiting(postgres: PostgresServer) -> Iterator[Row]:
         absolute=True,
     )
     yield Row(
-        name="1,000 jobs, one of 2 killed",
+        name="10,000 jobs, one of 2 killed",
         ours=measure_takeover(postgres),
         peer=DEAD,
         unit="s",
@@ -203,7 +201,7 @@ def measure_jobs(postgres: PostgresServer) -> Waiting:
 
 def measure_takeover(postgres: PostgresServer) -> float:
     """Seconds from the death of one server until the other drives all of its jobs."""
-    with handed_out(postgres, JOBS_OF_TWO) as (servers, connection):
+    with handed_out(postgres, JOBS) as (servers, connection):
         servers[0].kill()
         died = time.monotonic()
         wait_until(lambda: [*taken(connection)] == ["server 1"], 60)

@@ -148,6 +148,8 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
     step = STEP[waits]
     if job.update and job.update.trouble and waits != "saving":
         waits = "reconnecting"
+    if job.list_is_away:
+        waits = "away"
     return _of(
         job,
         "running",
@@ -187,7 +189,11 @@ def words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
             remarks=" ".join(filter(None, (differs, odd))),
         )
     return states.explain_waiting(
-        _waits(job), job.update, is_demo=job.is_demo, was_complete=bool(job.entry.clip)
+        _waits(job),
+        job.update,
+        is_demo=job.is_demo,
+        was_complete=bool(job.entry.clip),
+        list_is_away=job.list_is_away,
     )
 
 

@@ -95,6 +95,7 @@ IN_THE_TAB = {
     "queued": "Queued",
     "generating": "Generating",
     "reconnecting": "Reconnecting",
+    "away": "Reconnecting",
     "saving": "Saving",
 }
 """What a job does, in the tab's title."""

@@ -120,7 +120,7 @@ async def _ask(ours, tell, *, prompt, owner) -> None:
 async def _follow(ours, tell, *, job, owner) -> None:
     found = await ours.jobs.get(job, owner)
     async for each in found.follow():
-        tell(state=each.state, here=each.is_driven)
+        tell(state=each.state, here=each.is_driven, away=each.list_is_away)
 
 
 async def _give_key(ours, tell, *, owner, key) -> None:

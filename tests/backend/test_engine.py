@@ -197,12 +197,29 @@ def test_a_job_that_another_server_drives_is_shown_as_it_goes_on(fleet):
     a, b = fleet.server("a"), fleet.server("b")
     job = a_running_job(fleet, a)
     following = b.follow(job)
-    assert next(following) == {"state": "running", "here": False}
+    assert next(following) == {"state": "running", "here": False, "away": False}
     fleet.service.is_completed = True
     states = [each for each, _ in groupby(told["state"] for told in following)]
     assert states[-1] == "done"
     assert time.time() - fleet.history(job)[-1].at < 3
     assert fleet.judge() == []
+
+
+@pytest.mark.parametrize("on", ["a", "b"])
+def test_who_follows_is_told_that_the_database_is_away_and_that_it_is_back(fleet, postgres, on):
+    """Where the job is driven, once that server has let go of it; elsewhere at once."""
+    servers = {name: fleet.server(name) for name in "ab"}
+    following = servers[on].follow(a_running_job(fleet, servers["a"]))
+    assert not next(following)["away"]
+    postgres.stop()
+    try:
+        assert any(told["away"] for told in following)
+    finally:
+        postgres.start()
+    assert any(not told["away"] for told in following)
+    fleet.service.is_completed = True
+    last = [*following][-1]
+    assert (last["state"], last["away"]) == ("done", False)
 
 
 def test_a_visitor_whose_server_died_finds_the_job_on_another_and_sees_it_end(fleet):
@@ -287,6 +304,24 @@ def test_an_open_job_that_is_in_no_queue_is_found_again(fleet):
     looked_at_by(fleet, b, job, time.time())
     finish(fleet, job)
     assert fleet.judge(deaths=1) == []
+
+
+def test_hundreds_that_a_server_left_are_fetched_and_taken_many_at_once(fleet):
+    fleet.service.is_completed = True
+    gone = Ledger(fleet.url, runner="gone")
+    jobs = []
+    for number in range(250):
+        request = {"prompt": f"fox {number}"}
+        entry = gone.add(owner=OWNER, payer="server", request=request, expected=9.0)
+        gone.move(entry.id, "prepared", "submitting")
+        gid = fleet.service.accept(request["prompt"])
+        gone.move(entry.id, "submitting", "running", generation_id=gid)
+        jobs.append(entry.id)
+    gone.take_all(jobs)
+    gone.close()
+    fleet.server("a")
+    until(lambda: {fleet.state(job) for job in jobs} == {"done"}, seconds=60)
+    assert all(fleet.takes(job).count("a") == 1 for job in jobs)
 
 
 # Beginning

@@ -311,6 +311,14 @@ def test_of_twenty_who_take_a_job_each_has_an_epoch_of_its_own(ledger):
     assert sum(all_at_once(moves)) == 1
 
 
+def test_two_servers_that_take_the_same_jobs_do_not_wait_for_each_other(url, opened):
+    here, there = (opened(url, runner=name) for name in ("here", "there"))
+    ids = [bring(here, "running").id for _ in range(30)]
+    takes = [partial(here.take_all, ids), partial(there.take_all, ids[::-1])] * 10
+    assert [len(taken) for taken in all_at_once(takes)] == [30] * 20
+    assert {here.get(each).epoch for each in ids} == {20}
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_an_id_that_comes_late_is_written_whoever_took_the_job(ledger, clock, state):
     entry = bring(ledger, state)
