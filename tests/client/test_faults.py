@@ -510,7 +510,7 @@ PLACE = "a-place-of-22-letters-"
 
 def full_disk(monkeypatch, folder):
     """What arrives is written to a device that is always full."""
-    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda **_: PLACE))
     place = folder / "clips" / PLACE
     place.mkdir(parents=True)
     (place / "veo-clip.mp4.unchecked.part").symlink_to("/dev/full")
@@ -525,7 +525,7 @@ def full_at_the_end(monkeypatch, _):
 
 def full_for_the_note(monkeypatch, folder):
     """The note beside the clip is written to a device that is always full."""
-    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda **_: PLACE))
     place = folder / "clips" / PLACE
     place.mkdir(parents=True)
     (place / "clip.part").symlink_to("/dev/full")
@@ -559,7 +559,7 @@ def file_in_place_of_the_folder(_, folder):
 
 
 def folder_in_place_of_the_file(monkeypatch, folder):
-    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda: PLACE))
+    monkeypatch.setattr(Storage, "new_clip_id", staticmethod(lambda **_: PLACE))
     (folder / "clips" / PLACE / "veo-clip.mp4.unchecked.part.json").mkdir(parents=True)
 
 

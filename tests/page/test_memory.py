@@ -16,7 +16,7 @@ LARGE = "x" * 240_000
 NESTED = [[]] * 60_000
 """A fifth of a megabyte on the wire, 4 MB as Python reads it."""
 PRICED = ["google/veo-3.1-t2v", 4, "720p", True]
-UNHEARD = 3.0
+UNHEARD = 6.0
 
 IMPATIENT = f"""
 import app
