@@ -149,7 +149,7 @@ class Bucket(Storage):
 
     # A clip comes
 
-    def receive(
+    def _receive(
         self,
         clip_id: str,
         download: Callable[[Path], object],
@@ -162,7 +162,7 @@ class Bucket(Storage):
                 if self._size(clip_id, "clip") is not None:  # put before a crash
                     return self._found(clip_id, name=name, request=request)
         try:
-            facts = super().receive(clip_id, download, name=name, request=request)
+            facts = super()._receive(clip_id, download, name=name, request=request)
         except media.BrokenClip as error:
             if error.kept:
                 self._put(clip_id, "kept", error.kept)
@@ -196,7 +196,7 @@ class Bucket(Storage):
             def copy(path: Path) -> None:
                 self._copy(clip_id, path)
 
-            facts = super().receive(clip_id, copy, name=name, request=request)
+            facts = super()._receive(clip_id, copy, name=name, request=request)
             self._put_all(clip_id, facts, request)
         super().remove(clip_id)
         return facts

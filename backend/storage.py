@@ -14,13 +14,14 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from veo import media
 from veo.files import publish, try_out
@@ -49,6 +50,8 @@ class Storage:
         self.most_bytes = most_bytes
         self._served_at = served_at
         self._evicting = threading.Lock()
+        self._receiving: MutableMapping[str, threading.Lock] = WeakValueDictionary()
+        self._choosing = threading.Lock()
 
     is_shared = False
     """Whether other servers reach the same clips."""
@@ -115,8 +118,22 @@ class Storage:
     ) -> media.Facts:
         """Let `download` fetch the clip and tell what it is; once it is whole, only tell.
 
-        Raises what `download` does, `BrokenClip`, or `OSError`.
+        Who comes second for one clip waits for the first: a job may be taken anew while the thread
+        that fetched for it goes on.  Raises what `download` does, `BrokenClip`, or `OSError`.
         """
+        with self._choosing:
+            only_one = self._receiving.setdefault(clip_id, threading.Lock())
+        with only_one:
+            return self._receive(clip_id, download, name=name, request=request)
+
+    def _receive(
+        self,
+        clip_id: str,
+        download: Callable[[Path], object],
+        *,
+        name: str,
+        request: Mapping[str, object] | None,
+    ) -> media.Facts:
         path = self._folder_of(clip_id) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         poster = path.with_name(POSTER)

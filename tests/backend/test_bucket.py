@@ -5,7 +5,9 @@ import math
 import multiprocessing
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import obstore
@@ -161,6 +163,29 @@ def test_a_clip_that_was_put_is_found_again_and_not_fetched(seaweed, address, tm
     assert receive(other, clip_id, never) == facts
     assert names(seaweed, address) == CLIP_NAMES
     assert [path for path in other.folder.rglob("*") if path.is_file()] == []
+
+
+def test_who_comes_second_for_a_clip_waits_until_the_first_has_put_it(
+    address, tmp_path, monkeypatch
+):
+    bucket, put, order = bucket_in(tmp_path, address), obstore.put, []
+    clip_id, is_putting, may_go_on = bucket.new_clip_id(), threading.Event(), threading.Event()
+
+    def slowly(store, key, *arguments, **named):
+        order.append(key.rpartition("/")[2])
+        is_putting.set()
+        may_go_on.wait(30)
+        return put(store, key, *arguments, **named)
+
+    monkeypatch.setattr(obstore, "put", slowly)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(receive, bucket, clip_id)
+        assert is_putting.wait(30)
+        second = pool.submit(receive, bucket, clip_id, never)
+        wait([second], timeout=0.3)
+        may_go_on.set()
+        assert second.result() == first.result()
+    assert order == ["poster.jpg", "clip.json", "veo-clip.mp4"]
 
 
 STEPS = ["poster.jpg", "clip.json", "veo-clip.mp4", "after the clip"]

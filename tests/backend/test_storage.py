@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import quote
 
@@ -173,6 +174,31 @@ def test_a_clip_that_is_there_is_not_downloaded_again(storage, clip_id):
     assert receive(storage, clip_id) == (media.inspect(storage.file(clip_id)), 0)
     assert storage.file(clip_id).read_bytes() == before
     assert storage.file(clip_id, "poster")
+
+
+def test_who_comes_second_for_a_clip_waits_for_the_first(storage):
+    """A job may be taken anew while the thread that fetched for it goes on."""
+    clip_id, is_fetching, may_go_on = storage.new_clip_id(), threading.Event(), threading.Event()
+
+    def slowly(path):
+        is_fetching.set()
+        may_go_on.wait(30)
+        path.write_bytes(film())
+
+    def get(download):
+        return storage.receive(clip_id, download, name="veo-clip.mp4", request=None)
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(get, slowly)
+        assert is_fetching.wait(30)
+        second = pool.submit(get, never)
+        assert not wait([second], timeout=0.3).done
+        may_go_on.set()
+        assert second.result() == first.result()
+
+
+def never(_path):
+    raise AssertionError("it was fetched again")
 
 
 @pytest.mark.parametrize("damage", [b"", film()[:-1000], bytes(100)], ids=["empty", "cut", "zeros"])
