@@ -7,7 +7,7 @@
 
 Whether a finished clip is there the ledger says, not the bucket: nobody waits for a network to see
 a list of clips.  What is given out comes in pieces, so that no clip is in memory.  This module
-knows no jobs;"""
+knows no jobs."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ class Bucket(Storage):
 
     def require(self) -> None:
         """Raise the `OSError` of what is wrong with the bucket: it is listed, and written to."""
-        with _told():
+        with _as_bucket_away():
             next(iter(obstore.list(self._quick, TRIAL)), None)
         self.try_out()
 
     def try_out(self) -> None:
         super().try_out()
-        with _told():
+        with _as_bucket_away():
             obstore.put(self._quick, TRIAL, b"", use_multipart=False)
 
     # What is there
@@ -204,7 +204,7 @@ class Bucket(Storage):
     def _put(self, clip_id: str, kind: Kind, content: Path | bytes) -> None:
         key = self._key(clip_id, kind)
         kind_of_file = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        with self._putting, _told():
+        with self._putting, _as_bucket_away():
             obstore.put(
                 self._whole,
                 key,
@@ -214,11 +214,11 @@ class Bucket(Storage):
             )
 
     def _read(self, clip_id: str, kind: Kind) -> bytes:
-        with _told():
+        with _as_bucket_away():
             return bytes(obstore.get(self._quick, self._key(clip_id, kind)).bytes())
 
     def _copy(self, clip_id: str, to: Path) -> None:
-        with _told(), to.open("wb") as file:
+        with _as_bucket_away(), to.open("wb") as file:
             for piece in obstore.get(self._pieces, self._key(clip_id, "clip")).stream(PIECE):
                 file.write(piece)
 
@@ -226,7 +226,7 @@ class Bucket(Storage):
         """None when it is not there."""
         if not clip_id or not self.name(clip_id):
             return None
-        with suppress(FileNotFoundError), _told():
+        with suppress(FileNotFoundError), _as_bucket_away():
             return obstore.head(self._quick, self._key(clip_id, kind))["size"]
         return None
 
@@ -239,7 +239,7 @@ class Bucket(Storage):
         if not CLIP_ID.fullmatch(clip_id):
             return True
         super().remove(clip_id)
-        with suppress(BucketAway, FileNotFoundError), _told():
+        with suppress(BucketAway), _as_bucket_away():
             obstore.delete(self._quick, [f"{clip_id}/{name}" for name in NAMES])
             return True
         return False
@@ -277,15 +277,17 @@ class Bucket(Storage):
             raise FileNotFoundError
         key = f"{clip_id}/{name}"
         try:
-            with _told():
+            with _as_bucket_away():
                 found = await obstore.get_async(
                     self._pieces, key, options=cast("GetOptions | None", part)
                 )
         except BucketAway:
             if not part:
                 raise
-            with _told():
+            with _as_bucket_away():
                 size = (await obstore.head_async(self._quick, key))["size"]
+            if _start_of(part["range"], size) < size:
+                raise
             raise NoSuchPart(size) from None
         start, end = found.range
         return Opened(
@@ -298,8 +300,15 @@ class Bucket(Storage):
         )
 
 
+def _start_of(part: Mapping[str, int] | tuple[int, int], size: int) -> int:
+    """Where a part begins, which obstore takes in three forms."""
+    if isinstance(part, tuple):
+        return part[0]
+    return part["offset"] if "offset" in part else max(size - part["suffix"], 0)
+
+
 async def _pieces(found: obstore.GetResult) -> AsyncIterator[bytes]:
-    with _told():
+    with _as_bucket_away():
         async for piece in found.stream(PIECE):
             yield bytes(piece)
 
@@ -322,7 +331,7 @@ def _past_proxies() -> Iterator[None]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _as_bucket_away() -> Iterator[None]:
     """What obstore raises as `BucketAway`, without its text: that quotes keys and addresses."""
     try:
         yield

@@ -301,7 +301,8 @@ class Runner:
         with self._keys.lend(job.entry.owner, job.entry.payer) as client:
             observed = self._observed(client, job) if client else None
             receive = partial(
-                self._storage.receive,
+                self._receive_in_thread,
+                job.id,
                 job.entry.clip or "",
                 partial(
                     _download, observed, job.generation_id or "", video, self._background.pause
@@ -325,6 +326,29 @@ class Runner:
             facts["usd_spent"] = told
         await self.transition(job, "downloading", "done", facts=facts)
         await self._background.run_in_pool(fetching, self._evict)
+
+    def _receive_in_thread(
+        self, job_id: str, clip_id: str, *arguments: Any, **named: Any
+    ) -> media.Facts:
+        try:
+            return self._storage.receive(clip_id, *arguments, **named)
+        finally:
+            if self._storage.is_shared:
+                while not self._is_settled(job_id, clip_id):
+                    self._background.pause(WRITE_AGAIN_AFTER)
+
+    def _is_settled(self, job_id: str, clip_id: str) -> bool:
+        """Remove a clip that its row does not name any more; tell whether all is well.
+
+        Where this thread was held up, another server may have finished the job, and its clip may
+        have been deleted or evicted there: what is put after that, nobody else removes.
+        """
+        try:
+            entry = self._ledger.get(job_id)
+        except OutOfReach:
+            return False
+        is_named = entry is not None and entry.clip == clip_id
+        return is_named or self._storage.remove(clip_id)
 
     def _evict(self) -> None:
         """Make room for other clips, in a thread.  Whatever goes wrong, this job is done."""

@@ -37,7 +37,7 @@ class SharedClipFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        found = PATH.fullmatch(path.removeprefix(SERVED_AT)) if SERVED_AT in path else None
+        found = PATH.fullmatch(path.removeprefix(SERVED_AT))
         if not found or scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
@@ -61,10 +61,10 @@ class SharedClipFiles:
         status = 206 if part else 200
         if method == "HEAD":
             return Response(status_code=status, headers=headers)
-        return StreamingResponse(_told(opened.pieces), status, headers)
+        return StreamingResponse(_as_far_as_they_come(opened.pieces), status, headers)
 
 
-async def _told(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _as_far_as_they_come(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """`pieces`; should they end early, so does the answer, which its length tells."""
     try:
         async for piece in pieces:

@@ -26,6 +26,7 @@ from jobs_fixture import (
     until,
     watch,
 )
+from obstore.exceptions import GenericError
 from seaweed import BUCKET, KEY_ID, SECRET, SeaweedServer, free_ports
 
 from backend import config
@@ -395,6 +396,30 @@ async def test_a_deleted_clip_is_gone_from_the_bucket(house, seaweed, address):
     assert names(seaweed, address) == []
 
 
+@pytest.mark.parametrize("held_up_at", ["poster.jpg", "veo-clip.mp4"])
+@in_a_loop
+async def test_what_is_put_after_another_server_deleted_the_clip_goes_again(
+    house, another, seaweed, address, monkeypatch, held_up_at
+):
+    row, put = house.row("running"), obstore.put
+
+    def held_up(store, key, *arguments, **named):
+        if key.endswith(held_up_at):
+            taken = another.ledger.take(row.id)
+            assert another.ledger.move(row.id, "downloading", "done", epoch=taken.epoch)
+            assert another.ledger.delete(row.id)
+            assert another.storage.remove(taken.clip)
+            another.ledger.clip_removed(row.id, anywhere=True)
+        return put(store, key, *arguments, **named)
+
+    monkeypatch.setattr(obstore, "put", held_up)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            await until(lambda: jobs.ledger.get(row.id) is None)
+            await until(lambda: not jobs._live)
+    assert names(seaweed, address) == []
+
+
 # Room
 
 
@@ -539,6 +564,21 @@ def test_a_part_that_is_not_there_is_told_with_the_size(seaweed, address, tmp_pa
     with pytest.raises(NoSuchPart) as met:
         read(bucket, clip_id, "veo-clip.mp4", {"range": {"offset": 10**9}})
     assert met.value.size == opened.size
+
+
+@pytest.mark.parametrize("part", [{"offset": 5}, {"suffix": 5}, (5, 10)], ids=str)
+def test_a_bucket_that_stumbles_over_a_part_is_away(address, tmp_path, monkeypatch, part):
+    """Whoever plays the clip may ask again: the part is there."""
+    bucket = bucket_in(tmp_path, address)
+    clip_id = bucket.new_clip_id()
+    receive(bucket, clip_id)
+
+    async def stumble(*_, **__):
+        raise GenericError("503")
+
+    monkeypatch.setattr(obstore, "get_async", stumble)
+    with pytest.raises(BucketAway):
+        read(bucket, clip_id, "veo-clip.mp4", {"range": part})
 
 
 # The start
