@@ -256,10 +256,13 @@ def test_several_servers_are_told_to_install_what_was_tested():
     """In every place that names a version."""
     tested = set((ROOT / "requirements-dev.txt").read_text().split())
     named = re.compile(r"\b(?:obstore|procrastinate|psycopg(?:-binary|\[binary\])?)==[0-9.]*[0-9]")
-    for path in (DOCS / "servers.md", DOCS / "servers" / "Dockerfile", ROOT / "pyproject.toml"):
+    pages = [*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "backend").glob("*.py")]
+    all_of_them = [DOCS / "servers" / "Dockerfile", ROOT / "pyproject.toml"]
+    for path in (*pages, *all_of_them):
         found = {each.replace("[binary]", "") for each in named.findall(path.read_text())}
-        assert len(found) >= 3
+        assert len(found) >= 3 or path not in all_of_them, path.name
         assert found <= tested, path.name
+    assert 'pip install ".[servers]"' in (DOCS / "servers.md").read_text()
 
 
 def test_the_servers_of_compose_are_those_that_nginx_asks():
