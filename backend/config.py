@@ -103,12 +103,13 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     # Quoted, for a folder's name may hold what means something in a URL.
     default_url = f"sqlite:///{quote(str(ledger))}"
     database_url = _database_url(variable("VEO_DATABASE_URL"), environment) or default_url
+    clips = _bucket(variable("VEO_CLIPS"))
     return Settings(
         data=data,
         database_url=database_url,
-        several_servers=_are_several(variable("VEO_SERVERS"), database_url),
+        several_servers=_are_several(variable("VEO_SERVERS"), database_url, clips),
         ledger_copy=data / "ledger.sqlite" if on_network else None,
-        clips=_bucket(variable("VEO_CLIPS")),
+        clips=clips,
         keep_bytes=number("VEO_KEEP_GB", 5) * 1e9,
         key_seconds=number("VEO_KEY_MINUTES", 60) * 60,
         may_share_key=is_on("VEO_SHARE_SERVER_KEY") or not on_space,
@@ -206,7 +207,7 @@ def _database_url(text: str, environment: Mapping[str, str]) -> str:
     return text
 
 
-def _are_several(text: str, database_url: str) -> bool:
+def _are_several(text: str, database_url: str, clips: str) -> bool:
     if text.lower() not in ("", "one", "many"):
         raise WrongSetting(f"VEO_SERVERS must be one or many; it is {text!r}.")
     if text.lower() != "many":
@@ -215,6 +216,11 @@ def _are_several(text: str, database_url: str) -> bool:
         raise WrongSetting(
             "VEO_SERVERS=many needs a ledger that all servers reach: set VEO_DATABASE_URL to a "
             "PostgreSQL, as postgresql://user:password@host/name."
+        )
+    if not clips:
+        raise WrongSetting(
+            "VEO_SERVERS=many needs a place for clips that all servers reach: set VEO_CLIPS to a "
+            "bucket, as s3://bucket/folder."
         )
     return True
 

@@ -13,10 +13,12 @@ it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -51,8 +53,12 @@ CALL_SERVED = 3600.0
 """Seconds in which a program may fetch the clip that it looked for by an id."""
 JUST_TAKEN = 60.0
 """Seconds in which the service may not know an id yet that it gave."""
+_log = logging.getLogger(__name__)
+
 NEWS_EVERY = 1.0
 """Seconds after which rows are read anew that another server changes."""
+RESTING_EVERY = 10
+"""Of those, once for what rests here and nobody follows: another server may have taken it."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -130,8 +136,9 @@ class Jobs:
     async def stop(self) -> None:
         """Stop driving, but let what is being sent get its id, and that be written down.
 
-        It takes `background.LONGEST_STOP` at most, and nothing new is begun from now on.  A process
-        that is killed instead leaves nothing worse than a job that is uncertain.
+        It takes `background.LONGEST_STOP` at most, with several servers twice that if the database
+        is away, and nothing new is begun from now on.  A process that is killed instead leaves
+        nothing worse than a job that is uncertain.
         """
         self.background.begin_stop()
         await self._engine.stop()
@@ -219,6 +226,7 @@ class Jobs:
                 again = partial(self._runner.transition, job, state, to, even_if_lost=True)
                 if await again(hand=True):
                     return self._start_driver(job, turn)
+                self._asked_here.pop(job.id, None)
             return self._live.get(job.id, job)  # perhaps another tab was faster
 
         return await self.background.shielded(go_on(self._live.get(job.id, job)))
@@ -274,6 +282,10 @@ class Jobs:
         for entry in await self.background.write(waiting):
             with suppress(Busy):  # it still says that it may be looked for again
                 await self.look_again(Job(entry))
+
+    async def _go_on_with_key(self, entry: Entry) -> None:
+        with suppress(Busy, OutOfReach):  # it is asked for again with the next news
+            await self.look_again(Job(entry))
 
     def forget_key(self, owner: str) -> None:
         self.keys.forget(owner)
@@ -347,6 +359,8 @@ class Jobs:
     def _require_running(self) -> None:
         if self.background.is_stopping:
             raise NotWritten("the server stops")
+        if not self._engine.held(self._engine.term):
+            raise NotWritten("the database has not been heard of")
 
     async def _take_back(self, job_id: str, *, was_sent: bool) -> None:
         """End a job that nobody drives, if it was written down though the ledger could not say so.
@@ -386,6 +400,8 @@ class Jobs:
             if turn:
                 self._held_turns[job.id] = turn.share()
             self._engine.begin(job.id)
+        elif not self._engine.is_shared:  # who drives it goes on
+            self._asked_here.pop(job.id, None)
         return self._live[job.id]
 
     async def _start_engine(self, left_over: Collection[Job]) -> None:
@@ -497,24 +513,28 @@ class Jobs:
         return job
 
     async def _read_news(self) -> None:
-        """Read once a second the rows that others may change and somebody follows here."""
-        while True:
+        """Read the rows that others may change: once a second what somebody follows here."""
+        for seconds in count():
             await asyncio.sleep(NEWS_EVERY)
-            followed = [job for job in [*self._elsewhere.values()] if job.is_followed]
             # Here nothing happens to these, so a driver would not find out that it was replaced.
-            followed += [job for job in self._live.values() if not job.driver or _rests(job)]
-            if followed:
-                await self._read_news_of(followed)
+            still = [job for job in self._live.values() if not job.driver or _rests(job)]
+            followed = [job for job in (*self._elsewhere.values(), *still) if job.is_followed]
+            try:
+                await self._read_news_of(followed if seconds % RESTING_EVERY else followed + still)
+            except Exception:  # whatever it is, the next round may go better
+                _log.exception("What other servers do could not be read.")
 
-    async def _read_news_of(self, followed: Collection[Job]) -> None:
-        read = partial(self.ledger.by_ids, [job.id for job in followed])
+    async def _read_news_of(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
+        read = partial(self.ledger.by_ids, [job.id for job in jobs])
         try:
             rows = {entry.id: entry for entry in await self.background.write(read)}
         except OutOfReach:
-            for job in followed:
+            for job in jobs:
                 job.set_away(True)
             return
-        for job in followed:
+        for job in jobs:
             job.set_away(False)
             self._take_news(job, rows.get(job.id))
 
@@ -524,7 +544,10 @@ class Jobs:
             job.change(deleted=time.time())
         elif self._live.get(job.id) is not job:
             job.has_news = job.has_news and entry.state in ACTIVE_STATES
-            if job.entry != entry:
+            if entry.state == "needs_key" and self.has_key(entry.owner):
+                # Another server took it over, which has no key.
+                self.background.spawn(self._go_on_with_key(entry))
+            elif job.entry != entry:
                 job.change(entry=entry)
         elif job.driver and entry.epoch > job.entry.epoch:
             _replace(job)

@@ -128,7 +128,8 @@ class Runner:
         """
         match job.state:
             case "prepared":
-                await self._fail(job, _restarted_before_sending())
+                not_sent = _held_up() if job.is_taken else _restarted_before_sending()
+                await self._fail(job, not_sent)
             case "submitting":
                 await self._wait_for_a_late_id(job)
                 await self._fail(job, _restarted_while_sending())
@@ -138,7 +139,7 @@ class Runner:
                 await self._begin_demo_anew(job)
             case "running" if job.is_demo:
                 await self._fail(job, _demo_restarted())
-            case "running" if job.is_only_looked_for:
+            case "running" if job.is_only_looked_for and not job.is_followed:
                 await self._fail(job, _nobody_waits(job))
 
     async def _wait_for_a_late_id(self, job: Job) -> None:
@@ -222,7 +223,7 @@ class Runner:
             generation_id = await self._ask(send)
         except VeoError as error:
             # Written down here, for whoever drives the job may have been stopped.
-            await self._fail(job, error)
+            await self._fail(job, error, even_if_lost=True)
             return
         # A process may die before it is written down.
         _log.info("Job %s has the id %r.", job.id, generation_id)
@@ -362,14 +363,16 @@ class Runner:
 
     # What every step writes
 
-    async def _fail(self, job: Job, error: VeoError) -> None:
+    async def _fail(self, job: Job, error: VeoError, *, even_if_lost: bool = False) -> None:
         """Write down how it ended."""
         job.wait = None  # if it goes on some day, there was a rest in between
         unknown = isinstance(error, Refused) and error.reason == "not_found"
         if unknown and job.is_demo and job.entry.submitted:
             error = _demo_restarted()
         to = _state_after(job.entry, error)
-        await self.transition(job, job.state, to, error=error_as_json(error))
+        await self.transition(
+            job, job.state, to, even_if_lost=even_if_lost, error=error_as_json(error)
+        )
 
     async def transition(
         self,

@@ -121,6 +121,8 @@ class Shared:
                 await self._task.configure(queue=self._mine).defer_async(job_id=job_id)
         steps = self._work(), self._rescue()
         self._tasks = [asyncio.create_task(each) for each in steps]
+        with suppress(TimeoutError):  # until then nothing may begin here
+            await asyncio.wait_for(self._manager.has_beaten.wait(), self._dead_after)
 
     async def stop(self) -> None:
         """Let others have what is driven here; what is being sent gets its id first."""
@@ -177,10 +179,11 @@ class Shared:
         for names in cycle(RESCUE):
             await asyncio.sleep(self._dead_after / len(RESCUE))
             try:
-                for name in names:
-                    await self._app.connector.execute_query_async(
-                        _query(name), dead=self._dead_after, states=[*ACTIVE_STATES]
-                    )
+                async with asyncio.timeout(self._dead_after / 6):  # then the pool is asked anew
+                    for name in names:
+                        await self._app.connector.execute_query_async(
+                            _query(name), dead=self._dead_after, states=[*ACTIVE_STATES]
+                        )
             except Exception as error:  # whatever it is, the next round may go better
                 _log.warning("Jobs of other servers cannot be looked for. %s", error)
 
@@ -207,6 +210,8 @@ def _connector(ledger_url: str, dead_after: float) -> procrastinate.PsycopgConne
         min_size=1,
         max_size=CONNECTIONS,
         timeout=dead_after,
+        # By itself the pool would try at longer and longer intervals, up to minutes apart.
+        reconnect_timeout=dead_after / 10,
     )
 
 
@@ -235,6 +240,7 @@ class _Manager(manager.JobManager):
         self.must_end = asyncio.Event()
         """Set when this server holds a row that it cannot give back: a worker that is dead is
         rescued, and one that lives is not."""
+        self.has_beaten = asyncio.Event()
         self._lease = lease
         self._beat_within = beat_within
         self._fetched: deque[jobs.Job] = deque()
@@ -256,6 +262,7 @@ class _Manager(manager.JobManager):
         sent = steady_now()
         told = await beat
         self._lease.beat(sent)
+        self.has_beaten.set()
         return told
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:

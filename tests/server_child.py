@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -86,7 +87,9 @@ def stop_before(state: str) -> None:
 async def _serve(life: dict) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    with service.Service(config.read(), dead_after=life["dead_after"]) as ours:
+    # Some of these servers keep clips in their folders, which a person's may not.
+    settings = replace(config.read(), several_servers=True)
+    with service.Service(settings, dead_after=life["dead_after"]) as ours:
         async with ours.lifespan(None):
             answer = functools.partial(_answer, ours)
             place = ours.settings.data / "ask"

@@ -229,7 +229,6 @@ class Fleet:
         environment = {
             "VEO_DATA_DIR": str(data),
             "VEO_DATABASE_URL": f"{url or self.url}&application_name={name}",
-            "VEO_SERVERS": "many",
             "AIMLAPI_KEY": f"key-of-{name}",
             "AIMLAPI_BASE_URL": self.service.url,
         }

@@ -84,7 +84,8 @@ REACHED_BY_ALL = "postgresql+psycopg://me:secret@db/veo"
 
 @pytest.mark.parametrize(("said", "several"), [("many", True), ("Many", True), ("one", False)])
 def test_several_servers_are_told(said, several):
-    found = read({"VEO_SERVERS": said, "VEO_DATABASE_URL": REACHED_BY_ALL})
+    shared = {"VEO_DATABASE_URL": REACHED_BY_ALL, "VEO_CLIPS": "s3://clips/veo"}
+    found = read({"VEO_SERVERS": said, **shared})
     assert found.several_servers is several
     assert not read({}).several_servers
 
@@ -98,6 +99,11 @@ def test_several_servers_need_a_ledger_that_all_of_them_reach(url):
 def test_another_number_of_servers_is_named():
     with pytest.raises(WrongSetting, match=r"^VEO_SERVERS must be one or many; it is '3'"):
         read({"VEO_SERVERS": "3", "VEO_DATABASE_URL": REACHED_BY_ALL})
+
+
+def test_several_servers_need_a_place_for_clips_that_all_of_them_reach():
+    with pytest.raises(WrongSetting, match=r"^VEO_SERVERS=many needs .* set VEO_CLIPS"):
+        read({"VEO_SERVERS": "many", "VEO_DATABASE_URL": REACHED_BY_ALL})
 
 
 @pytest.mark.parametrize("empty", ["", "  "])

@@ -3,6 +3,7 @@
 Each server is a process of its own (`several_servers.py`); one is taken for dead after `DEAD`.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from itertools import groupby
 import procrastinate
 import pytest
 import server_child
+from jobs_fixture import FOX, House
 from postgres import PostgresServer
 from servers_chaos import DEAD, MISTAKES, found_by
 from several_servers import OWNER, Fleet, Proxy, a_running_job, finish, until
@@ -19,7 +21,9 @@ from test_ledger import child
 
 from backend import engine
 from backend.engine import Here, Lease, NoEngine, shared
-from backend.ledger import Ledger
+from backend.jobs import Jobs
+from backend.ledger import Ledger, NotWritten
+from veo_client import VeoClient
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the servers count on fork and pidfd"),
@@ -245,6 +249,42 @@ def test_a_visitors_key_stays_in_its_server_and_is_asked_for_on_another(fleet):
     [*b.call("give_key", key="key-of-b")]
     finish(fleet, job)
     assert fleet.judge(deaths=2) == []
+
+
+def test_a_visitors_job_comes_back_to_whom_has_the_key_and_is_followed(fleet, postgres, tmp_path):
+    """As when the database was away for all, and another server was the first to take jobs over."""
+    folder = tmp_path / "way"
+    folder.mkdir()
+    proxy = Proxy(folder, postgres.socket)
+    try:
+        a = fleet.server("a", url=fleet.url.replace(str(postgres.socket.parent), str(folder)))
+        fleet.server("b")
+        [*a.call("give_key", key="key-of-a")]
+        job = a_running_job(fleet, a)
+        following = a.follow(job)
+        next(following)
+        proxy.cut()
+        fleet.wait_for_state(job, "needs_key")
+        proxy.mend()
+        fleet.wait_for_state(job, "running")
+        fleet.service.is_completed = True
+        assert [*following][-1]["state"] == "done"
+    finally:
+        proxy.close()
+    assert fleet.judge(deaths=2) == []
+
+
+def test_nothing_begins_where_the_database_was_not_heard_of(tmp_path):
+    class Unheard(Here):
+        def held(self, _term):
+            return False
+
+    house = House(tmp_path)
+    jobs = Jobs(house.ledger, house.storage, client_of=VeoClient, engine=Unheard())
+    with pytest.raises(NotWritten):
+        asyncio.run(jobs.generate(FOX, owner=OWNER, payer="server", quota_key=OWNER, expected=9.0))
+    assert house.ledger.of(OWNER) == []
+    house.ledger.close()
 
 
 def test_a_demo_clip_is_made_anew_where_it_is_taken_over(fleet):
