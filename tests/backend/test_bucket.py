@@ -396,6 +396,15 @@ async def test_a_deleted_clip_is_gone_from_the_bucket(house, seaweed, address):
     assert names(seaweed, address) == []
 
 
+def deleted_elsewhere(another, job_id):
+    """Another server takes the job, finishes it, and its owner deletes the clip there."""
+    taken = another.ledger.take(job_id)
+    assert another.ledger.move(job_id, "downloading", "done", epoch=taken.epoch)
+    assert another.ledger.delete(job_id)
+    assert another.storage.remove(taken.clip)
+    another.ledger.clip_removed(job_id, anywhere=True)
+
+
 @pytest.mark.parametrize("held_up_at", ["poster.jpg", "veo-clip.mp4"])
 @in_a_loop
 async def test_what_is_put_after_another_server_deleted_the_clip_goes_again(
@@ -405,17 +414,38 @@ async def test_what_is_put_after_another_server_deleted_the_clip_goes_again(
 
     def held_up(store, key, *arguments, **named):
         if key.endswith(held_up_at):
-            taken = another.ledger.take(row.id)
-            assert another.ledger.move(row.id, "downloading", "done", epoch=taken.epoch)
-            assert another.ledger.delete(row.id)
-            assert another.storage.remove(taken.clip)
-            another.ledger.clip_removed(row.id, anywhere=True)
+            deleted_elsewhere(another, row.id)
         return put(store, key, *arguments, **named)
 
     monkeypatch.setattr(obstore, "put", held_up)
     with Service(look=[completed]) as service:
         async with house.process(service) as jobs:
-            await until(lambda: jobs.ledger.get(row.id) is None)
+            await until(lambda: not jobs._live)
+    assert names(seaweed, address) == []
+
+
+@in_a_loop
+async def test_what_is_put_too_late_goes_again_though_the_bucket_stumbles_at_first(
+    house, another, seaweed, address, monkeypatch
+):
+    row, put, delete, stumbles = house.row("running"), obstore.put, obstore.delete, []
+
+    def held_up(store, key, *arguments, **named):
+        if key.endswith("veo-clip.mp4"):
+            deleted_elsewhere(another, row.id)
+            stumbles.append(GenericError("503"))
+        return put(store, key, *arguments, **named)
+
+    def stumbling(*arguments):
+        if stumbles:
+            raise stumbles.pop()
+        return delete(*arguments)
+
+    monkeypatch.setattr(obstore, "put", held_up)
+    monkeypatch.setattr(obstore, "delete", stumbling)
+    monkeypatch.setattr(runner_module, "WRITE_AGAIN_AFTER", 0.05)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
             await until(lambda: not jobs._live)
     assert names(seaweed, address) == []
 
