@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from backend.engine import Here, shared
+from backend.engine import DEAD_AFTER, Here, shared
 from backend.jobs import Jobs
 from backend.ledger import Ledger
 from benchmarks.bench_waiting import Instant
@@ -33,7 +33,6 @@ from benchmarks.measure import peak_mib
 from veo import polling
 from veo_client import Generation, Update, VeoClient, VideoRequest
 
-DEAD = 6.0
 POLLED_EVERY, AT_A_TIME = 0.5, 100
 
 CLAIM = """
@@ -120,7 +119,7 @@ class OfJobs(Server):
 
 @asynccontextmanager
 async def of_jobs(client: Looking, url: str, name: str) -> AsyncIterator[Server]:
-    engine = shared(url, dead_after=DEAD) if url.startswith("postgresql") else Here()
+    engine = shared(url, dead_after=DEAD_AFTER) if url.startswith("postgresql") else Here()
     ledger = Ledger(url, runner=name, hand=engine.hand)
     engine.install(ledger)
     with tempfile.TemporaryDirectory() as folder:
