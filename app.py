@@ -120,13 +120,14 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     page.load(None, None, [*parts.shown_late], js=components.function("once_painted"), **QUIET)
     state = parts.browser_state
     known = page.load(None, state, state, js=components.function("become_known"), **QUIET)
-    restored = known.then(
+    painted = known.then(None, js=components.function("wait_for_paint"), **QUIET)
+    restored = painted.then(
         handlers.restore_form,
         outputs=[*parts.form.values(), parts.count, parts.differs, parts.generation_id],
         js=components.function("draft_there"),
         **given,
     )
-    following, generated = connect_following(known, parts, handlers)
+    following, generated = connect_following(painted, parts, handlers)
     gr.on([clips.edit, grid.edit], handlers.on_edit, outputs=[*parts.form.values()], **given)
     gr.on([clips.input, grid.input], handlers.on_use_seed, outputs=parts.form["seed"], **given)
     clips.delete(

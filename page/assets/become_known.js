@@ -1,10 +1,7 @@
-import { formPainted } from "./form_painted.js";
-
 // Run before the page asks for anything: who is new has an id from then on.  Made by the server,
 // two first requests at once would get two; kept with the rest alone, which is written later, two
 // first tabs at once would.  A visit is a tab: it lasts until that is closed.
-export async function run(kept) {
-  await formPainted(); // what this leads to asks the server
+export function run(kept) {
   const drawn = Array.from(crypto.getRandomValues(new Uint8Array(32)));
   let visitor = drawn.map((byte) => byte.toString(16).padStart(2, "0")).join("");
   let visit_began = Date.now() / 1000;
