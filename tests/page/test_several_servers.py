@@ -129,6 +129,9 @@ def test_who_only_looked_at_the_page_of_a_killed_server_presses_once(behind, tab
     open_page(tab, behind)
     before = behind.server_of(tab)
     behind.kill(before)
+    # Until Gradio's page has found another server, after two seconds, it sends nothing at all.
+    tab.wait_for_event("load", timeout=20_000)
+    expect(tab.locator("#cost")).not_to_be_empty()
     press_generate(tab, "a heron")
     wait_for(tab, "Making the video")
     assert len(behind.service.accepted["a heron"]) == 1
