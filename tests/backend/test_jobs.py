@@ -1791,10 +1791,10 @@ class Patient:
 
 @pytest.mark.slow
 @in_a_loop
-async def test_hundreds_of_jobs_wait_on_few_threads(house):
+async def test_a_thousand_jobs_wait_on_few_threads(house):
     client = Patient()
     async with house.process(client) as jobs:
-        waiting = await asyncio.gather(*(begin(jobs) for _ in range(400)))
+        waiting = await asyncio.gather(*(begin(jobs) for _ in range(1000)))
         await until(lambda: all(job.state == "submitting" for job in waiting))
         assert threading.active_count() < 120
         client.open.set()
@@ -1805,8 +1805,8 @@ async def test_hundreds_of_jobs_wait_on_few_threads(house):
         assert threading.active_count() < 120
     assert client.held < 30
     assert {job.state for job in waiting} == {"failed"}
-    assert len({job.generation_id for job in waiting}) == 400
-    assert len(house.ledger.in_states("failed")) == 400
+    assert len({job.generation_id for job in waiting}) == 1000
+    assert len(house.ledger.in_states("failed")) == 1000
 
 
 @in_a_loop
