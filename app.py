@@ -173,10 +173,13 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
     clips, grid = parts.clips, parts.grid
     generated = {
         "inputs_kwargs": {
+            **parts.named("browser_state"),
             **parts.form,
-            **parts.named("count", "differs", "browser_state", "offer"),
+            **parts.named("count", "differs", "offer"),
         },
         "outputs": [*follows["outputs"], parts.mistake],
+        # Who presses before the page has begun is known, too.
+        "js": components.function("become_known"),
     }
     fetched = {"inputs_kwargs": parts.named("generation_id", "browser_state")}
     acted = {"outputs": [*follows["outputs"], *parts.form.values()]}

@@ -4,6 +4,9 @@ Each is a program that speaks Gradio's queue over HTTP as a browser does: it pre
 listens.  A status is late by the time from the service's answer that told it to the visitor.  The
 peer's handler sleeps in a loop, at Gradio's defaults; it has `PEER_SECONDS`, and whoever is not
 answered then has waited that long.
+
+Then three servers behind nginx, on one PostgreSQL, beside our one: every second visitor opens the
+page of another server, and follows there what the one before has pressed.
 """
 
 from __future__ import annotations
@@ -48,7 +51,15 @@ ANSWERS_AFTER = 0.2
 PEER_SECONDS = 23.0
 LATEST_ANSWER, LATEST_STATUS = 1.0, 2.0
 MOST_MIB = 400.0
+SERVERS = 3
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests"))
+from nginx import NginxServer  # noqa: E402  # the tests' servers
+from postgres import PostgresServer  # noqa: E402
+from seaweed import SeaweedServer  # noqa: E402
+
+Serving = Callable[[str], contextlib.AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]]
+"""What serves a page for a service's address: the page's own, and its process."""
 
 PLAIN_PAGE = """
 import gradio as gr
@@ -79,17 +90,27 @@ class Press:
     shown: tuple[str, ...]
 
 
-GENERATE = Press(
-    handler="on_generate",
-    values=lambda prompt: [*form.values_from(VideoRequest(prompt)).values(), 1, "seed", {}, None],
-    shown=(*map(explain.STATUSES.__getitem__, STATUSES), "Your clip is ready"),
+def on_generate(prompt: str, **browser_state: str) -> list[Any]:
+    return [browser_state, *form.values_from(VideoRequest(prompt)).values(), 1, "seed", None]
+
+
+SHOWN = (*map(explain.STATUSES.__getitem__, STATUSES), "Your clip is ready")
+GENERATE = Press(handler="on_generate", values=on_generate, shown=SHOWN)
+GENERATE_AS = Press(
+    handler="on_generate", values=lambda prompt: on_generate(prompt, visitor=prompt), shown=SHOWN
 )
+LOAD = Press(handler="on_load", values=lambda prompt: [{"visitor": prompt}], shown=SHOWN)
 FILM = Press(handler="film", values=lambda prompt: [prompt], shown=STATUSES)
 
 
 @dataclass(slots=True)
 class Visitor:
     name: str
+    clip: str
+    """The prompt of the clip that they follow."""
+    press: Press
+    server: int = 1
+    """Behind nginx."""
     pressed: float = 0.0
     heard: list[tuple[float, str]] = field(default_factory=list)
     """What the handler gave, as JSON, and when."""
@@ -114,9 +135,12 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
         demo_film.render(film, prompt="", seed=1, width=64, height=36, duration=4, sound=False)
-        ours = measure([sys.executable, "app.py"], GENERATE, film)
-        peer = measure([sys.executable, "-c", PLAIN_PAGE], FILM, film, seconds=PEER_SECONDS)
+        ours = measure(one_page([sys.executable, "app.py"]), pressing(GENERATE), film)
+        plain = one_page([sys.executable, "-c", PLAIN_PAGE])
+        peer = measure(plain, pressing(FILM), film, seconds=PEER_SECONDS)
+        several = measure(three_pages, pressing_and_following(), film)
     assert not ours.unanswered
+    assert not several.unanswered
     peer_name = f"a plain handler ({peer.unanswered} unanswered)"
     return [
         Row(
@@ -146,12 +170,46 @@ def rows() -> list[Row]:
             limit=MOST_MIB,
             absolute=True,
         ),
+        Row(
+            name="300 on 3 servers, first status",
+            ours=several.answer,
+            peer=ours.answer,
+            unit="s",
+            peer_name="one server",
+            limit=LATEST_ANSWER,
+            absolute=True,
+        ),
+        Row(
+            name="300 on 3 servers, new status",
+            ours=several.late,
+            peer=ours.late,
+            unit="s late",
+            peer_name="one server",
+            limit=LATEST_STATUS,
+            absolute=True,
+        ),
     ]
 
 
-def measure(command: list[str], press: Press, film: Path, seconds: float = PATIENCE) -> Measured:
+def pressing(press: Press) -> list[Visitor]:
+    names = [f"visitor {number}" for number in range(VISITORS)]
+    return [Visitor(name, name, press) for name in names]
+
+
+def pressing_and_following() -> list[Visitor]:
+    visitors = []
+    for number in range(0, VISITORS, 2):
+        # The clip's prompt is its owner's id, too, as a browser makes one.
+        clip, server = f"{number:032}", number // 2 % SERVERS + 1
+        visitors.append(Visitor(f"visitor {number}", clip, GENERATE_AS, server))
+        visitors.append(Visitor(f"visitor {number + 1}", clip, LOAD, server % SERVERS + 1))
+    return visitors
+
+
+def measure(
+    serving: Serving, visitors: list[Visitor], film: Path, seconds: float = PATIENCE
+) -> Measured:
     """Serve a page, let everybody press, and listen until all was said, at most `seconds`."""
-    visitors = [Visitor(f"visitor {number}") for number in range(VISITORS)]
     with (
         service.serving(
             generating_after=GENERATING_AFTER,
@@ -159,18 +217,20 @@ def measure(command: list[str], press: Press, film: Path, seconds: float = PATIE
             answers_after=ANSWERS_AFTER,
             film=film,
         ) as service_url,
-        served(command, service_url) as (url, process),
+        serving(service_url) as (url, process),
     ):
-        asyncio.run(visit(url, press, visitors, seconds))
+        asyncio.run(visit(url, visitors, seconds))
         ended = time.monotonic()
         told = httpx.get(f"{service_url}/told").json()
         mib = peak_mib(process.pid)
     unanswered = [ended - visitor.pressed for visitor in visitors if not visitor.heard]
     answers = [at - visitor.pressed for visitor in visitors if (at := visitor.first(""))]
     late = [
-        (visitor.first(*press.shown[STATUSES.index(status) :]) or ended) - at
+        # Who came later than the news heard it at once.
+        (visitor.first(*shown[STATUSES.index(status) :]) or ended) - max(at, visitor.pressed)
         for visitor in visitors
-        for status, at in told.get(visitor.name, {}).items()
+        for shown in [visitor.press.shown]
+        for status, at in told.get(visitor.clip, {}).items()
         if status != "queued" and visitor.heard
     ]
     return Measured(
@@ -181,36 +241,73 @@ def measure(command: list[str], press: Press, film: Path, seconds: float = PATIE
     )
 
 
+def one_page(command: list[str]) -> Serving:
+    @contextlib.contextmanager
+    def serving(service_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+        with tempfile.TemporaryDirectory() as folder:
+            remember_clips(f"sqlite:///{folder}/ledger.sqlite")
+            with served(command, service_url, folder) as (port, process):
+                yield f"http://127.0.0.1:{port}", process
+
+    return serving
+
+
 @contextlib.contextmanager
-def served(command: list[str], service_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A page's address and process, far from a person's keys and files."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        remember_clips(folder)
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "VEO"))}
-        environment = inherited | {
-            "AIMLAPI_KEY": "key",
-            "AIMLAPI_BASE_URL": service_url,
-            "VEO_DATA_DIR": folder,
-            "GRADIO_TEMP_DIR": folder,
-            "GRADIO_SERVER_PORT": str(port),
-            "GRADIO_ANALYTICS_ENABLED": "False",
+def three_pages(service_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Behind nginx, which sends each visitor to the server that their cookie names."""
+    with contextlib.ExitStack() as stack:
+        postgres, bucket = (stack.enter_context(each()) for each in (PostgresServer, SeaweedServer))
+        shared = {
+            "VEO_SERVERS": "many",
+            "VEO_DATABASE_URL": postgres.new_schema(),
+            "VEO_CLIPS": bucket.new_address(),
+            **bucket.environment,
         }
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            while not serves(port):
-                assert process.poll() is None, f"{command} ended"
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}", process
-        finally:
-            process.kill()
-            process.wait()
+        remember_clips(shared["VEO_DATABASE_URL"])
+        servers = []
+        for _ in range(SERVERS):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            page = served([sys.executable, "app.py"], service_url, folder, **shared)
+            servers.append(stack.enter_context(page))
+        nginx = NginxServer(free_port(), [port for port, _ in servers])
+        yield stack.enter_context(nginx).url, servers[0][1]
 
 
-def remember_clips(folder: str) -> None:
+@contextlib.contextmanager
+def served(
+    command: list[str], service_url: str, folder: str, **settings: str
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A page's port and process, far from a person's keys and files."""
+    port = free_port()
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIML", "VEO"))}
+    environment = inherited | {
+        "AIMLAPI_KEY": "key",
+        "AIMLAPI_BASE_URL": service_url,
+        "VEO_DATA_DIR": folder,
+        "GRADIO_TEMP_DIR": folder,
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        **settings,
+    }
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        while not serves(port):
+            assert process.poll() is None, f"{command} ended"
+            time.sleep(0.1)
+        yield port, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def remember_clips(url: str) -> None:
     """Three that took a minute.  A look then comes every 4 s, as it does late in two minutes."""
-    ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    ledger = open_ledger(url)
     for _ in range(3):
         request = VideoRequest("an earlier one").body()
         job = ledger.add(owner="somebody", payer="server", request=request, expected=60.0)
@@ -219,20 +316,21 @@ def remember_clips(folder: str) -> None:
     ledger.close()
 
 
-async def visit(url: str, press: Press, visitors: list[Visitor], seconds: float) -> None:
+async def visit(url: str, visitors: list[Visitor], seconds: float) -> None:
     queue, unbounded = f"{url}/gradio_api/queue", httpx.Limits()
     async with httpx.AsyncClient(base_url=queue, limits=unbounded, timeout=PATIENCE) as http:
         config = (await http.get(f"{url}/config")).json()
-        (event,) = [each for each in config["dependencies"] if each["api_name"] == press.handler]
+        numbers = {each["api_name"]: each["id"] for each in config["dependencies"]}
 
         async def press_and_listen(number: int, visitor: Visitor) -> None:
             await asyncio.sleep(FIRST_ALONE + PRESSED_WITHIN * number / VISITORS if number else 0)
             visitor.pressed = time.monotonic()
-            session = {"session_hash": visitor.name}
-            pressed = {"fn_index": event["id"], "data": press.values(visitor.name), **session}
-            joined = await http.post("/join", json=pressed)
+            press, session = visitor.press, {"session_hash": visitor.name}
+            pressed = {"fn_index": numbers[press.handler], "data": press.values(visitor.clip)}
+            stay = {"Cookie": f"veo_server={visitor.server}"}
+            joined = await http.post("/join", json=pressed | session, headers=stay)
             assert joined.is_success, joined.text
-            async with http.stream("GET", "/data", params=session) as stream:
+            async with http.stream("GET", "/data", params=session, headers=stay) as stream:
                 async for line in stream.aiter_lines():
                     output = json.loads(line[6:]).get("output") if line else None
                     if output and output.get("data"):

@@ -1,7 +1,8 @@
-// Run before the page asks for anything: who is new has an id from then on.  Made by the server,
-// two first requests at once would get two; kept with the rest alone, which is written later, two
-// first tabs at once would.  A visit is a tab: it lasts until that is closed.
-export function run(kept) {
+// Run before the page asks for anything, and at a press, which may come before that: who is new has
+// an id from then on.  Made by the server, two first requests at once would get two; kept with the
+// rest alone, which is written later, two first tabs at once would.  A visit is a tab: it lasts until
+// that is closed.
+export function run(kept, ...others) {
   const drawn = Array.from(crypto.getRandomValues(new Uint8Array(32)));
   let visitor = drawn.map((byte) => byte.toString(16).padStart(2, "0")).join("");
   let visit_began = Date.now() / 1000;
@@ -11,5 +12,5 @@ export function run(kept) {
     sessionStorage.veoVisitBegan ||= visit_began;
     visit_began = Number(sessionStorage.veoVisitBegan);
   } catch {} // a frame of another site may have no storage
-  return [{ visitor, ...kept, visit_began }];
+  return [{ visitor, ...kept, visit_began }, ...others];
 }

@@ -26,10 +26,15 @@ def seconds(work, *arguments):
     return time.process_time() - began
 
 
-def takes_at_most(limit, work, *arguments):
-    """Whether it does once: whatever else runs here only adds."""
+def look_at_each():
+    """A peer, for machines differ: 1 to 2 ms."""
+    return all(character.isprintable() for character in "a" * LONG)
+
+
+def takes_at_most(times, peer, work, *arguments):
+    """Whether it does, once, `times` as long as `peer`: whatever else runs here only adds."""
     for pause in (*[0] * 10, *[0.2] * 20):
-        took = seconds(work, *arguments)
+        limit, took = times * seconds(peer), seconds(work, *arguments)
         if took <= limit or took > 1:
             break
         time.sleep(pause)
@@ -41,8 +46,7 @@ def grows_with_its_length(work, nasty):
     long = nasty(LONG)
     if seconds(work, long) < 0.01:
         return True
-    short = min(seconds(work, nasty(SHORT)) for _ in range(2))
-    return takes_at_most(8 * short, work, long)
+    return takes_at_most(8, partial(work, nasty(SHORT)), work, long)
 
 
 def again(text):
@@ -81,12 +85,12 @@ JSON = {
 
 
 @pytest.mark.parametrize("name", [*NASTY, *JSON])
-def test_64_kib_of_anything_are_redacted_in_5_ms(name):
+def test_64_kib_of_anything_are_redacted_in_milliseconds(name):
     """So is as much as is read, for JSON that is longer is not read as such."""
     for size in (LONG, LARGEST_READ):
         said = (NASTY | JSON)[name](size).encode()[:size]
         for secret in ("", KEY, "a" * 250 + "b" + "a" * 249):
-            assert takes_at_most(0.005, partial(redact, said, secret=secret)), len(secret)
+            assert takes_at_most(3, look_at_each, partial(redact, said, secret=secret)), len(secret)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -97,9 +101,9 @@ def test_what_reads_foreign_words_takes_linear_time(work, name):
 
 def test_a_megabyte_is_no_worse():
     for text in ("/" * (1 << 20), "https://" * (1 << 17), '"//?' * (1 << 18)):
-        assert takes_at_most(0.2, strip_query, text)
-        assert takes_at_most(0.01, redact, text)
-        assert takes_at_most(0.01, redact, text.encode())
+        assert takes_at_most(100, look_at_each, strip_query, text)
+        assert takes_at_most(6, look_at_each, redact, text)
+        assert takes_at_most(6, look_at_each, redact, text.encode())
 
 
 # What is left out is what it always was
@@ -156,7 +160,7 @@ def test_a_nasty_prompt_holds_nobody_up(said):
             client.submit(VideoRequest(said))
             client.check("a")
 
-        assert takes_at_most(0.1, ask)
+        assert takes_at_most(50, look_at_each, ask)
     assert all(exchange.answer and KEY not in exchange.answer for exchange in heard)
 
 
@@ -165,5 +169,5 @@ def test_a_nasty_refusal_is_explained_at_once():
         answer = json_answer(400, {"message": said * 5000})
         with FaultServer(answer) as server, pytest.raises(Exception, match=said.strip()) as refused:
             VeoClient(KEY, base_url=server.url).submit(VideoRequest("a fox"))
-        assert takes_at_most(0.005, subject_of, str(refused.value))
-        assert takes_at_most(0.005, explain_error, refused.value)
+        assert takes_at_most(3, look_at_each, subject_of, str(refused.value))
+        assert takes_at_most(3, look_at_each, explain_error, refused.value)

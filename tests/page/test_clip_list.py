@@ -357,7 +357,7 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
             call(
                 served,
                 "on_generate",
-                [*form, 1, "seed", {"visitor": "login:somebody"}, None],
+                [{"visitor": "login:somebody"}, *form, 1, "seed", None],
                 {},
                 cookie,
             )
@@ -390,7 +390,7 @@ def by_the_button(served, number):
     # The button says what it costs before anybody presses it.
     priced = [FIELDS[0], *FIELDS[2:5], 1, "seed", new]
     call(served, "on_money", priced, {}, session=session)
-    data = [f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", new, None]
+    data = [new, f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", None]
     body = {"data": data, "fn_index": served.numbers["on_generate"], "session_hash": session}
     assert requests.post(f"{url}/join", json=body, timeout=60).status_code == 200
     with requests.get(

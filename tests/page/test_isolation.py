@@ -62,7 +62,7 @@ def test_every_handler_is_known_here(keyed_page):
 def owned(keyed_page):
     """Two clips of the owner's, and all that gives them away."""
     prompt = f"A secret garden {secrets.token_hex(8)}"
-    call(keyed_page, "on_generate", [prompt, *FORM, 2, "seed", {"visitor": OWNER}, None], {})
+    call(keyed_page, "on_generate", [{"visitor": OWNER}, prompt, *FORM, 2, "seed", None], {})
     rows = of(keyed_page, OWNER)
     assert [row["state"] for row in rows] == ["done", "done"]
     seeds = [str(json.loads(row["request"])["seed"]) for row in rows]
@@ -93,16 +93,9 @@ def kept_by(visitor: str, owned) -> dict:
 
 def asked(served: ServedPage, handler: str, kept: dict, owned) -> str:
     event = {"job": owned.jobs[1], "jobs": owned.jobs, "action": "look_again"}
-    before = {
-        "on_generate": [
-            "Another garden",
-            *(7 if each == FORM[6] else each for each in FORM),
-            1,
-            "seed",
-        ],
-        "on_fetch": [kept["generation_id"]],
-    }
-    after = {"on_generate": [None]}
+    other = [7 if each == FORM[6] else each for each in FORM]
+    before = {"on_fetch": [kept["generation_id"]]}
+    after = {"on_generate": ["Another garden", *other, 1, "seed", None]}
     data = [*before.get(handler, []), kept, *after.get(handler, [])]
     return call(served, handler, data, event)
 
@@ -126,7 +119,7 @@ def test_a_stranger_cannot_end_what_somebody_follows(keyed_page):
     press = keyed_page.numbers["on_generate"]
     body = {
         "fn_index": press,
-        "data": ["A secret boat", *FORM, 1, "seed", {"visitor": OWNER}, None],
+        "data": [{"visitor": OWNER}, "A secret boat", *FORM, 1, "seed", None],
         "session_hash": session,
     }
     event = requests.post(f"{url}/queue/join", json=body, timeout=10).json()["event_id"]
@@ -153,7 +146,7 @@ def test_an_agent_and_a_program_see_nothing_of_a_visitors(tmp_path, demo):
     shared = {"AIMLAPI_KEY": "the-owners", "AIMLAPI_BASE_URL": demo.base_url}
     with ServedPage(tmp_path, VEO_MCP="1", **shared) as served:
         prompt = f"A secret garden {secrets.token_hex(8)}"
-        call(served, "on_generate", [prompt, *FORM, 1, "seed", {"visitor": OWNER}, None], {})
+        call(served, "on_generate", [{"visitor": OWNER}, prompt, *FORM, 1, "seed", None], {})
         (row,) = of(served, OWNER)
         told = [prompt, "3141592653", row["clip"]]
         generation_id = json.loads(row["generation_id"])

@@ -292,13 +292,13 @@ def test_no_made_up_offer_sends_what_costs_something(tmp_path):
     priced = ["google/veo-3.1-t2v", 4, "720p", True, 4, "seed", me]
     with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
         for offer in forged:
-            said = call(served, "on_generate", [*form, 4, "seed", me, offer], {})
+            said = call(served, "on_generate", [me, *form, 4, "seed", offer], {})
             assert "The price is another now" in said
         assert served.rows() == posts(service) == []
 
         session = secrets.token_hex(8)
         call(served, "on_money", priced, {}, session=session)
-        call(served, "on_generate", [*form, 4, "seed", me, None], {}, session=session)
+        call(served, "on_generate", [me, *form, 4, "seed", None], {}, session=session)
         (row, *_) = served.rows()
         sent = len(posts(service))
         assert sent >= 1

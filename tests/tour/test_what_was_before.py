@@ -33,6 +33,7 @@ def returned(tab, served):
     tab.goto(f"{served.url}/robots.txt")
     tab.evaluate("kept => Object.assign(localStorage, kept)", storage)
     tab.goto(served.url)
+    expect(tab.locator("#first-paint")).to_have_count(0)
     return tab
 
 
