@@ -41,8 +41,7 @@ def rows() -> Iterator[Row]:
         peer=max(milliseconds_of(as_json, said) for said in texts),
         unit="ms",
         peer_name="the same through json, the slowest",
-        limit=5.0,
-        absolute=True,
+        limit=1,
     )
 
 

@@ -43,6 +43,8 @@ VISITORS = 300
 PRESSED_WITHIN = 20.0
 """Seconds; with clips that take two minutes, 300 who follow are 300 presses in two minutes."""
 PATIENCE = 120.0
+OPENED_AFTER = 3.0
+"""Seconds after the press, by who follows it elsewhere."""
 FIRST_ALONE = 2.0
 """Seconds; what Gradio imports for the very first visitor is no matter here."""
 GENERATING_AFTER, COMPLETED_AFTER = 5.0, 20.0
@@ -88,6 +90,8 @@ class Press:
     handler: str
     values: Callable[[str], list[Any]]
     shown: tuple[str, ...]
+    heard: frozenset[str] = frozenset(STATUSES[1:])
+    """The statuses that must reach who listens."""
 
 
 def on_generate(prompt: str, **browser_state: str) -> list[Any]:
@@ -99,7 +103,13 @@ GENERATE = Press(handler="on_generate", values=on_generate, shown=SHOWN)
 GENERATE_AS = Press(
     handler="on_generate", values=lambda prompt: on_generate(prompt, visitor=prompt), shown=SHOWN
 )
-LOAD = Press(handler="on_load", values=lambda prompt: [{"visitor": prompt}], shown=SHOWN)
+LOAD = Press(
+    handler="on_load",
+    values=lambda prompt: [{"visitor": prompt}],
+    shown=SHOWN,
+    # How far the service is, only the server says that asks it; the others, what became of it.
+    heard=frozenset({"completed"}),
+)
 FILM = Press(handler="film", values=lambda prompt: [prompt], shown=STATUSES)
 
 
@@ -109,6 +119,8 @@ class Visitor:
     clip: str
     """The prompt of the clip that they follow."""
     press: Press
+    comes: float
+    """Seconds after the first."""
     server: int = 1
     """Behind nginx."""
     pressed: float = 0.0
@@ -193,7 +205,11 @@ def rows() -> list[Row]:
 
 def pressing(press: Press) -> list[Visitor]:
     names = [f"visitor {number}" for number in range(VISITORS)]
-    return [Visitor(name, name, press) for name in names]
+    return [Visitor(name, name, press, comes(number)) for number, name in enumerate(names)]
+
+
+def comes(number: int) -> float:
+    return FIRST_ALONE + PRESSED_WITHIN * number / VISITORS if number else 0
 
 
 def pressing_and_following() -> list[Visitor]:
@@ -201,8 +217,10 @@ def pressing_and_following() -> list[Visitor]:
     for number in range(0, VISITORS, 2):
         # The clip's prompt is its owner's id, too, as a browser makes one.
         clip, server = f"{number:032}", number // 2 % SERVERS + 1
-        visitors.append(Visitor(f"visitor {number}", clip, GENERATE_AS, server))
-        visitors.append(Visitor(f"visitor {number + 1}", clip, LOAD, server % SERVERS + 1))
+        when, elsewhere = comes(number), server % SERVERS + 1
+        visitors.append(Visitor(f"visitor {number}", clip, GENERATE_AS, when, server))
+        later = when + OPENED_AFTER
+        visitors.append(Visitor(f"visitor {number + 1}", clip, LOAD, later, elsewhere))
     return visitors
 
 
@@ -231,7 +249,7 @@ def measure(
         for visitor in visitors
         for shown in [visitor.press.shown]
         for status, at in told.get(visitor.clip, {}).items()
-        if status != "queued" and visitor.heard
+        if status in visitor.press.heard and visitor.heard
     ]
     return Measured(
         answer=float(np.percentile(answers + unanswered, 95)),
@@ -322,8 +340,8 @@ async def visit(url: str, visitors: list[Visitor], seconds: float) -> None:
         config = (await http.get(f"{url}/config")).json()
         numbers = {each["api_name"]: each["id"] for each in config["dependencies"]}
 
-        async def press_and_listen(number: int, visitor: Visitor) -> None:
-            await asyncio.sleep(FIRST_ALONE + PRESSED_WITHIN * number / VISITORS if number else 0)
+        async def press_and_listen(visitor: Visitor) -> None:
+            await asyncio.sleep(visitor.comes)
             visitor.pressed = time.monotonic()
             press, session = visitor.press, {"session_hash": visitor.name}
             pressed = {"fn_index": numbers[press.handler], "data": press.values(visitor.clip)}
@@ -340,7 +358,7 @@ async def visit(url: str, visitors: list[Visitor], seconds: float) -> None:
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*map(press_and_listen, range(VISITORS), visitors))
+                await asyncio.gather(*map(press_and_listen, visitors))
 
 
 if __name__ == "__main__":

@@ -27,19 +27,21 @@ def build() -> gr.HTML:
         )
 
 
-def nothing() -> dict[str, Any]:
+# The component's value, a note and the rows, is a list and not a dict: what is folded away is not
+# mounted, and Gradio's page keeps the very value that it got for it.  A later message that leaves
+# the component as it is would turn a dict, in place, into Gradio's own {"__type__": "update"}.
+
+
+def nothing() -> list[Any]:
     """While no job is on the card."""
-    return {"note": texts.EXCHANGES_NO_JOB, "rows": []}
+    return [texts.EXCHANGES_NO_JOB, []]
 
 
-def of_job(job: Job, heard: Sequence[RepeatedExchange]) -> dict[str, Any]:
+def of_job(job: Job, heard: Sequence[RepeatedExchange]) -> list[Any]:
     """What was heard of `job`, or why there is nothing."""
     not_yet = job.state in ("prepared", "submitting")
     why_none = texts.EXCHANGES_NOT_YET if not_yet else texts.EXCHANGES_GONE
-    return {
-        "note": "" if heard else why_none,
-        "rows": [_row(job, each) for each in heard],
-    }
+    return ["" if heard else why_none, [_row(job, each) for each in heard]]
 
 
 def _row(job: Job, heard: RepeatedExchange) -> dict[str, Any]:

@@ -20,12 +20,12 @@ function makeRow(row) {
 
 export function mount({ element, props, watch }) {
   function paint() {
-    const value = props.value || {};
+    const [note, rows] = props.value || ["", []];
     const list = element.querySelector("ol");
-    element.querySelector(".note").textContent = value.note || "";
-    element.querySelector(".note").hidden = !value.note;
+    element.querySelector(".note").textContent = note;
+    element.querySelector(".note").hidden = !note;
     const there = new Map([...list.children].map((item) => [item.dataset.row, item]));
-    const items = (value.rows || []).map((row) => {
+    const items = rows.map((row) => {
       const item = there.get(row.key) || makeRow(row);
       for (const name of SHOWN) item.querySelector(`.${name}`).textContent = row[name];
       return item;

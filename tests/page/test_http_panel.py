@@ -24,7 +24,7 @@ def heard(**what):
 
 
 def row(one):
-    (shown,) = http_panel.of_job(job(), [one])["rows"]
+    _, (shown,) = http_panel.of_job(job(), [one])
     return shown
 
 
@@ -46,10 +46,10 @@ def test_an_exchange_says_what_came_of_it():
 
 
 def test_why_there_is_nothing_is_said():
-    assert http_panel.nothing() == {"note": texts.EXCHANGES_NO_JOB, "rows": []}
-    assert http_panel.of_job(job("prepared"), [])["note"] == texts.EXCHANGES_NOT_YET
-    assert http_panel.of_job(job("done"), [])["note"] == texts.EXCHANGES_GONE
-    assert http_panel.of_job(job("done"), [heard(status=200)])["note"] == ""
+    assert http_panel.nothing() == [texts.EXCHANGES_NO_JOB, []]
+    assert http_panel.of_job(job("prepared"), []) == [texts.EXCHANGES_NOT_YET, []]
+    assert http_panel.of_job(job("done"), []) == [texts.EXCHANGES_GONE, []]
+    assert http_panel.of_job(job("done"), [heard(status=200)])[0] == ""
 
 
 def unfold(tab):
@@ -81,6 +81,39 @@ def test_a_job_shows_what_it_asked_and_keeps_it_over_a_reload(demo_page, tab):
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.locator("#my-clips li").first.get_by_role("button", name="Delete").click()
     expect(items(tab)).to_have_count(0)
+
+
+FOLDED = """
+import os
+from types import SimpleNamespace
+
+import gradio as gr
+from page import http_panel
+from veo.trace import Exchange, RepeatedExchange
+
+exchange = Exchange(method="GET", address="/v2", seconds=0.1, status=200)
+heard = [RepeatedExchange(number=1, exchange=exchange)]
+
+with gr.Blocks(analytics_enabled=False) as page:
+    panel, other = http_panel.build(), gr.Textbox(elem_id="other")
+
+    def follow():
+        yield {panel: http_panel.of_job(SimpleNamespace(id="job", state="running"), heard)}
+        yield {other: "after it"}
+
+    page.load(follow, outputs=[panel, other])
+page.launch(server_port=int(os.environ["GRADIO_SERVER_PORT"]))
+"""
+
+
+def test_what_it_got_while_folded_stands_there_after_what_leaves_it_as_it_is(tab, tmp_path):
+    program = tmp_path / "folded.py"
+    program.write_text(FOLDED)
+    with ServedPage(tmp_path, program=program) as served:
+        tab.goto(served.url)
+        expect(tab.locator("#other textarea")).to_have_value("after it")
+        unfold(tab)
+        expect(items(tab).locator(".outcome")).to_have_text("200")
 
 
 def test_answers_are_text_hold_no_key_and_are_gone_after_a_restart(tab, tmp_path):
