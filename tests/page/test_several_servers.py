@@ -73,7 +73,7 @@ class Streams:
         self._tab, self._open = tab, set()
         tab.on("request", lambda asked: "/queue/data" in asked.url and self._open.add(asked))
         for ended in ("requestfinished", "requestfailed"):
-            tab.on(ended, self._open.discard)
+            tab.on(ended, lambda asked: self._open.discard(asked))
 
     def wait_for_their_end(self):
         """Gradio's page ends a stream some time after its last news."""
