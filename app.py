@@ -21,20 +21,22 @@ from backend.pricing import Offer
 from backend.service import Service
 from page import (
     api,
-    clip_list,
+    chips,
     code_panel,
     comparison,
     components,
+    draft,
     examples,
     field_error,
     form,
-    http_panel,
     key_section,
-    player,
     presets,
+    prompt_helper,
     settings_import,
-    status_card,
-    takes_grid,
+    sheet,
+    stage,
+    strip,
+    takes_asked,
     texts,
 )
 from page.components import QUIET
@@ -62,43 +64,24 @@ def lay_out(service: Service) -> Parts:
     there: dict[str, Any] = {}
     with gr.Row(elem_id="head"):
         gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
-        there["mode"] = gr.HTML(mode(service.payer_for(None)), padding=False, elem_id="mode")
+        strip.build_tabs()
+        there["mode"] = gr.HTML(mode(service), padding=False, elem_id="mode")
+        with gr.Column(elem_id="own-key", visible=False) as own_key:
+            there |= key_section.build(service.settings.key_seconds)
         # A Space has this where its front matter says `hf_oauth: true`.
         if os.environ.get("OAUTH_CLIENT_ID"):
             gr.LoginButton(size="sm", elem_id="login")
+    # The Tab key goes as the eye does: the composer stands last, at the window's lower edge.
     with gr.Row(elem_id="body"):
-        with gr.Column(elem_id="form"):
-            there["form"], draft_line = form.build()
-            there["count"], there["differs"] = takes_grid.controls()
-            with gr.Row(elem_id="buttons"):
-                there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
-                there["stop"] = gr.Button(
-                    texts.STOP, interactive=False, min_width=120, elem_id="stop"
-                )
-                there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
-        with gr.Column(elem_id="result", visible=False) as beside:
-            there["card"] = status_card.build()
-            there["video"] = player.build()
-            there["download"] = gr.DownloadButton(
-                texts.DOWNLOAD, interactive=False, elem_id="download"
-            )
-            there["grid"] = takes_grid.build()
+        with gr.Column(elem_id="stage", visible=False) as scene:
+            there |= stage.build()
+        with gr.Column(elem_id="strip", visible=False) as beside:
+            there["clips"] = strip.build()
+            there["found"] = strip.build_found()
         with gr.Column(elem_id="more", visible=False) as more:
-            there["examples"] = examples.build()
-            with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
-                there["presets"] = presets.build()
-            there["settings_file"] = settings_import.build()
-            there |= key_section.build(service.settings.key_seconds)
-            with gr.Accordion(texts.EARLIER_SECTION, open=False, elem_id="earlier"):
-                there["generation_id"] = gr.Textbox(label=texts.EARLIER_LABEL, elem_id="earlier-id")
-                there["look"] = gr.Button(texts.LOOK, size="sm")
-        with gr.Column(elem_id="teach", visible=False) as teach:
-            there["programs"] = code_panel.build()
-            there["http"] = http_panel.build()
-    with gr.Column(visible=False) as below:
-        there["mistake"] = field_error.build()
-        there["comparison"] = comparison.build()
-        there["clips"] = clip_list.build()
+            there |= lay_out_more()
+        with gr.Column(elem_id="composer"):
+            there |= lay_out_composer()
     # A fixed secret keeps the storage readable after a restart.
     there["browser_state"] = gr.BrowserState(
         {},
@@ -106,15 +89,47 @@ def lay_out(service: Service) -> Parts:
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
     there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
-    late = (draft_line, there["cost"], beside, more, teach, below)
+    late = (there["draft"], there["cost"], there.pop("sheet"), own_key, scene, beside, more)
     return Parts(shown_late=late, **there)
+
+
+def lay_out_more() -> dict[str, Any]:
+    """What is looked for now and then."""
+    there: dict[str, Any] = {"comparison": comparison.build(), "mistake": field_error.build()}
+    there["examples"] = examples.build()
+    return there
+
+
+def lay_out_composer() -> dict[str, Any]:
+    """The form and the button that sends it.
+
+    What is `late` there comes after the form is painted.
+    """
+    there: dict[str, Any] = {}
+    with gr.Column(elem_id="form"):
+        fields = form.build()
+        there["count"], there["differs"] = takes_asked.controls()
+        there["chips"] = chips.build()
+    with gr.Row(elem_id="buttons"):
+        there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
+        there["draft"] = draft.build(fields["prompt"])
+        there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
+    with gr.Column(elem_id="sheet", visible=False) as there["sheet"]:
+        sheet.build()
+        fields |= form.build_advanced()
+        with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
+            prompt_helper.build(fields["prompt"])
+        with gr.Accordion(texts.PRESETS_SECTION, open=False, elem_id="presets"):
+            there["presets"] = presets.build()
+        there["settings_file"] = settings_import.build()
+    return there | {"form": {name: fields[name] for name in form.FIELDS}}
 
 
 def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     """What happens at which event."""
     browser_state = parts.named("browser_state")
     given: dict[str, Any] = {"inputs_kwargs": browser_state, **QUIET}
-    clips, grid = parts.clips, parts.grid
+    clips = parts.clips
 
     # What is hidden is not mounted.
     page.load(None, None, [*parts.shown_late], js=components.function("once_painted"), **QUIET)
@@ -127,17 +142,37 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
         js=components.function("draft_there"),
         **given,
     )
+    values: dict[str, Any] = {**parts.form, **parts.named("count", "differs")}
+    everything = [values[name] for name in chips.VALUES]
+    restored.then(None, everything, None, js=components.function("form_restored"), **QUIET)
+    chips.connect(parts.chips, values)
+    draft.connect(parts.draft, parts.form)
+    parts.chips.focus(
+        handlers.on_chip,
+        inputs_kwargs=values | browser_state,
+        outputs=parts.chips,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     following, generated = connect_following(painted, parts, handlers)
-    gr.on([clips.edit, grid.edit], handlers.on_edit, outputs=[*parts.form.values()], **given)
-    gr.on([clips.input, grid.input], handlers.on_use_seed, outputs=parts.form["seed"], **given)
-    clips.delete(
-        handlers.on_delete,
-        outputs=[parts.card, parts.video, parts.download, clips, grid, parts.http],
+    gr.on(
+        [clips.edit, parts.tools.edit],
+        handlers.on_edit,
+        outputs=[*parts.form.values(), parts.tools],
         **given,
     )
-    clips.focus(handlers.on_focus, outputs=[clips, grid], **given)
+    clips.input(handlers.on_use_seed, outputs=[parts.form["seed"], parts.tools], **given)
+    clips.delete(
+        handlers.on_delete,
+        outputs=[parts.card, parts.video, parts.download, clips, parts.http],
+        **given,
+    )
+    clips.focus(handlers.on_focus, outputs=clips, **given)
+    clips.star(handlers.on_star, outputs=clips, trigger_mode="multiple", **given)
+    clips.find(handlers.on_find, outputs=parts.found, trigger_mode="always_last", **given)
     parts.comparison.submit(handlers.on_compare, outputs=parts.comparison, **given)
     examples.connect(parts.examples, parts.form)
+    examples.connect(parts.example_film, parts.form)
     presets.connect(parts.presets, parts.form)
     settings_import.connect(parts.settings_file, parts.form)
     with_key = gr.on(
@@ -149,9 +184,9 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     )
     # What waited for the key goes on, and the card says so.
     following.append(with_key.then(handlers.on_load, **on_the_result_side(parts)))
-    parts.stop.click(
+    parts.card.stop(
         handlers.on_stop,
-        outputs=[parts.card, parts.video, parts.download, parts.stop],
+        outputs=[parts.card, parts.video, parts.download],
         cancels=following,
         **given,
     )
@@ -160,6 +195,7 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     )
     connect_money([restored, with_key, without_key, generated], parts, handlers)
     code_panel.connect(parts.programs, parts.form)
+    parts.programs.select(handlers.on_code, outputs=parts.programs, **given)
 
 
 def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[list[Any], Any]:
@@ -170,7 +206,7 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
     handlers see to that.  Gradio would cancel an event only after the one that cancels it.
     """
     follows = on_the_result_side(parts)
-    clips, grid = parts.clips, parts.grid
+    clips = parts.clips
     generated = {
         "inputs_kwargs": {
             **parts.named("browser_state"),
@@ -181,6 +217,8 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
         # Who presses before the page has begun is known, too.
         "js": components.function("become_known"),
     }
+    asks = [clips.select, clips.retry, parts.look.click, parts.generate.click]
+    gr.on(asks, None, js=components.function("show_stage"), **QUIET)
     fetched = {"inputs_kwargs": parts.named("generation_id", "browser_state")}
     acted = {"outputs": [*follows["outputs"], *parts.form.values()]}
     following = [
@@ -191,7 +229,7 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
             validator=check_id,
             **{**follows, **fetched},
         ),
-        gr.on([clips.select, grid.select], handlers.on_select, **follows),
+        clips.select(handlers.on_select, **follows),
         clips.retry(handlers.on_retry, **follows),
         parts.card.retry(handlers.on_action, **{**follows, **acted}),
         press := parts.generate.click(handlers.on_generate, **{**follows, **generated}),
@@ -208,10 +246,8 @@ def on_the_result_side(parts: Parts) -> dict[str, Any]:
             parts.card,
             parts.video,
             parts.download,
-            parts.stop,
             parts.browser_state,
             parts.clips,
-            parts.grid,
             parts.http,
         ],
         "concurrency_id": "follow",

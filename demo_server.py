@@ -42,10 +42,21 @@ class DemoServer:
     base_url: str
     """Where it listens, without a path; known once it was started."""
 
-    def __init__(self, *, port: int = 0, seconds: float = 0, render: Render = film.render) -> None:
-        """`port` 0 takes a free one. A generation takes `seconds` at least, once its turn came."""
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        seconds: float = 0,
+        prices: bool = False,
+        render: Render = film.render,
+    ) -> None:
+        """`port` 0 takes a free one. A generation takes `seconds` at least, once its turn came.
+
+        With `prices` it tells prices and what a clip cost, made up; nobody is charged.
+        """
         self._port = port
         self._seconds = seconds
+        self._prices = prices
         self._render = render
         self._running = ExitStack()
 
@@ -58,7 +69,7 @@ class DemoServer:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="veo-demo-"))
             studio = Studio(Path(folder), seconds=self._seconds, render=self._render)
             stack.callback(studio.close)
-            server = Server(configure(build_app(studio)))
+            server = Server(configure(build_app(studio, prices=self._prices)))
             thread = threading.Thread(
                 target=server.run, args=([listener],), name="veo-demo-server", daemon=True
             )
@@ -132,11 +143,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--seconds", type=float, default=6, help="how long a generation takes at least"
     )
+    parser.add_argument(
+        "--prices", action="store_true", help="tell prices, made up: a clip still costs nothing"
+    )
     options = parser.parse_args(arguments)
     # `kill` then stops the server as Ctrl-C does, with its folder cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with DemoServer(port=options.port, seconds=options.seconds) as server:
+        with DemoServer(
+            port=options.port, seconds=options.seconds, prices=options.prices
+        ) as server:
             print(f"Base URL  {server.base_url}")
             print("Key       any")
             print("Faults    python demo_server.py --help")

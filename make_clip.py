@@ -123,7 +123,7 @@ def _client(stack: ExitStack, progress: Progress) -> VeoClient:
 
     progress.demo = True
     progress.say(
-        "demo", "No AIMLAPI_KEY: this is the demo service. It draws the clip here, for nothing."
+        "demo", "No AIMLAPI_KEY: this is the demo service, which makes simple drawings, free."
     )
     try:
         server = stack.enter_context(DemoServer(seconds=DEMO_SECONDS))
@@ -390,11 +390,15 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
             choices=list(dict.fromkeys(chain.from_iterable(of_each_model))),
             help=f"default: {default}",
         )
-    add("--negative-prompt", metavar="TEXT", help="what to keep out, as nouns")
-    add("--seed", type=int, metavar="N", help="the same seed films much the same again")
+    add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
+    add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
     for option, field, text in (
         ("--no-audio", "generate_audio", "a silent clip"),
-        ("--no-enhance-prompt", "enhance_prompt", "send the prompt as it is (Veo may refuse that)"),
+        (
+            "--no-enhance-prompt",
+            "enhance_prompt",
+            "send the prompt as it is (Veo 3.1 may refuse that)",
+        ),
         ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
     ):
         add(option, dest=field, action="store_false", help=text)

@@ -34,6 +34,7 @@ from backend.storage import (
     CLIP_ID,
     DEMO_CLIP,
     NOTE,
+    PIECE,
     POSTER,
     BucketAway,
     Kind,
@@ -62,7 +63,6 @@ NAMES = (
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
-PIECE = 256 * 1024
 LEFT_FOR = 86400.0
 """Seconds after which a file is no longer arriving that no job awaits."""
 
@@ -298,6 +298,10 @@ class Bucket(Storage):
             end=end,
             pieces=_pieces(found),
         )
+
+    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncIterator[bytes]:
+        async for piece in (await self.open(clip_id, self.name(clip_id, kind))).pieces:
+            yield piece
 
 
 def _start_of(part: Mapping[str, int] | tuple[int, int], size: int) -> int:

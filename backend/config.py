@@ -78,6 +78,12 @@ class Settings:
     root_path: str
     """Where a proxy serves the page, as `/veo` or `https://film.example/veo`; "" at the root."""
 
+    @property
+    def is_at_home(self) -> bool:
+        """Whether only who sits at this machine comes: the key of the environment is theirs."""
+        is_local = self.address in ("localhost", "[::1]") or self.address.startswith("127.")
+        return is_local and not self.on_space and self.hosts <= {self.address}
+
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings; raises `WrongSetting`."""

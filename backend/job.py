@@ -62,6 +62,8 @@ class Job:
         """Whether another server drives it, and its row is read anew while somebody follows it."""
         self.list_is_away = False
         """Whether its row was looked for, and the ledger could not be reached."""
+        self.has_arrived = False
+        """Whether its file is here, and looked at from end to end: for seconds, where much runs."""
         self.driver: asyncio.Task[Any] | None = None
         """What drives it here, of several servers, once it was taken."""
         self.is_replaced = False
@@ -70,6 +72,8 @@ class Job:
         """Of the engine's, in which its driver may look and write; None is at any time."""
         self.wait: UnbrokenWait | None = None
         """Since the service took it, if this process sent it and nothing was in between."""
+        self._generating_since: float | None = None
+        """By the steady clock, since a look first showed that the service makes it."""
         self._began = time.monotonic() - max(time.time() - entry.created, 0.0)
         """By the steady clock, so that no clock that is set moves what a person sees."""
         self._changed = asyncio.Event()
@@ -173,6 +177,13 @@ class Job:
         return time.monotonic() - self._began
 
     @property
+    def generating_for(self) -> float:
+        """Seconds since a look first showed that the service makes it; what it waited before, in
+        line behind others, does not count."""
+        since = self._generating_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
     def expected(self) -> float:
         """Seconds that a generation like this takes, as a guess that no broken clock made."""
         return bounded_expected(self.entry.expected)
@@ -214,11 +225,18 @@ class Job:
             self.list_is_away = is_away
             self.change()
 
+    def set_arrived(self, has_arrived: bool) -> None:
+        if has_arrived != self.has_arrived:
+            self.has_arrived = has_arrived
+            self.change()
+
     def change(
         self, *, entry: Entry | None = None, update: Update | None = None, **changes: Any
     ) -> None:
         """Take over what was written down, or seen, and wake whoever follows."""
         self.entry = replace(entry or self.entry, **changes)
         self.update = update or self.update
+        if self.update and self.update.status == "generating" and self._generating_since is None:
+            self._generating_since = time.monotonic()
         self._changed.set()
         self._changed = asyncio.Event()

@@ -17,6 +17,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -29,13 +30,16 @@ from backend.job import ONE_CALL, Job
 from backend.keys import Keys
 from backend.ledger import (
     ACTIVE_STATES,
+    EVERY_JOB,
     TO_DRIVE,
     Entry,
+    Held,
     Ledger,
     Limits,
     NotWritten,
     OutOfReach,
     Payer,
+    Sought,
     Spent,
     State,
     new_id,
@@ -154,8 +158,12 @@ class Jobs:
         expected: float,
         dollars: float | None = None,
         limits: Limits | None = None,
+        batch: str | None = None,
+        take: int | None = None,
     ) -> Job:
         """Write `request` down, submit it and see it through.  Call it once for a click.
+
+        A further take names the id of the first, its `batch`, and which one it is.
 
         Raises `LimitReached`, `PriceNotTold`, or `NotWritten` when it cannot be written down;
         nothing is sent then.
@@ -168,6 +176,8 @@ class Jobs:
             expected=expected,
             dollars=dollars,
             limits=limits,
+            batch=batch,
+            take=take,
         )
 
     async def look(
@@ -241,13 +251,31 @@ class Jobs:
             job = self._live.get(job_id) or (self._shown(entry) if entry else None)
         return job if job and job.entry.owner == owner else None
 
-    async def of(self, owner: str) -> list[Job]:
+    async def of(self, owner: str, sought: Sought = EVERY_JOB, *, limit: int = 100) -> list[Job]:
         """A visitor's jobs, newest first."""
-        entries = await self.background.write(self.ledger.of, owner)
-        jobs = [*map(self._shown, entries)]
+        read = partial(self.ledger.of, owner, limit, sought=sought)
+        jobs = [*map(self._shown, await self.background.write(read))]
         for job in jobs:
             job.want()
         return jobs
+
+    async def some_of(self, owner: str, job_ids: Collection[str]) -> list[Job]:
+        """Those of `job_ids` that are this visitor's, in their order."""
+        entries = await self.background.write(self.ledger.by_ids, [*filter(str.isascii, job_ids)])
+        mine = {each.id: self._shown(each) for each in entries if each.owner == owner}
+        return [mine[each] for each in job_ids if each in mine]
+
+    async def held(self, owner: str) -> Held:
+        """How many jobs a visitor has, and how much room their clips take."""
+        return await self.background.write(self.ledger.held, owner)
+
+    async def star(self, job_id: str, owner: str, *, starred: bool) -> bool:
+        """Give a visitor's own job a star, or take it away; tell whether it is theirs."""
+        if not job_id.isascii():
+            return False
+        return await self.background.write(
+            partial(self.ledger.star, job_id, owner, starred=starred)
+        )
 
     async def spent(self, owner: str, since: float) -> Spent:
         """What a visitor's clips cost since `since`, in seconds since 1970."""
@@ -502,6 +530,8 @@ class Jobs:
     def _shown(self, entry: Entry) -> Job:
         """The job of a row that was read just now."""
         if live := self._live.get(entry.id):
+            # Its owner gives a star, on whatever server; who drives it does not hear of that.
+            live.entry = replace(live.entry, starred=entry.starred)
             return live
         if not self._engine.is_shared or entry.state not in ACTIVE_STATES:
             return Job(entry)

@@ -21,6 +21,7 @@ import math
 import secrets
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -73,8 +74,11 @@ UNCHARGED_STATES: tuple[State, ...] = ("rejected", "failed")
 WITHOUT_ID: tuple[State, ...] = ("prepared", "submitting", "uncertain")
 """What has not been given an id."""
 
-VERSION = 2
-"""Of the tables below.  One of version 1 gets what it lacks; any other is not touched."""
+FAILED_STATES: tuple[State, ...] = ("rejected", "failed", "uncertain", "needs_attention")
+"""What did not come to a clip, or not yet and not by itself."""
+
+VERSION = 3
+"""Of the tables below.  One of an earlier version gets what it lacks; any other is not touched."""
 
 DAY = 86400.0
 BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
@@ -106,6 +110,11 @@ _jobs = sa.Table(
     sa.Column("updated", sa.Double, nullable=False),
     sa.Column("deleted", sa.Double),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("starred", sa.Double),
+    sa.Column("batch", sa.String(64)),
+    sa.Column("take", sa.Integer),
+    # The prompt as it is searched: JSON is text with \u00e4 in it, and no database folds all cases.
+    sa.Column("words", sa.Text),
     sa.Index("veo_jobs_by_state", "runner", "state"),
     sa.Index("veo_jobs_by_owner", "owner", "created"),
     sa.Index("veo_jobs_by_payer", "payer", "created"),
@@ -164,9 +173,50 @@ class Entry:
     """When its owner had it deleted: what it cost stays, what it was does not."""
     epoch: int
     """How often it was taken: of several servers, who took it last may write."""
+    starred: float | None
+    """When its owner gave it a star."""
+    batch: str | None
+    """The id of the first take, if one press asked for several; the first one's row names none."""
+    take: int | None
+    """Its number among those takes, from 2."""
 
 
 _NAMES = tuple(each.name for each in fields(Entry))
+_ENTRY = tuple(_jobs.c[name] for name in _NAMES)
+
+Only = Literal["all", "starred", "running", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which of a visitor's jobs are meant."""
+
+    words: str = ""
+    """Each of them is in the prompt, in whatever case."""
+    only: Only = "all"
+    older_than: tuple[float, str] | None = None
+    """Those after the job with this `created` and `id`, newest first."""
+
+
+EVERY_JOB = Sought()
+
+_ONLY: Mapping[Only, sa.ColumnElement[bool]] = {
+    "all": sa.true(),
+    "starred": _jobs.c.starred.is_not(None),
+    "running": _jobs.c.state.in_((*ACTIVE_STATES, "needs_key")),
+    "failed": _jobs.c.state.in_(FAILED_STATES),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How many jobs a visitor has, and how much room their clips take."""
+
+    all: int
+    starred: int
+    running: int
+    failed: int
+    bytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +357,8 @@ class Ledger:
         generation_id: str | None = None,
         limits: Limits | None = None,
         job_id: str | None = None,
+        batch: str | None = None,
+        take: int | None = None,
     ) -> Entry:
         """Write down what is about to be asked; `LimitReached` or `PriceNotTold` writes nothing.
 
@@ -328,11 +380,13 @@ class Ledger:
             "created": now,
             "updated": now,
             "epoch": 0,
+            "batch": batch,
+            "take": take,
         }
         with self._write() as connection:
             if limits:
                 self._check_limits(connection, quota_key or owner, dollars, limits)
-            connection.execute(_jobs.insert().values(row))
+            connection.execute(_jobs.insert().values(row | {"words": _words_of(request)}))
             self._hand(connection, str(row["id"]))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
@@ -353,7 +407,7 @@ class Ledger:
             _jobs.update()
             .where(_jobs.c.id.in_(in_order), *there)
             .values(epoch=_jobs.c.epoch + 1, runner=self._runner)
-            .returning(_jobs)
+            .returning(*_ENTRY)
         )
         with self._write() as connection:
             rows = connection.execute(statement).all()
@@ -459,7 +513,8 @@ class Ledger:
         So is the clip's id, until `clip_removed`: a crash must not leave files that no row
         names.  SQLite overwrites the rest in its files; Postgres does so in its own time.
         """
-        forgotten = {"request": None, "error": None, "facts": None}
+        what_it_was = ("request", "words", "error", "facts", "starred", "batch", "take")
+        forgotten = dict.fromkeys(what_it_was)
         statement = (
             _jobs.update()
             .where(
@@ -552,10 +607,45 @@ class Ledger:
         """These jobs as they stand, in one statement; without those that are not there."""
         return list(self._read(_jobs.c.id.in_(job_ids), _jobs.c.deleted.is_(None)))
 
-    def of(self, owner: str, limit: int = 100) -> list[Entry]:
+    def of(self, owner: str, limit: int = 100, *, sought: Sought = EVERY_JOB) -> list[Entry]:
         """A visitor's jobs, newest first."""
-        mine = (_jobs.c.owner == owner, _jobs.c.deleted.is_(None))
-        return list(self._read(*mine, newest_first=True, limit=limit))
+        return list(
+            self._read(
+                _jobs.c.owner == owner,
+                _jobs.c.deleted.is_(None),
+                _ONLY[sought.only],
+                *(
+                    _jobs.c.words.contains(word, autoescape=True)
+                    for word in _as_searched(sought.words).split()
+                ),
+                *([_is_older(*sought.older_than)] if sought.older_than else []),
+                newest_first=True,
+                limit=limit,
+            )
+        )
+
+    def held(self, owner: str) -> Held:
+        """How many jobs a visitor has, of which kind, and the bytes of their clips."""
+        arrived = (_jobs.c.state == "done") & _jobs.c.clip.is_not(None)
+        size = sa.func.sum(_jobs.c.facts["size"].as_float()).filter(arrived)
+        counts: list[sa.ColumnElement[Any]] = [
+            sa.func.count().filter(which) for which in _ONLY.values()
+        ]
+        query = sa.select(*counts, sa.func.coalesce(size, 0.0)).where(
+            _jobs.c.owner == owner, _jobs.c.deleted.is_(None)
+        )
+        every, starred, running, failed, size = self._rows(query)[0]
+        return Held(all=every, starred=starred, running=running, failed=failed, bytes=size)
+
+    def star(self, job_id: str, owner: str, *, starred: bool) -> bool:
+        """Give a visitor's own job a star, or take it away; tell whether it is theirs."""
+        statement = (
+            _jobs.update()
+            .where(_jobs.c.id == job_id, _jobs.c.owner == owner, _jobs.c.deleted.is_(None))
+            .values(starred=self._clock() if starred else None)
+        )
+        with self._write() as connection:
+            return connection.execute(statement).rowcount == 1
 
     def with_id(self, owner: str, generation_id: str) -> list[Entry]:
         """A visitor's jobs that have this id, newest first, whoever drives them."""
@@ -708,8 +798,9 @@ class Ledger:
     def _read(
         self, *where: sa.ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> Iterator[Entry]:
-        order = _jobs.c.created.desc() if newest_first else _jobs.c.created
-        query = sa.select(_jobs).where(*where).order_by(order).limit(limit)
+        newest = (_jobs.c.created.desc(), _jobs.c.id.desc())
+        order = newest if newest_first else (_jobs.c.created,)
+        query = sa.select(*_ENTRY).where(*where).order_by(*order).limit(limit)
         return map(_entry, self._rows(query))
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
@@ -721,7 +812,22 @@ class Ledger:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    return Entry(**dict(zip(_jobs.c.keys(), row, strict=True)))
+    return Entry(**dict(zip(_NAMES, row, strict=True)))
+
+
+def _is_older(created: float, job_id: str) -> sa.ColumnElement[bool]:
+    at_once = (_jobs.c.created == created) & (_jobs.c.id < job_id)
+    return (_jobs.c.created < created) | at_once
+
+
+def _words_of(request: Mapping[str, object] | None) -> str | None:
+    return _as_searched(str(request.get("prompt", ""))) if request else None
+
+
+def _as_searched(text: str) -> str:
+    """`text` in one case and one spelling, without what Postgres takes in no text."""
+    whole = text.replace("\0", " ").encode(errors="ignore").decode()
+    return unicodedata.normalize("NFKC", whole).casefold()
 
 
 def _to_nobody(_connection: sa.Connection, _job_id: str) -> None:
@@ -824,8 +930,10 @@ def _require_ours(connection: sa.Connection) -> None:
     version = connection.scalar(sa.select(_version.c.version))
     if version is None:
         connection.execute(_version.insert().values(version=VERSION))
-    elif version == 1:
-        _add_what_version_1_lacks(connection)
+    elif version in LACKS:
+        for earlier in range(version, VERSION):
+            LACKS[earlier](connection)
+        connection.execute(_version.update().values(version=VERSION))
     elif version != VERSION:
         raise UnusableLedger(f"it was written by another version ({version}, not {VERSION})")
     connection.execute(sa.select(_jobs).limit(0))  # fails if the columns are others
@@ -840,7 +948,28 @@ def _wait_for_other_servers(connection: sa.Connection) -> None:
 def _add_what_version_1_lacks(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE veo_ledger ADD COLUMN engine VARCHAR(32)")
     connection.exec_driver_sql("ALTER TABLE veo_jobs ADD COLUMN epoch INTEGER DEFAULT 0 NOT NULL")
-    connection.execute(_version.update().values(version=VERSION))
+
+
+def _add_what_version_2_lacks(connection: sa.Connection) -> None:
+    for name, kind in (
+        ("starred", "DOUBLE PRECISION"),
+        ("batch", "VARCHAR(64)"),
+        ("take", "INTEGER"),
+        ("words", "TEXT"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE veo_jobs ADD COLUMN {name} {kind}")
+    asked = sa.select(_jobs.c.id, _jobs.c.request).where(_jobs.c.request.is_not(sa.null()))
+    words = [
+        {"job": job_id, "said": _words_of(request)}
+        for job_id, request in connection.execute(asked).all()
+    ]
+    if words:
+        its_row = _jobs.c.id == sa.bindparam("job")
+        connection.execute(_jobs.update().where(its_row).values(words=sa.bindparam("said")), words)
+
+
+LACKS = {1: _add_what_version_1_lacks, 2: _add_what_version_2_lacks}
+"""What brings a ledger of that version to the next one."""
 
 
 def _may_pass(error: Exception) -> bool:

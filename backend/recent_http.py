@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from veo.trace import Exchange, RepeatedExchange
@@ -11,9 +13,12 @@ from veo.trace import Exchange, RepeatedExchange
 class RecentHttp:
     """The last exchanges of the jobs last heard of.  Threads may share it."""
 
-    def __init__(self, *, jobs: int = 500, of_each: int = 50) -> None:
+    def __init__(
+        self, *, jobs: int = 500, of_each: int = 50, clock: Callable[[], float] = time.time
+    ) -> None:
         self._most_jobs = jobs
         self._of_each = of_each
+        self._clock = clock
         self._heard: dict[str, tuple[RepeatedExchange, ...]] = {}
         self._lock = threading.Lock()
 
@@ -21,7 +26,7 @@ class RecentHttp:
         """Keep `exchange`; one that says what the last one said is only counted."""
         with self._lock:
             heard = self._heard.pop(job_id, ())
-            self._heard[job_id] = _with(heard, exchange)[-self._of_each :]
+            self._heard[job_id] = _with(heard, exchange, self._clock())[-self._of_each :]
             if len(self._heard) > self._most_jobs:
                 del self._heard[next(iter(self._heard))]
 
@@ -35,8 +40,17 @@ class RecentHttp:
             self._heard.pop(job_id, None)
 
 
-def _with(heard: tuple[RepeatedExchange, ...], exchange: Exchange) -> tuple[RepeatedExchange, ...]:
+def _with(
+    heard: tuple[RepeatedExchange, ...], exchange: Exchange, now: float
+) -> tuple[RepeatedExchange, ...]:
     last = heard[-1] if heard else None
     if last and replace(last.exchange, seconds=exchange.seconds) == exchange:
-        return (*heard[:-1], replace(last, exchange=exchange, times=last.times + 1))
-    return (*heard, RepeatedExchange(number=last.number + 1 if last else 1, exchange=exchange))
+        again = replace(last, exchange=exchange, times=last.times + 1, ended=now)
+        return (*heard[:-1], again)
+    new = RepeatedExchange(
+        number=last.number + 1 if last else 1,
+        exchange=exchange,
+        began=now - exchange.seconds,
+        ended=now,
+    )
+    return (*heard, new)

@@ -261,10 +261,11 @@ class Runner:
             )
 
             def next_update() -> Update | None:
+                # In the thread, which may have been waited for.
+                self._require_held(job)
                 # With a default: a StopIteration out of a thread would hang whoever awaits it.
                 return next(updates, None)
 
-            self._require_held(job)
             while update := await self._ask(next_update):
                 job.change(update=update)
                 if update.video:
@@ -276,7 +277,6 @@ class Runner:
                     raise _nobody_waits(job)
                 if self._keys.client_for(job.entry.owner, job.entry.payer) is not client:
                     return await self._poll(job)  # with another key, if there is one
-                self._require_held(job)
         return None
 
     async def _has_something(self, job: Job) -> bool:
@@ -299,6 +299,8 @@ class Runner:
     # Receive: the file, which is done once it is whole and has its name
 
     async def _receive(self, job: Job, video: Video | None) -> None:
+        job.set_arrived(False)
+        arrived = partial(_tell, asyncio.get_running_loop(), job)
         with self._keys.lend(job.entry.owner, job.entry.payer) as client:
             observed = self._observed(client, job) if client else None
             receive = partial(
@@ -306,7 +308,12 @@ class Runner:
                 job.id,
                 job.entry.clip or "",
                 partial(
-                    _download, observed, job.generation_id or "", video, self._background.pause
+                    _download,
+                    observed,
+                    job.generation_id or "",
+                    video,
+                    self._background.pause,
+                    arrived,
                 ),
                 name=DEMO_CLIP if job.is_demo else CLIP,
                 request=job.entry.request,
@@ -456,9 +463,11 @@ def _download(
     generation_id: str,
     video: Video | None,
     sleep: Callable[[float], object],
+    arrived: Callable[[], object],
     path: Path,
 ) -> Path:
-    """Fetch the clip; after a restart its address is asked for anew, for none is written down."""
+    """Fetch the clip and tell that it is here; after a restart its address is asked for anew, for
+    none is written down."""
     if client is None:
         raise _key_forgotten()
     if video is None:
@@ -468,7 +477,15 @@ def _download(
         video = generation.video
     if video is None:
         raise DownloadFailed("The service shows no video for this id.", generation_id=generation_id)
-    return client.download(video, path, sleep=sleep)
+    downloaded = client.download(video, path, sleep=sleep)
+    arrived()
+    return downloaded
+
+
+def _tell(loop: asyncio.AbstractEventLoop, job: Job) -> None:
+    """Tell who follows `job`, from the thread that fetched its file."""
+    with suppress(RuntimeError):  # the process ends, and its loop has
+        loop.call_soon_threadsafe(job.set_arrived, True)
 
 
 def _charged(video: Video) -> dict[str, Any]:
@@ -523,7 +540,7 @@ def _restarted_before_sending() -> TookTooLong:
 
 
 def _restarted_while_sending() -> SubmissionUncertain:
-    return SubmissionUncertain.after("The server stopped while the request was sent")
+    return SubmissionUncertain.after("This server stopped while sending the service a request")
 
 
 def _held_up() -> TookTooLong:
@@ -550,7 +567,9 @@ def _nobody_waits(job: Job) -> TookTooLong:
 def _our_fault(job: Job) -> VeoError:
     """What can be said after an error that nobody foresaw."""
     if job.state == "submitting":
-        return SubmissionUncertain.after("Something went wrong here")
+        return SubmissionUncertain.after(
+            "Something went wrong here while sending the service a request"
+        )
     return VeoError("Something went wrong here.", generation_id=job.generation_id)
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from backend import states, takes
 from backend.config import Settings
@@ -33,7 +36,17 @@ from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
 from veo.files import reason
 from veo.polling import USUALLY_EXPECTED
-from veo_client import Busy, InvalidRequest, Refused, TookTooLong, VeoClient, VeoError, VideoRequest
+from veo.settings import key_in
+from veo_client import (
+    KEY_VARIABLES,
+    Busy,
+    InvalidRequest,
+    Refused,
+    TookTooLong,
+    VeoClient,
+    VeoError,
+    VideoRequest,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +160,11 @@ class Service:
     def _server_client(self) -> VeoClient:
         return VeoClient()
 
+    @property
+    def host(self) -> str:
+        """The name of the machine that real clips are asked of."""
+        return urlsplit(self._server_client.base_url).hostname or ""
+
     def payer_for(self, owner: str | None) -> Payer:
         """Whose key pays for a new clip of `owner`: their own, else the server's if it has one to
         share, else the demo; without `owner`, for somebody without a key."""
@@ -156,7 +174,16 @@ class Service:
 
     def is_guest(self, job: Job) -> bool:
         """Whether the server's key pays for somebody else: at home its account is their own."""
-        return job.entry.payer == "server" and self.settings.on_space
+        return self.pays_for_a_guest(job.entry.payer)
+
+    def pays_for_a_guest(self, payer: Payer | None) -> bool:
+        return payer == "server" and not self.settings.is_at_home
+
+    @property
+    def key_variable(self) -> str:
+        """Where in the environment the server's key stands."""
+        found = (name for name in KEY_VARIABLES if key_in(os.environ.get(name)))
+        return next(found, KEY_VARIABLES[0])
 
     # What it costs
 
@@ -191,12 +218,15 @@ class Service:
         offer: Offer | None = None,
         payer: Payer | None = None,
         others: Sequence[VideoRequest] = (),
+        batch: str | None = None,
+        take: int | None = None,
     ) -> Job:
         """The one way to a new job, whoever asks; a `VeoError` says that nothing was sent.
 
         `offer` is what was said that `request` and the `others` of the same press cost together: if
         that is more by now, or somebody else would pay, `OfferChanged` is raised.  `payer` says
-        only who was to pay, whatever it costs.
+        only who was to pay, whatever it costs.  A further `take` of a press says which one it is,
+        and in `batch` the id of the first.
         """
         pays = self.payer_for(owner)
         if payer not in (None, pays):
@@ -206,7 +236,7 @@ class Service:
             )
         prices = await self._prices_of([request, *others], owner, pays)
         if offer and not offer_still_valid(offer, _sum_of(pays, prices)):
-            raise OfferChanged("The price is another now, so nothing was sent.")
+            raise OfferChanged("The price has changed, so nothing was sent.")
         await self._require_place()
         try:
             return await self.jobs.generate(
@@ -217,9 +247,11 @@ class Service:
                 expected=await self._expected_seconds(request, pays),
                 dollars=prices[0],
                 limits=self.settings.limits if pays == "server" else None,
+                batch=batch,
+                take=take,
             )
         except PriceNotTold:
-            message = "The service does not tell what this clip costs."
+            message = "The service doesn't say what this clip costs."
             raise Refused(message, reason="no_price") from None
         except LimitReached as error:
             raise Busy(states.explain_limit(error), retry_after=DAY) from None
@@ -250,7 +282,18 @@ class Service:
     ) -> asyncio.Task[tuple[list[Job], VeoError | None]]:
         """`backend.takes.begin_after` with `begin`; it goes on though whoever asked leaves."""
         payer = first.entry.payer
-        begin = functools.partial(self.begin, owner=owner, quota_key=quota_key, payer=payer)
+        numbers = itertools.count(2)
+
+        def begin(request: VideoRequest) -> Awaitable[Job]:
+            return self.begin(
+                request,
+                owner=owner,
+                quota_key=quota_key,
+                payer=payer,
+                batch=first.id,
+                take=next(numbers),
+            )
+
         rest = asyncio.create_task(takes.begin_after(first, requests, begin))
         self._rests.add(rest)
         rest.add_done_callback(self._rests.discard)

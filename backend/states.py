@@ -14,6 +14,7 @@ from veo.explain import (
     CHARGED_WHEN_COMPLETE,
     DEMO_FREE,
     STATUSES,
+    UNCERTAIN,
     Explanation,
     as_sentence,
     dollars,
@@ -28,7 +29,7 @@ STATES = {
     "downloading": "Being fetched",
     "done": "Ready",
     "rejected": "Refused",
-    "uncertain": "Not known whether it was taken",
+    "uncertain": UNCERTAIN,
     "failed": "Could not be made",
     "needs_key": "Waits for your key",
     "needs_attention": "Not fetched yet",
@@ -44,7 +45,7 @@ AGAIN = {
 """What may be tried again, and what the button says."""
 
 SEND_AGAIN = (
-    "The first request may have been taken, and then this makes and charges a second clip. "
+    "The service may have got the first request. Then this makes and charges a second clip. "
     "Send it again anyway?"
 )
 
@@ -65,15 +66,15 @@ EMPTY = Explanation(
 )
 
 OFFER_CHANGED = Explanation(
-    title="The price is another now",
-    what_happened="What it costs, or whose key pays, has changed since the button said so.",
+    title="The price has changed",
+    what_happened="What it costs, or whose key pays, isn't what the button said.",
     cost="Nothing was sent.",
     next_step="Look at the button again, then press it.",
 )
 
 GONE = Explanation(
-    title="That clip is not here any more",
-    what_happened="It was deleted meanwhile.",
+    title="That clip isn't here any more",
+    what_happened="You deleted it.",
     cost="Deleting costs nothing.",
 )
 
@@ -86,15 +87,15 @@ REMOVED = Explanation(
 )
 
 STOPPED = Explanation(
-    title="Stopped looking",
-    what_happened="The clip goes on without you.",
+    title="No longer watching",
+    what_happened="The service keeps working.",
     cost=CHARGED_WHEN_COMPLETE,
-    next_step="It appears under My clips.",
+    next_step="It continues in My clips.",
     actions=("check_again",),
 )
 """On the page, whose server goes on looking; who stops the command reads `TookTooLong`."""
 
-GOES_ON = "You may close this page: the clip goes on, under My clips."
+GOES_ON = "You can close this page \N{EN DASH} the clip will be in My clips."
 
 WAITING: Mapping[str, Explanation] = {
     "sending": Explanation(
@@ -109,7 +110,7 @@ WAITING: Mapping[str, Explanation] = {
     ),
     "queued": Explanation(
         title=STATUSES["queued"],
-        what_happened="The service does not tell the place in line.",
+        what_happened="The service doesn't say how long the line is.",
         cost=CHARGED_WHEN_COMPLETE,
         next_step=GOES_ON,
     ),
@@ -121,23 +122,28 @@ WAITING: Mapping[str, Explanation] = {
     ),
     "slow": Explanation(
         title="Taking longer than usual",
-        what_happened="The service is still at it, and is asked again and again.",
+        what_happened="Still working. We keep checking.",
         cost=CHARGED_WHEN_COMPLETE,
         next_step=GOES_ON,
     ),
     "reconnecting": Explanation(
         title="No news from the service",
-        what_happened="Looking again.",
+        what_happened="We keep checking.",
         cost=CHARGED_WHEN_COMPLETE,
         next_step=GOES_ON,
     ),
     "away": Explanation(
-        title="The list of clips is out of reach",
-        what_happened="The service goes on with the clip, and the server looks again.",
+        title="We can't reach the list of clips",
+        what_happened="The service keeps working on the clip. We keep checking.",
         cost=CHARGED_WHEN_COMPLETE,
         next_step=GOES_ON,
     ),
     "saving": Explanation(title=STATUSES["completed"], what_happened="", cost=CHARGED),
+    "checking": Explanation(
+        title="Checking the video",
+        what_happened="It's here. We make sure that it's whole.",
+        cost=CHARGED,
+    ),
 }
 """A job on its way."""
 
@@ -158,7 +164,7 @@ def explain_waiting(
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
         words = replace(words, title=explain_status(replace(update, trouble=None)))
-    if update and update.trouble and state != "saving":
+    if update and update.trouble and state not in ("saving", "checking"):
         words = WAITING["reconnecting"]
         trouble = as_sentence(update.trouble)
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
@@ -187,10 +193,10 @@ def explain_ready(
 
     `is_told` says that the service told what was charged, `remarks` what is not as it should be.
     """
-    cost = "It is charged, now that it is complete."
+    cost = "Charged."
     if dollars_paid is not None:
-        cost = f"It cost {dollars(dollars_paid, is_told=is_told)}."
-        cost = cost if dollars_paid else "It was free."
+        by_the_list = "" if is_told else " (list price)"
+        cost = f"Charged {dollars(dollars_paid)}{by_the_list}." if dollars_paid else "It was free."
     title = "Your clip is ready"
     if is_demo:
         title, cost = "Your demo clip is ready", DEMO_FREE
@@ -227,4 +233,4 @@ def explain_limit(reached: LimitReached) -> str:
             f"{who} spent ${reached.so_far:,.2f} in 24 hours, this clip costs "
             f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
         )
-    return f"{said} With an API key of your own you may go on."
+    return f"{said} With an API key of your own you can go on."

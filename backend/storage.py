@@ -8,6 +8,7 @@ the clips, these lie elsewhere (`backend.bucket`).  This module knows no jobs an
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import re
@@ -35,6 +36,9 @@ DEMO_CLIP = "demo-clip.mp4"
 CLIP = "veo-clip.mp4"
 CLIP_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 """What `new_clip_id` gives; a folder with another name is none of ours."""
+
+PIECE = 256 * 1024
+"""Bytes of a file that are in memory at once."""
 
 Kind = Literal["clip", "poster", "note", "kept"]
 """A note is the clip's request and facts, as JSON; what is kept came and cannot be shown."""
@@ -157,6 +161,15 @@ class Storage:
         Raises `FileNotFoundError`, `NoSuchPart` or `BucketAway`.
         """
         raise FileNotFoundError(clip_id, name, part)
+
+    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncIterator[bytes]:
+        """A file of a clip as it comes, in pieces; raises `FileNotFoundError` or `BucketAway`."""
+        path = self.file(clip_id, kind)
+        if not path:
+            raise FileNotFoundError(clip_id, kind)
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                yield piece
 
     def clean_up(self, is_awaited: Callable[[str], bool]) -> None:
         """Remove what a crash left of clips that nobody awaits; here no job is without its clip."""

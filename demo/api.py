@@ -13,6 +13,7 @@ import math
 import re
 import uuid
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
@@ -32,11 +33,18 @@ GENERATIONS = "/v2/video/generations"
 MODELS: tuple[str, ...] = get_args(Model)
 LARGEST_BODY = 2**20
 METRICS_WINDOW = 300  # seconds
+PRICES = {
+    "google/veo-3.1-t2v": {"720p": 0.26, "1080p": 0.52},
+    "google/veo-3.1-t2v-fast": {"720p": 0.13, "1080p": 0.26},
+}
+"""US dollars for a second, made up, for who wants to see what a payer sees."""
+FREE = {"720p": 0.0, "1080p": 0.0}
+BALANCE = 100.0
 PROMPTS_REMEMBERED = 64
 
 
-def build_app(studio: Studio) -> FastAPI:
-    """The service as an application, with a memory of its own."""
+def build_app(studio: Studio, *, prices: bool = False) -> FastAPI:
+    """The service as an application, with a memory of its own; with `prices`, it tells `PRICES`."""
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
@@ -44,6 +52,7 @@ def build_app(studio: Studio) -> FastAPI:
     )
     app.include_router(routes)
     app.state.studio = studio
+    app.state.prices = prices
     app.state.prompts = deque[str](maxlen=PROMPTS_REMEMBERED)
     return app
 
@@ -103,14 +112,20 @@ async def retrieve(request: Request, studio: TheStudio) -> Response:
     status = generation.status_at(studio.clock())
     host, port = request.scope["server"]
     base_url = f"{request.scope['scheme']}://{host}:{port}"
-    return JSONResponse(describe(generation, status, base_url))
+    usd = price_of(generation.order) if request.app.state.prices else None
+    return JSONResponse(describe(generation, status, base_url, usd_spent=usd))
 
 
 @routes.get("/v1/models")
 async def list_models(request: Request) -> Response:
     wanted = listed(request, "id") or MODELS
     with_price = bool({"pricing", "all"} & {*listed(request, "include")})
-    models = [describe_model(model, with_price) for model in MODELS if model in wanted]
+    prices = PRICES if request.app.state.prices else dict.fromkeys(MODELS, FREE)
+    models = [
+        describe_model(model, prices[model] if with_price else None)
+        for model in MODELS
+        if model in wanted
+    ]
     return JSONResponse({"object": "list", "data": models})
 
 
@@ -135,7 +150,7 @@ async def measure_models(request: Request, studio: TheStudio) -> Response:
 
 @routes.get("/v2/billing", dependencies=[Depends(require_key)])
 async def tell_balance() -> Response:
-    return JSONResponse({"current_balance": 100.0, "currency": "USD"})
+    return JSONResponse({"current_balance": BALANCE, "currency": "USD"})
 
 
 @routes.api_route("/files/{name}", methods=["GET", "HEAD"])
@@ -215,8 +230,11 @@ def listed(request: Request, name: str) -> list[str]:
     return [part for value in request.query_params.getlist(name) for part in value.split(",")]
 
 
-def describe(generation: Generation, status: Status, base_url: str) -> dict[str, Any]:
+def describe(
+    generation: Generation, status: Status, base_url: str, *, usd_spent: float | None = None
+) -> dict[str, Any]:
     """The answer to one look. The first `url` in it is the video: no other field has that name."""
+    usage = {"credits_used": 0} if usd_spent is None else {"usd_spent": usd_spent}
     answer: dict[str, Any] = {"id": generation.id, "status": status}
     if status == "error":
         answer |= {"video": None, "error": generation.error}
@@ -227,7 +245,7 @@ def describe(generation: Generation, status: Status, base_url: str) -> dict[str,
             "video": video if generation.size else None,
             "duration": duration,
             "error": None,
-            "meta": {"usage": {"credits_used": 0}},
+            "meta": {"usage": usage},
         }
     return answer
 
@@ -239,15 +257,20 @@ def link_name(generation: Generation) -> str:
     return f"expired-{generation.clip.name}" if expired else generation.clip.name
 
 
-def describe_model(model: str, with_price: bool) -> dict[str, Any]:
-    """One entry of the catalogue; the price has the service's shape and is nothing."""
+def price_of(order: Order) -> float:
+    return round(PRICES[order.model][order.resolution] * order.duration, 2)
+
+
+def describe_model(model: str, a_second: Mapping[str, float] | None) -> dict[str, Any]:
+    """One entry of the catalogue; with `a_second`, its prices by resolution, in the service's
+    shape."""
     price = {
         "kind": "variants",
         "currency": "USD",
         "dimensions": ["resolution"],
         "variants": [
-            {"when": {"resolution": resolution}, "price": 0.0, "unit": "second", "per": 1}
-            for resolution in ("720p", "1080p")
+            {"when": {"resolution": resolution}, "price": rate, "unit": "second", "per": 1}
+            for resolution, rate in (a_second or {}).items()
         ],
     }
     entry = {
@@ -257,7 +280,7 @@ def describe_model(model: str, with_price: bool) -> dict[str, Any]:
         "info": {"name": f"Demo of {model}", "developer": "veo-demo"},
         "tags": [],
     }
-    return entry | ({"pricing": price} if with_price else {})
+    return entry | ({"pricing": price} if a_second else {})
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

@@ -9,10 +9,12 @@ This module knows no HTTP, no keys and no prices.
 
 import logging
 import math
+import os
 import queue
 import random
 import re
 import secrets
+import sys
 import threading
 import time
 import uuid
@@ -186,6 +188,7 @@ class Studio:
             del self._generations[oldest.id]
 
     def _work(self) -> None:
+        let_others_go_first()
         while (generation := self._line.get()) and not self._closing:
             generation.started = self.clock()
             try:
@@ -230,3 +233,13 @@ class Studio:
             with clip.open("rb+") as file:
                 file.truncate(size)
         return size
+
+
+def let_others_go_first() -> None:
+    """Have this thread, and those that it begins, wait for whatever else wants to run.
+
+    Drawing takes all cores; meanwhile a page looks at the clip that came before from end to end.
+    Elsewhere than on Linux this would hold up the whole process.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)

@@ -1,13 +1,14 @@
-"""Takes the README's pictures: the page in demo mode, at a desk and on a phone.
+"""Takes the README's pictures and its short film: the page in demo mode, at a desk and on a phone.
 
 .venv/bin/python docs/take_picture.py
 """
 
-import re
+import io
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 DOCS = Path(__file__).parent
@@ -15,12 +16,20 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import chromium  # noqa: E402  # the two folders are on the path only now
-from served import ServedPage, open_page, press_generate, wait_for  # noqa: E402  # as above
+from served import (  # noqa: E402  # as above
+    ServedPage,
+    choose,
+    open_page,
+    open_sheet,
+    press_generate,
+    wait_for,
+)
 
 PROMPT = (
     "A red fox trots through fresh snow at sunrise, low golden light, slow tracking shot, "
     "soft crunch of paws"
 )
+EARLIER = ("Waves roll onto a black sand beach under a full moon", "Lights of a city in the rain")
 HELPED = {
     "Subject": "an old fisherman in a yellow coat",
     "Action": "hauls in a net",
@@ -29,6 +38,10 @@ HELPED = {
 }
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
+FILMED = "A lighthouse on a cliff in a storm at night, waves, low angle"
+FILM_WIDTH, FRAME = 960, 200
+"""Pixels, and milliseconds that each picture of the film stands."""
+
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -36,57 +49,84 @@ def main() -> None:
             executable_path=chromium.executable(), args=chromium.ARGUMENTS
         )
         with ServedPage(Path(folder)) as served:
-            finished = visitor(browser, served)
-            press_generate(finished, PROMPT, seconds=8, resolution="1080p")
-            wait_for(finished, "Your demo clip is ready")
-            show_the_middle(finished)
-            take(finished, "page")
-            finished.get_by_role("button", name="Under the hood").click()
-            finished.locator("#exchanges summary").first.click()
-            finished.locator("#exchanges").scroll_into_view_if_needed()
-            finished.locator("#teach").screenshot(path=DOCS / "hood.png")
-
-            dark = visitor(browser, served, scheme="dark")
-            press_generate(dark, "Northern lights above a quiet lake at night")
-            wait_for(dark, "Your demo clip is ready")
-            show_the_middle(dark)
-            take(dark, "dark")
-
-            takes = visitor(browser, served)
-            takes.get_by_role("radio", name="4", exact=True).check()
-            press_generate(takes, "A paper boat drifts down a forest stream")
-            expect(takes.locator("#takes li[data-state=done]")).to_have_count(4)
-            takes.wait_for_timeout(1000)
-            takes.locator("#takes").screenshot(path=DOCS / "takes.png")
-            for number in (0, 3):
-                pick = takes.locator("#takes li").nth(number)
-                pick.get_by_role("button", name="Compare").click()
-            pair = takes.locator("#compare section")
-            pair.get_by_role("slider").fill("2")
-            takes.wait_for_timeout(1000)
-            pair.screenshot(path=DOCS / "compare.png")
-
-            helped = visitor(browser, served)
-            helped.get_by_role("button", name="Help with the prompt").click()
-            for part, words in HELPED.items():
-                helped.get_by_label(part, exact=True).fill(words)
-            helped.get_by_role("button", name="Put into the prompt").click()
-            expect(helped.get_by_label("Prompt", exact=True)).to_have_value(re.compile("fisherman"))
-            take(helped, "help", "#form")
-
-            refused = visitor(browser, served, scheme="dark", size=PHONE)
-            press_generate(refused, "A lighthouse in a storm #refused")
-            wait_for(refused, "The prompt was refused")
-            refused.evaluate("document.querySelector('#takes-asked').scrollIntoView()")
-            take(refused, "refused")
-
-            phone = visitor(browser, served, size=PHONE)
-            press_generate(phone, "Waves roll onto a black sand beach under a full moon")
-            wait_for(phone, "Making the video")
-            phone.locator("#cost").scroll_into_view_if_needed()
-            phone.evaluate("document.querySelector('#takes-asked').scrollIntoView()")
-            take(phone, "phone")
+            take_film(visitor(browser, served))
+            take_pictures(browser, served)
         browser.close()
+
+
+def take_pictures(browser: Browser, served: ServedPage) -> None:
+    finished = visitor(browser, served)
+    for prompt in (*EARLIER, PROMPT):
+        press_generate(finished, prompt, seconds=8)
+        wait_for(finished, "Your demo clip is ready")
+    show_the_middle(finished)
+    take(finished, "page")
+    finished.get_by_role("button", name="Under the hood").click()
+    finished.locator("#exchanges summary").first.click()
+    take(finished, "hood", "#exchanges")
+
+    takes = visitor(browser, served, scheme="dark")
+    choose(takes, "4")
+    press_generate(takes, "A paper boat drifts down a forest stream")
+    done = takes.locator("#my-clips li[data-take][data-state=done]")
+    expect(done).to_have_count(4)
+    show_the_middle(takes)
+    take(takes, "takes")
+    for number in (0, 3):
+        done.nth(number).locator(".tile").press("c")
+    pair = takes.locator("#compare section")
+    pair.get_by_role("slider").fill("2")
+    take(takes, "compare", "#compare section")
+
+    helped = visitor(browser, served)
+    open_sheet(helped, "Help with the prompt")
+    for part, words in HELPED.items():
+        helped.get_by_label(part, exact=True).fill(words)
+    take(helped, "help", "#sheet")
+
+    refused = visitor(browser, served, scheme="dark", size=PHONE)
+    press_generate(refused, "A lighthouse in a storm #refused")
+    wait_for(refused, "The prompt was refused")
+    take(refused, "refused")
+
+    phone = visitor(browser, served, size=PHONE)
+    press_generate(phone, EARLIER[0])
+    wait_for(phone, "Making the video")
+    take(phone, "phone")
+
+
+def take_film(tab: Page) -> None:
+    """The page in use, from an empty prompt to a clip that plays; it has no sound."""
+    frames = look(tab, 1.0)
+    tab.get_by_label("Prompt", exact=True).focus()
+    for start in range(0, len(FILMED), 6):
+        tab.keyboard.insert_text(FILMED[start : start + 6])
+        frames += look(tab, 0.2)
+    tab.locator("#chips [data-field=duration]").click()
+    frames += look(tab, 0.8)
+    tab.keyboard.press("Escape")
+    choose(tab, "4 s")
+    frames += look(tab, 0.6)
+    tab.get_by_role("button", name="Generate").click()
+    title = tab.locator("#status .title")
+    while title.inner_text() != "Your demo clip is ready":
+        frames += look(tab, 0.2)
+        tab.wait_for_timeout(500)
+    frames += look(tab, 4.0)
+    first, *rest = frames
+    file = DOCS / "film.webp"
+    first.save(file, save_all=True, append_images=rest, duration=FRAME, loop=0, quality=40)
+
+
+def look(tab: Page, seconds: float) -> list[Image.Image]:
+    """What there is to see in so many seconds of the film; on the page it may take longer."""
+    frames = []
+    for _ in range(round(1000 * seconds / FRAME)):
+        shot = Image.open(io.BytesIO(tab.screenshot(type="jpeg", quality=90)))
+        size = (FILM_WIDTH, round(FILM_WIDTH * shot.height / shot.width))
+        frames.append(shot.resize(size, Image.Resampling.LANCZOS))
+        tab.wait_for_timeout(FRAME / 2)
+    return frames
 
 
 def visitor(
@@ -102,6 +142,8 @@ def show_the_middle(tab: Page) -> None:
     expect(video).to_be_visible()
     tab.wait_for_function("document.querySelector('#video video').duration > 0")
     video.evaluate("v => { v.pause(); v.currentTime = v.duration / 2; }")
+    # What is said of a finished clip goes out of its way.
+    expect(tab.locator("#status .card.quiet")).to_be_attached()
 
 
 def take(tab: Page, name: str, within: str = "") -> None:

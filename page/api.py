@@ -64,9 +64,9 @@ class Api:
             duration: Seconds: 4, 6 or 8.
             resolution: 720p or 1080p.
             generate_audio: Whether the clip has sound.
-            negative_prompt: What to keep out, as nouns.
-            seed: A whole number from 0 to 4294967295; the same one films much the same again.
-            enhance_prompt: Whether the service may add to the prompt; Veo may refuse to leave this out.
+            negative_prompt: What to avoid, as nouns.
+            seed: A whole number from 0 to 4294967295; the same prompt and seed give nearly the same clip.
+            enhance_prompt: Whether the service may add to the prompt; Veo 3.1 may refuse requests with this off.
             auto_fix: Whether a prompt that the content policy refuses is rewritten.
             wait: Whether to wait for the clip, about two minutes, or only for its id.
             api_key: An AI/ML API key of your own; better in the header x-aimlapi-key.
@@ -186,7 +186,7 @@ class Api:
             pass
         clip, facts = self._service.storage.to_give(job.entry.clip), job.facts
         if job.error or not clip or not facts:
-            raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
+            raise job.error or TookTooLong("We stopped looking.", generation_id=job.generation_id)
         return clip, asdict(facts) | _about(job)
 
 
@@ -195,7 +195,7 @@ async def wait_for_id(job: Job) -> tuple[None, dict[str, Any]]:
     async for _ in job.follow():
         if job.generation_id:
             return None, _about(job)
-    raise job.error or TookTooLong("Stopped looking.", generation_id=job.generation_id)
+    raise job.error or TookTooLong("We stopped looking.", generation_id=job.generation_id)
 
 
 async def unless_gone(request: gr.Request, answer: Coroutine[Any, Any, Answer]) -> Answer:

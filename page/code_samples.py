@@ -18,6 +18,8 @@ from veo_client import BASE_URL, GENERATIONS, KEY_VARIABLES, VideoRequest
 __all__ = ["write_samples"]
 
 KEY = KEY_VARIABLES[0]
+DEMO_URL = "http://127.0.0.1:8000"
+"""Where `python demo_server.py` listens."""
 
 
 class _Sample(string.Template):

@@ -1,6 +1,6 @@
 """Two clips side by side, with one play button, one position and one choice of sound.
 
-A Gradio HTML component.  Which two is picked in the browser, with the buttons of `picking.js`;
+A Gradio HTML component.  Which two is picked in the browser, in the strip and under the stage;
 Python gets the ids of the jobs and gives the addresses, and never takes one from the browser.  It
 knows jobs and their settings, no events.
 """
@@ -16,7 +16,7 @@ import gradio as gr
 from backend import takes
 from backend.jobs import Job
 from backend.storage import Storage
-from page import components, takes_grid, texts
+from page import components, takes_asked, texts
 
 
 def build() -> gr.HTML:
@@ -70,5 +70,5 @@ def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
 def _caption(job: Job, names: Sequence[str]) -> str:
     if not job.request:
         return f"id {job.generation_id}"
-    settings = takes_grid.in_words(job.request, [name for name in names if name != "prompt"])
+    settings = takes_asked.in_words(job.request, [name for name in names if name != "prompt"])
     return f"{settings}\n{job.request.prompt}" if "prompt" in names else settings

@@ -116,7 +116,8 @@ def build() -> gr.HTML:
 
 
 def connect(examples: gr.HTML, fields: Mapping[str, Component]) -> None:
-    """Let an example fill the form in; what it does not say stays as it is."""
+    """Let an example fill the form in; what it does not say stays as it is, except the seed: with
+    that of another clip, the example would come out much like it."""
 
     def on_select(event: gr.EventData) -> dict[Any, Any]:
         return form_values(selected(event), fields) or gr.skip()
@@ -130,4 +131,4 @@ def selected(event: gr.EventData) -> dict[str, Any]:
     if number not in range(len(EXAMPLES)):
         return {}
     example = EXAMPLES[int(number)]
-    return {"prompt": example.prompt, "aspect_ratio": example.aspect_ratio}
+    return {"prompt": example.prompt, "aspect_ratio": example.aspect_ratio, "seed": ""}

@@ -5,13 +5,13 @@ It knows the table of what models take and nothing of jobs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
-from page import draft, prompt_helper, texts
+from page import prompt_helper, texts
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -87,58 +87,93 @@ def request_from_untrusted(settings: object) -> VideoRequest:
     return VideoRequest(**{"prompt": "", **known})
 
 
-def choices(of: str) -> list[Any]:
+def _taken(of: str) -> list[Any]:
     """What any model takes for a field, in the table's order."""
     return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
 
 
-def build() -> tuple[dict[str, gr.components.Component], gr.HTML]:
-    """The widgets of a request, by the names of `FIELDS` and in their order; the draft's line."""
+CHOICES: Mapping[str, Sequence[Any]] = {
+    "model": tuple(MODELS),
+    "aspect_ratio": _taken("aspect_ratios"),
+    "duration": _taken("durations"),
+    "resolution": _taken("resolutions"),
+    "generate_audio": (True, False),
+    "enhance_prompt": (True, False),
+    "auto_fix": (True, False),
+}
+"""What the fields offer that are chosen and not written."""
+
+
+def kept(values: object) -> dict[str, Any]:
+    """The form's values that a browser kept, in the order of `FIELDS`; a choice that is no longer
+    offered is left out."""
+    if not isinstance(values, list) or len(values) != len(FIELDS):
+        return {}
+    named = dict(zip(FIELDS, values, strict=True))
+    return {name: value for name, value in named.items() if value in CHOICES.get(name, (value,))}
+
+
+def build() -> dict[str, Any]:
+    """The prompt, and a widget for each setting that `page.chips` opens."""
     defaults = VideoRequest("defaults")
-    widgets: dict[str, gr.components.Component] = {}
-    widgets["prompt"] = prompt = gr.Textbox(
+    prompt = gr.Textbox(
         label=texts.PROMPT_LABEL,
-        lines=4,
+        lines=2,
         max_lines=12,
+        container=False,
         placeholder=texts.PROMPT_PLACEHOLDER,
         autofocus=True,
         elem_id="prompt",
     )
-    line = draft.build(prompt)
-    with gr.Accordion(texts.HELP_SECTION, open=False, elem_id="help"):
-        prompt_helper.build(prompt)
-    with gr.Row():
+    with gr.Row(elem_id="settings"):
         names = [(each.label, name) for name, each in MODELS.items()]
-        widgets["model"] = gr.Radio(names, value=defaults.model, label=texts.MODEL_LABEL)
-        widgets["aspect_ratio"] = gr.Radio(
-            choices("aspect_ratios"), value=defaults.aspect_ratio, label=texts.ASPECT_RATIO_LABEL
-        )
-    with gr.Row():
-        lengths = [(f"{seconds} s", seconds) for seconds in choices("durations")]
-        widgets["duration"] = gr.Radio(lengths, value=defaults.duration, label=texts.DURATION_LABEL)
-        widgets["resolution"] = gr.Radio(
-            choices("resolutions"), value=defaults.resolution, label=texts.RESOLUTION_LABEL
-        )
-    widgets["generate_audio"] = gr.Checkbox(value=True, label=texts.SOUND_LABEL)
-    with gr.Accordion(texts.ADVANCED_SECTION, open=False, elem_id="advanced"):
-        widgets["negative_prompt"] = negative_prompt = gr.Textbox(
+        lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
+        return {
+            "prompt": prompt,
+            "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),
+            "aspect_ratio": _radio(
+                "aspect-ratio",
+                CHOICES["aspect_ratio"],
+                defaults.aspect_ratio,
+                texts.ASPECT_RATIO_LABEL,
+            ),
+            "duration": _radio("duration", lengths, defaults.duration, texts.DURATION_LABEL),
+            "resolution": _radio(
+                "resolution", CHOICES["resolution"], defaults.resolution, texts.RESOLUTION_LABEL
+            ),
+            "generate_audio": gr.Checkbox(
+                value=True,
+                label=texts.SOUND_LABEL,
+                elem_id="generate-audio",
+                elem_classes="setting",
+            ),
+        }
+
+
+def _radio(elem_id: str, offered: Sequence[Any], value: Any, label: str) -> gr.Radio:
+    return gr.Radio(offered, value=value, label=label, elem_id=elem_id, elem_classes="setting")
+
+
+def build_advanced() -> dict[str, Any]:
+    """The widgets of what is set now and then."""
+    with gr.Accordion(texts.ADVANCED_SECTION, elem_id="advanced"):
+        negative_prompt = gr.Textbox(
             value="",
             label=texts.NEGATIVE_PROMPT_LABEL,
             elem_id="negative-prompt",
             info=texts.NEGATIVE_PROMPT_INFO,
         )
         prompt_helper.offer_nouns(negative_prompt)
-        # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
-        widgets["seed"] = gr.Textbox(
-            value="",
-            label=texts.SEED_LABEL,
-            elem_id="seed",
-            info=texts.SEED_INFO,
-        )
-        widgets["enhance_prompt"] = gr.Checkbox(
-            value=True, label=texts.ENHANCE_LABEL, info=texts.ENHANCE_INFO
-        )
-        widgets["auto_fix"] = gr.Checkbox(
-            value=True, label=texts.AUTO_FIX_LABEL, info=texts.AUTO_FIX_INFO
-        )
-    return {name: widgets[name] for name in FIELDS}, line
+        return {
+            "negative_prompt": negative_prompt,
+            # Not a gr.Number: unfolding shows an empty one as 0, and a seed of 0 is a seed.
+            "seed": gr.Textbox(
+                value="", label=texts.SEED_LABEL, elem_id="seed", info=texts.SEED_INFO
+            ),
+            "enhance_prompt": gr.Checkbox(
+                value=True, label=texts.ENHANCE_LABEL, info=texts.ENHANCE_INFO
+            ),
+            "auto_fix": gr.Checkbox(
+                value=True, label=texts.AUTO_FIX_LABEL, info=texts.AUTO_FIX_INFO
+            ),
+        }

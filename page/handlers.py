@@ -18,19 +18,22 @@ import gradio as gr
 
 from backend import takes
 from backend.jobs import Job
-from backend.ledger import Payer
+from backend.ledger import Sought
 from backend.pricing import Offer, OfferChanged
 from backend.service import Service, checked_id
 from backend.states import OFFER_CHANGED
 from page import (
-    clip_list,
+    chips,
+    code_panel,
     comparison,
+    download,
     field_error,
+    file_name,
     form,
     http_panel,
     price_label,
     status_card,
-    takes_grid,
+    strip,
     texts,
 )
 from page.view import UNCHANGED, Parts, View
@@ -38,6 +41,9 @@ from page.visitors import BrowserState, Visitor, identify
 from veo import explain
 from veo.settings import key_in
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
+
+MOST_CHOSEN = 1000
+"""Clips that are deleted at once."""
 
 Changed = dict[Any, Any]
 """What Gradio changes: new values by component."""
@@ -57,9 +63,10 @@ class Handlers:
         """After a reload, in a second tab, after a restart: the visitor's clips, and the job on the
         card where it is now."""
         visitor = identify(browser_state, request)
-        jobs = await self._service.jobs.of(visitor.owner)
-        running = next((job for job in jobs if not job.is_over), None)
-        before = next((job for job in jobs if job.id == visitor.browser_state.get("job")), None)
+        running = await self._running_of(visitor)
+        before = next(
+            iter(await self._jobs_of([visitor.browser_state.get("job")], visitor.owner)), None
+        )
         job = before if before and not before.is_over else running or before
         if job and job.was_left:
             with suppress(VeoError):
@@ -71,7 +78,7 @@ class Handlers:
         else:
             # A generator that yields nothing would empty what it has for outputs.
             view = View(browser_state=visitor.browser_state)
-            yield (await self._with_list_and_grid(view, visitor)).of(self._parts)
+            yield (await self._with_strip(view, visitor)).of(self._parts)
 
     def restore_form(self, request: gr.Request, *, browser_state: BrowserState) -> Changed:
         """The form as it was, how many takes in what, and the id of the last request.
@@ -79,14 +86,11 @@ class Handlers:
         A prompt that stands there already stays: it was typed, or is the draft that was kept.
         """
         state = identify(browser_state, request).browser_state
-        view = View(generation_id=state.get("generation_id", ""))
-        values, asked = state.get("form"), state.get("asked")
-        if isinstance(values, list) and len(values) == len(form.FIELDS):
-            view = replace(view, form=dict(zip(form.FIELDS, values, strict=True)))
+        values = form.kept(state.get("form"))
         if state.get("draft"):
-            others = {name: value for name, value in view.form.items() if name != "prompt"}
-            view = replace(view, form=others)
-        if asked in [[count, differs] for count in takes_grid.COUNTS for differs in takes.DIFFERS]:
+            values.pop("prompt", None)
+        view = View(generation_id=state.get("generation_id", ""), form=values)
+        if asked := chips.kept_takes(state.get("asked")):
             view = replace(view, count=asked[0], differs=asked[1])
         return view.of(self._parts)
 
@@ -115,10 +119,33 @@ class Handlers:
         is_demo = offer.payer == "demo"
         return View(
             generate=price_label.button(asked, offer.dollars, is_demo=is_demo),
-            cost=price_label.price_note(offer.dollars, visit, is_demo=is_demo),
-            mode=mode(self._service.payer_for(visitor.owner), balance),
+            cost=price_label.price_note(
+                offer.dollars,
+                visit,
+                is_demo=is_demo,
+                takes=len(asked),
+                is_guest=self._service.pays_for_a_guest(offer.payer),
+            ),
+            mode=self._mode(visitor, balance),
             offer=offer.as_dict(),
         ).of(self._parts)
+
+    async def on_chip(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        *,
+        browser_state: BrowserState,
+        **values: Any,
+    ) -> Changed:
+        """What each choice of the opened chip would cost more or less."""
+        owner = identify(browser_state, request).owner
+        found = await chips.differences(
+            getattr(event, "field", None),
+            lambda asked: self._service.offer_for(asked, owner),
+            **values,
+        )
+        return View(chips=found).of(self._parts)
 
     async def on_generate(
         self,
@@ -170,10 +197,10 @@ class Handlers:
             view = View(
                 card=self._card(job),
                 video="",
-                download=no_download(),
+                download=download.of_nothing(),
                 browser_state=visitor.browser_state,
             )
-            yield await self._with_list_and_grid(view, visitor)
+            yield await self._with_strip(view, visitor)
             begun, refused = await asyncio.shield(rest)
             visitor = visitor.keeping(takes=[job.id, *(each.id for each in begun)])
             note = sent_of(1 + len(others), 1 + len(begun), refused) or note
@@ -196,6 +223,25 @@ class Handlers:
             return
         async for view in self._show(job, visitor):
             yield view.of(self._parts)
+
+    async def on_find(
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
+    ) -> Changed:
+        """A page of the clips that are sought in the strip."""
+        visitor = identify(browser_state, request)
+        sought = strip.sought_by(event)
+        jobs = await self._service.jobs.of(visitor.owner, sought, limit=strip.PAGE + 1)
+        return View(found=strip.found(jobs, self._service.storage, sought)).of(self._parts)
+
+    async def on_star(
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
+    ) -> Changed:
+        """Give a clip of the strip a star, or take it away."""
+        visitor = identify(browser_state, request)
+        starred = getattr(event, "starred", None) is True
+        job_id = str(getattr(event, "job", ""))
+        await self._service.jobs.star(job_id, visitor.owner, starred=starred)
+        return (await self._with_strip(View(), visitor)).of(self._parts)
 
     async def on_select(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
@@ -265,10 +311,11 @@ class Handlers:
     async def on_edit(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
     ) -> Changed:
-        """The form with the settings of a clip of the list."""
+        """The form with the settings of a clip of the list, and no seed: with it, the next clips
+        would come out much the same."""
         job = await self._job_of_event(event, identify(browser_state, request))
-        values = form.values_from(job.request) if job and job.request else {}
-        return View(form=values).of(self._parts)
+        values = form.values_from(job.request) | {"seed": ""} if job and job.request else {}
+        return View(form=values, tools=toast(texts.FORM_FILLED)).of(self._parts)
 
     async def on_use_seed(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
@@ -276,7 +323,17 @@ class Handlers:
         """The seed of a clip, for the form."""
         job = await self._job_of_event(event, identify(browser_state, request))
         seed = {"seed": str(job.request.seed)} if job and job.request else {}
-        return View(form=seed).of(self._parts)
+        return View(form=seed, tools=toast(texts.SEED_FILLED)).of(self._parts)
+
+    async def on_code(
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
+    ) -> Changed:
+        """The clip on the stage as programs."""
+        job = await self._job_of_event(event, identify(browser_state, request))
+        if not job or not job.request:
+            return View(programs={"wrong": texts.CODE_NO_CLIP}).of(self._parts)
+        programs = code_panel.of_request(job.request, code_panel.base_url_of(event))
+        return View(programs=programs).of(self._parts)
 
     async def on_compare(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
@@ -290,24 +347,26 @@ class Handlers:
     async def on_delete(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
     ) -> Changed:
-        """Delete a clip of the list, its files and what it was; an empty player if it was there."""
+        """Delete clips of the strip, their files and what they were; an empty player if one was
+        there."""
         visitor = identify(browser_state, request)
-        job = await self._job_of_event(event, visitor)
+        chosen = getattr(event, "chosen", None)
+        ids = [*map(str, chosen[:MOST_CHOSEN])] if isinstance(chosen, list) else []
+        jobs = await self._service.jobs.some_of(visitor.owner, ids)
+        gone = [job.id for job in jobs if await self._service.jobs.delete(job)]
         view = View()
-        is_deleted = job and await self._service.jobs.delete(job)
-        if job and is_deleted and visitor.browser_state.get("job") == job.id:
+        if visitor.browser_state.get("job") in gone:
             card, http = status_card.idle(), http_panel.nothing()
-            view = View(card=card, video="", download=no_download(), http=http)
-        return (await self._with_list_and_grid(view, visitor)).of(self._parts)
+            view = View(card=card, video="", download=download.of_nothing(), http=http)
+        return (await self._with_strip(view, visitor, gone=gone)).of(self._parts)
 
     async def on_focus(self, request: gr.Request, *, browser_state: BrowserState) -> Changed:
-        """The list and the grid anew: another tab may have changed them."""
+        """The newest of the strip anew: another tab may have changed them."""
         visitor = identify(browser_state, request)
-        return (await self._with_list_and_grid(View(), visitor)).of(self._parts)
+        return (await self._with_strip(View(), visitor)).of(self._parts)
 
     async def on_stop(self, request: gr.Request, *, browser_state: BrowserState) -> Changed:
-        """Card, player, download and stop button once nobody follows the job; it goes on, or is
-        over already.
+        """Card, player and download once nobody follows the job; it goes on, or is over already.
 
         Gradio would cancel the following after this, and what it still told would stand on the
         card.
@@ -321,9 +380,8 @@ class Handlers:
             card=status_card.card_for_stopped(
                 job, has_clip=bool(clip), is_guest=bool(job and self._service.is_guest(job))
             ),
-            stop=gr.Button(interactive=False),
         )
-        return (self._with_player(view, clip) if clip else view).of(self._parts)
+        return (self._with_player(view, job, visitor) if clip else view).of(self._parts)
 
     async def on_key(
         self, request: gr.Request, *, key_box: str, browser_state: BrowserState
@@ -377,41 +435,37 @@ class Handlers:
     async def _follow(
         self, job: Job, visitor: Visitor, *, picked: bool = True, note: str = ""
     ) -> AsyncIterator[View]:
-        """The result side of the page each time `job` or a take in the grid changes.
+        """The result side of the page each time `job` or another take of the press changes.
 
-        The card tells of `job` if it was picked; else of a take on its way, while the first that is
-        done plays.
+        The stage shows one: `job` if it was picked, else the first take that is done, else one that
+        is on its way.
         """
         several = await self._jobs_of(visitor.browser_state["takes"], visitor.owner)
         followed = several if job.id in [each.id for each in several] else [*several, job]
-        states = list[str]()
+        states = list[tuple[str, str, str]]()
         playing: str | None = ""  # no clip's: the first time, the player is set in any case
-        shown_heard = may_stop = None
+        shown_heard = None
         following = self._service.jobs.following
         async with aclosing(following.follow(followed, viewer=visitor.viewer_id)) as changes:
             async for end in changes:
-                told = job if picked else takes.job_to_show(followed)
-                done = next((each for each in followed if each.state == "done"), told)
-                clip = self._clip_of(told if picked else done)
-                was, states = states, [each.state for each in followed]
+                done = next((each for each in followed if each.state == "done"), None)
+                told = job if picked else done or takes.job_to_show(followed)
+                clip = self._clip_of(told)
+                was, states = states, [_as_seen(each) for each in followed]
                 view = View()
-                if several or states != was:
-                    view = await self._with_list_and_grid(view, visitor, told)
+                if states != was:
+                    view = await self._with_strip(view, visitor)
                 if end.done():
                     yield View()
                     return
-                if states == was:
-                    view = View(grid=view.grid)
                 heard = self._service.jobs.recent_http.of(told.id)
                 if (told.id, heard) != shown_heard:
-                    view = replace(view, http=http_panel.of_job(told, heard))
+                    view = replace(
+                        view, http=http_panel.of_job(told, heard, host=self._host_of(told))
+                    )
                     shown_heard = told.id, heard
-                stoppable = any(each.generation_id and not each.is_over for each in followed)
-                if stoppable != may_stop:
-                    view = replace(view, stop=gr.Button(interactive=stoppable))
-                    may_stop = stoppable
                 if clip != playing:
-                    view = self._with_player(view, clip)
+                    view = self._with_player(view, told, visitor)
                     playing = clip
                 yield replace(
                     view,
@@ -421,6 +475,10 @@ class Handlers:
                     browser_state=visitor.browser_state
                     | {"job": told.id, "generation_id": told.generation_id or ""},
                 )
+
+    def _host_of(self, job: Job) -> str:
+        """The name of the service that a job is asked of."""
+        return texts.HOST_OF_THE_DEMO if job.is_demo else self._service.host
 
     def _card(self, job: Job, **more: Any) -> dict[str, Any]:
         has_clip, is_guest = bool(self._clip_of(job)), self._service.is_guest(job)
@@ -445,22 +503,31 @@ class Handlers:
         is_there = job.state == "done" and self._service.storage.has(job.entry.clip)
         return job.entry.clip if is_there else None
 
-    def _with_player(self, view: View, clip_id: str | None) -> View:
-        """`view` with a clip in the player, and to download; or with none."""
-        if clip_id is None:
-            return replace(view, video="", download=no_download())
+    def _with_player(self, view: View, job: Job | None, visitor: Visitor) -> View:
+        """`view` with the clip of `job` in the player, and to download; or with none."""
+        clip_id = self._clip_of(job) if job else None
+        if job is None or clip_id is None:
+            return replace(view, video="", download=download.of_nothing())
         storage = self._service.storage
-        download = gr.DownloadButton(value=storage.to_give(clip_id), interactive=True)
-        return replace(view, video=storage.address(clip_id), download=download)
+        name = file_name.name_of(job, take=visitor.take_numbers.get(job.id, job.entry.take))
+        button = download.of_clip(storage.to_give(clip_id), name)
+        return replace(view, video=storage.address(clip_id), download=button)
 
-    async def _with_list_and_grid(
-        self, view: View, visitor: Visitor, on_card: Job | None = None
-    ) -> View:
-        jobs, storage = await self._service.jobs.of(visitor.owner), self._service.storage
-        by_id = {job.id: job for job in jobs}
-        several = [by_id[each] for each in visitor.browser_state["takes"] if each in by_id]
-        grid = takes_grid.rows(several, storage, on_card=on_card)
-        return replace(view, clips=clip_list.rows(jobs, storage), grid=grid)
+    async def _with_strip(self, view: View, visitor: Visitor, *, gone: Sequence[str] = ()) -> View:
+        """`view` with the newest clips of the strip; those in `gone` were deleted."""
+        jobs = await self._service.jobs.of(visitor.owner, limit=strip.PAGE + 1)
+        clips = strip.newest(
+            jobs,
+            self._service.storage,
+            held=await self._service.jobs.held(visitor.owner),
+            gone=gone,
+        )
+        return replace(view, clips=clips)
+
+    async def _running_of(self, visitor: Visitor) -> Job | None:
+        """The newest job that somebody drives."""
+        running = await self._service.jobs.of(visitor.owner, Sought(only="running"))
+        return next((job for job in running if not job.is_over), None)
 
     async def _jobs_of(self, ids: object, owner: str) -> list[Job]:
         """The jobs of `ids` that are this visitor's, of as many as one click begins."""
@@ -473,7 +540,12 @@ class Handlers:
         return await self._service.jobs.get(str(getattr(event, "job", "")), visitor.owner)
 
     def _mode(self, visitor: Visitor, balance: float | None = None) -> str:
-        return mode(self._service.payer_for(visitor.owner), balance)
+        return mode(self._service, visitor.owner, balance)
+
+
+def _as_seen(job: Job) -> tuple[str, str, str]:
+    """What of a job the strip shows that changes on its way."""
+    return job.id, job.state, job.update.status if job.update else ""
 
 
 def check_id(generation_id: str, **_: Any) -> list[dict[str, Any]]:
@@ -485,14 +557,18 @@ def check_id(generation_id: str, **_: Any) -> list[dict[str, Any]]:
     return [gr.validate(True, "")] * 2
 
 
-def mode(payer: Payer, balance: float | None = None) -> str:
-    """Which service the page talks to and who pays, as HTML."""
-    left = "" if balance is None else texts.LEFT.format(balance=balance)
+def mode(service: Service, owner: str | None = None, balance: float | None = None) -> str:
+    """Which service the page talks to and who pays, as HTML; without `owner`, for somebody who
+    gave no key."""
+    left = "" if balance is None else texts.LEFT.format(balance=f"${balance:,.2f}")
+    payer = service.payer_for(owner)
     if payer == "visitor":
         return texts.VISITOR_MODE.format(left=left)
-    if payer == "server":
-        return texts.SERVER_MODE.format(left=left)
-    return texts.DEMO_MODE
+    if payer == "demo":
+        return texts.DEMO_MODE
+    if service.settings.is_at_home:
+        return texts.HOME_MODE.format(variable=service.key_variable, left=left)
+    return texts.SERVER_MODE.format(left=left)
 
 
 def view_of_error(error: VeoError) -> View:
@@ -502,8 +578,9 @@ def view_of_error(error: VeoError) -> View:
     return View(card=card, http=http_panel.nothing())
 
 
-def no_download() -> gr.DownloadButton:
-    return gr.DownloadButton(value=None, interactive=False)
+def toast(said: str) -> dict[str, Any]:
+    """For the stage's buttons, which say it for a moment; twice the same is said twice."""
+    return {"said": said, "at": time.time()}
 
 
 def sent_of(asked: int, sent: int, error: VeoError | None) -> str:

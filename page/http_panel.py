@@ -6,19 +6,21 @@ unfolded what somebody unfolded.  It knows jobs and exchanges, and asks nothing 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from backend.jobs import Job
-from page import components, texts
+from page import code_samples, components, texts
 from veo.trace import Exchange, RepeatedExchange
+from veo_client import BASE_URL
 
 
 def build() -> gr.HTML:
-    """The folded part with the component in it; give it the values that the functions return."""
-    with gr.Accordion(texts.EXCHANGES_SECTION, open=False, elem_id="under-the-hood"):
+    """The part of the drawer with the component in it; give it what the functions return."""
+    with gr.Column(elem_id="under-the-hood"):
         return components.component(
             "http_panel",
             nothing(),
@@ -27,9 +29,10 @@ def build() -> gr.HTML:
         )
 
 
-# The component's value, a note and the rows, is a list and not a dict: what is folded away is not
-# mounted, and Gradio's page keeps the very value that it got for it.  A later message that leaves
-# the component as it is would turn a dict, in place, into Gradio's own {"__type__": "update"}.
+# The component's value, a note and the rows, is a list and not a dict: what an accordion folds away
+# is not mounted, and Gradio's page keeps the very value that it got for it.  A later message that
+# leaves the component as it is would turn a dict, in place, into Gradio's own
+# {"__type__": "update"}.
 
 
 def nothing() -> list[Any]:
@@ -37,19 +40,21 @@ def nothing() -> list[Any]:
     return [texts.EXCHANGES_NO_JOB, []]
 
 
-def of_job(job: Job, heard: Sequence[RepeatedExchange]) -> list[Any]:
-    """What was heard of `job`, or why there is nothing."""
+def of_job(job: Job, heard: Sequence[RepeatedExchange], *, host: str = "") -> list[Any]:
+    """What was heard of `job` from the service at `host`, or why there is nothing."""
     not_yet = job.state in ("prepared", "submitting")
     why_none = texts.EXCHANGES_NOT_YET if not_yet else texts.EXCHANGES_GONE
-    return ["" if heard else why_none, [_row(job, each) for each in heard]]
+    return ["" if heard else why_none, [_row(job, each, host) for each in heard]]
 
 
-def _row(job: Job, heard: RepeatedExchange) -> dict[str, Any]:
+def _row(job: Job, heard: RepeatedExchange, host: str) -> dict[str, Any]:
     exchange = heard.exchange
+    is_the_service = exchange.address.startswith("/")  # of a file, it is the host
+    is_whole = not exchange.sent.endswith("…")
     timing = texts.EXCHANGES_TIMES if heard.times > 1 else texts.EXCHANGES_ONCE
     said = {
         # Whatever is asked of the service for a job carries the key; a file's host never sees it.
-        texts.EXCHANGES_HEADER: texts.EXCHANGES_KEY if exchange.address.startswith("/") else "",
+        texts.EXCHANGES_HEADER: texts.EXCHANGES_KEY if is_the_service else "",
         texts.EXCHANGES_SENT: exchange.sent,
         texts.EXCHANGES_ANSWERED: exchange.answer,
     }
@@ -58,10 +63,28 @@ def _row(job: Job, heard: RepeatedExchange) -> dict[str, Any]:
     return {
         "key": f"{job.id} {heard.number}",
         "what": f"{exchange.method} {exchange.address}",
+        "host": host if is_the_service else "",
+        "began": heard.began,
+        "ended": heard.ended,
         "outcome": _outcome(exchange),
         "timing": timing.format(times=heard.times, time=_time(exchange.seconds)),
         "texts": [[title, text] for title, text in said.items() if text],
+        "curl": _curl(exchange, is_demo=job.is_demo) if is_the_service and is_whole else "",
+        "texts_of_curl": {"copy": texts.COPY_AS_CURL, "copied": texts.COPIED},
     }
+
+
+def _curl(exchange: Exchange, *, is_demo: bool) -> str:
+    """The same question for a terminal, with the key from the environment."""
+    base_url = code_samples.DEMO_URL if is_demo else BASE_URL
+    parts = [
+        f"curl -X {exchange.method} {shlex.quote(base_url + exchange.address)}",
+        f'-H "Authorization: Bearer ${code_samples.KEY}"',
+    ]
+    if exchange.sent:
+        parts += ["-H 'Content-Type: application/json'", f"--data {shlex.quote(exchange.sent)}"]
+    warning = f"{texts.CURL_COSTS}\n" if exchange.method == "POST" and not is_demo else ""
+    return warning + " \\\n  ".join(parts)
 
 
 def _outcome(exchange: Exchange) -> str:

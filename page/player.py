@@ -1,4 +1,4 @@
-"""The player: the clip on the card, in the browser's own video element.
+"""The player: the clip on the stage, in the browser's own video element.
 
 A Gradio HTML component.  `gr.Video` would bring a library for streams, half as heavy as a whole
 bare page, before there is anything to play.  It knows an address on this page and no jobs.
@@ -18,5 +18,5 @@ def build() -> gr.HTML:
         "",
         elem_id="video",
         label=texts.CLIP,
-        texts={"clip": texts.CLIP, "none": texts.NO_CLIP},
+        texts={"clip": texts.CLIP},
     )

@@ -7,29 +7,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from backend.ledger import Spent
-from page import texts
+from backend.pricing import HALF_A_CENT
+from page import form, texts
 from veo import explain
 from veo_client import VideoRequest
 
+MINUS = "\N{MINUS SIGN}"
+
 
 def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bool) -> str:
-    """What the button says: what it makes and what that costs."""
-    first = requests[0]
-    takes = f"{len(requests)} × " if len(requests) > 1 else ""
-    same = all(
-        (each.duration, each.resolution) == (first.duration, first.resolution) for each in requests
-    )
-    what = f"{takes}{first.duration} s {first.resolution}" if same else f"{len(requests)} clips"
-    return texts.GENERATE_FOR.format(what=what, price=price_label(price, is_demo=is_demo))
+    """What the button says: how many takes it makes and what they cost."""
+    count = len(requests)
+    label = explain.dollars(0.0 if is_demo else price)
+    if price and not is_demo and count > 1 and len({_priced(each) for each in requests}) == 1:
+        each = explain.dollars(price / count)
+        label = texts.PRICE_OF_TAKES.format(count=count, each=each, total=label)
+        return texts.GENERATE_ONE.format(price=label)
+    said = texts.GENERATE_TAKES if count > 1 else texts.GENERATE_ONE
+    return said.format(count=count, price=label)
 
 
-def price_note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
-    """The line beside the button."""
+def _priced(request: VideoRequest) -> tuple[Any, ...]:
+    """What a price may depend on: takes that share it cost the same."""
+    return tuple(getattr(request, name) for name in form.PRICED)
+
+
+def difference(now: float | None, other: float | None) -> str:
+    """How much more or less `other` is; nothing where that is not known, or is nothing."""
+    if now is None or other is None or not math.isfinite(other - now):
+        return ""
+    more = other - now
+    if abs(more) < HALF_A_CENT:
+        return ""
+    return f"{'+' if more > 0 else MINUS}{explain.dollars(abs(more))}"
+
+
+def price_note(
+    price: float | None, visit: Spent, *, is_demo: bool, takes: int = 1, is_guest: bool = False
+) -> str:
+    """The line beside the button; `is_guest` says that another pays than who presses it."""
     if is_demo:
         return texts.DEMO_IS_FREE
-    sentences = [explain.CHARGED_WHEN_COMPLETE if price is not None else texts.PRICE_NOT_TOLD]
+    who_pays = {
+        (False, False): texts.YOU_PAY_FOR_ONE,
+        (False, True): texts.YOU_PAY_FOR_TAKES,
+        (True, False): texts.OWNER_PAYS_FOR_ONE,
+        (True, True): texts.OWNER_PAYS_FOR_TAKES,
+    }[is_guest, takes > 1]
+    sentences = [texts.PRICE_NOT_TOLD, who_pays] if price is None else [who_pays]
     if visit.may_be_more:
         sentences.append(texts.VISIT_NOT_KNOWN)
     elif visit.dollars:
@@ -37,11 +65,3 @@ def price_note(price: float | None, visit: Spent, *, is_demo: bool) -> str:
         may_be_less = texts.VISIT_AT_MOST if visit.may_be_less else texts.VISIT
         sentences.append(may_be_less.format(amount=amount))
     return " ".join(sentences)
-
-
-def price_label(price: float | None, *, is_demo: bool) -> str:
-    if is_demo or price == 0:
-        return texts.FREE
-    if price is None or not math.isfinite(price):
-        return texts.PRICE_UNKNOWN
-    return f"≈ ${price:,.2f}" if price >= 0.01 else "< $0.01"

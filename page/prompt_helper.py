@@ -18,7 +18,7 @@ def build(prompt: gr.Textbox) -> gr.HTML:
     """Ten fields, one for each part, and the button that puts them into `prompt`."""
     helper = components.component(
         "prompt_helper",
-        {"composed": "", "said": texts.HELP_KEEPS},
+        {},
         label=texts.HELP_SECTION,
         parts=[_part(name) for name in texts.HELP_PARTS],
         longest=LONGEST_PART,
@@ -29,17 +29,26 @@ def build(prompt: gr.Textbox) -> gr.HTML:
             "clear": texts.HELP_CLEAR,
         },
     )
-    helper.submit(on_submit, [prompt, helper], [prompt, helper], **components.QUIET)
+    helper.input(on_input, None, helper, trigger_mode="always_last", **components.QUIET)
+    helper.submit(on_submit, prompt, [prompt, helper], **components.QUIET)
     return helper
 
 
-def on_submit(event: gr.EventData, prompt: str, helper: dict[str, str]) -> tuple[Any, Any]:
-    """The prompt with the parts in it, and what the helper says to that."""
+def on_input(event: gr.EventData) -> dict[str, str]:
+    """What the parts are as a prompt, while they are filled in; it may come after an answer to a
+    later press, and takes nothing of that back."""
+    return {"preview": compose(getattr(event, "parts", {}))}
+
+
+def on_submit(event: gr.EventData, prompt: str) -> tuple[Any, Any]:
+    """The prompt with the parts in it, in place of those that the browser had `composed` before,
+    and what the helper says to that."""
     composed = compose(getattr(event, "parts", {}))
     if not composed:
-        return gr.skip(), {**helper, "said": texts.HELP_EMPTY}
+        return gr.skip(), {"said": texts.HELP_EMPTY}
     said = texts.HELP_DONE.format(composed=composed)
-    return put(prompt, composed, helper["composed"]), {"composed": composed, "said": said}
+    before = str(getattr(event, "composed", ""))
+    return put(prompt, composed, before), {"composed": composed, "said": said}
 
 
 def _part(name: str) -> dict[str, Any]:

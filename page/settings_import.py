@@ -7,6 +7,7 @@ files: the page has no way to upload one.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,16 +37,18 @@ def build() -> gr.HTML:
             "title": texts.FILE_TITLE,
             "hint": texts.FILE_HINT,
             "choose": texts.FILE_CHOOSE,
-            "none": texts.NO_SETTINGS,
+            "drop": texts.DROP_HERE,
         },
     )
 
 
 def connect(settings_file: gr.HTML, fields: Mapping[str, Component]) -> None:
-    """Let a file fill the form in."""
+    """Let a file fill the form in; a toast says so, for the component is folded away."""
 
     def on_upload(event: gr.EventData) -> dict[Component, Any]:
         values, answer = uploaded(event)
+        toast = gr.Info if answer["fits"] else gr.Warning
+        toast(html.escape(answer["said"]))
         return form_values(values, fields) | {settings_file: answer}
 
     settings_file.upload(on_upload, None, [*fields.values(), settings_file], **components.QUIET)
@@ -53,9 +56,11 @@ def connect(settings_file: gr.HTML, fields: Mapping[str, Component]) -> None:
 
 def uploaded(event: gr.EventData) -> tuple[dict[str, Any], dict[str, Any]]:
     """The form's values from the settings of a file, and what the component says to that."""
-    name = str(getattr(event, "name", ""))[:100]
+    name, settings = str(getattr(event, "name", ""))[:100], getattr(event, "settings", None)
+    if settings is None:
+        return {}, {"said": texts.NO_SETTINGS + name, "fits": False}
     try:
-        request = form.request_from_untrusted(getattr(event, "settings", None))
+        request = form.request_from_untrusted(settings)
     except InvalidRequest as error:
         return {}, {"said": texts.FILE_REFUSED.format(name=name, reason=error), "fits": False}
     return form.values_from(request), {"said": texts.FILE_READ.format(name=name), "fits": True}

@@ -1,5 +1,6 @@
 """The status card: one place that says what a job is doing, as a Gradio HTML component.
 
+It lies over the clip on the stage, with a line below that names what is shown, and its details.
 Python sends the card only when something changed; the browser lets the clock and the bar run in
 between, inserts every text as text, and tells Python by `retry` which of the offered actions was
 pressed.  It knows jobs and words, and decides nothing about sending or waiting.
@@ -28,6 +29,9 @@ IN_THE_BROWSER = {
     "dash": texts.DASH,
     "steps": texts.STEPS,
     "what_next": texts.WHAT_NEXT,
+    "details": texts.DETAILS,
+    "hide": texts.HIDE,
+    "no_cancel": texts.NO_CANCEL,
     "notice": texts.NOTICE,
     "chime": texts.CHIME,
     "copy": texts.COPY,
@@ -43,6 +47,8 @@ IN_THE_BROWSER = {
     "sending": sorted(explain.SENDING),
     "send_again": states.SEND_AGAIN,
     "other_prompt": texts.OTHER_PROMPT,
+    "away": {"title": texts.SERVER_AWAY, "happened": texts.SERVER_AWAY_TRYING},
+    "lost": {"unsent": texts.PRESS_UNSENT, "uncertain": texts.PRESS_UNCERTAIN},
     "slow": {
         "left": texts.SLOW,
         "title": states.WAITING["slow"].title,
@@ -50,12 +56,16 @@ IN_THE_BROWSER = {
     },
 }
 
+USUAL_ASPECT = "16:9"
+"""Of a clip whose request is not known."""
+
 STEP = {
     "sending": "sent",
     "looking": "sent",
     "queued": "queued",
     "generating": "generating",
     "saving": "saving",
+    "checking": "saving",
 }
 """How far a job is, by a name in `states.WAITING`, among the steps in `states.STEPS`."""
 
@@ -79,7 +89,8 @@ def idle() -> dict[str, Any]:
 def looking() -> dict[str, Any]:
     """The card while an id is asked for that may be no job's."""
     doing = texts.IN_THE_TAB["looking"]
-    return _card("running", states.WAITING["looking"], step=STEP["looking"], doing=doing)
+    words = replace(states.WAITING["looking"], cost="")
+    return _card("running", words, step=STEP["looking"], doing=doing)
 
 
 def offer_changed() -> dict[str, Any]:
@@ -87,7 +98,7 @@ def offer_changed() -> dict[str, Any]:
 
 
 def gone() -> dict[str, Any]:
-    return _card("idle", states.GONE)
+    return _card("stopped", states.GONE)
 
 
 def card_for_error(error: VeoError) -> dict[str, Any]:
@@ -103,7 +114,7 @@ def card_for_stopped(job: Job | None, *, has_clip: bool, is_guest: bool) -> dict
         # Its other takes may go on: this is no end that somebody is told of.
         return card_for_job(job, has_clip=has_clip, is_guest=is_guest) | {"click": ""}
     words = states.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
-    return _of(job, "stopped", words)
+    return _of(job, "stopped", words.for_a_guest() if is_guest else words)
 
 
 def card_for_job(
@@ -132,7 +143,16 @@ def card_for_job(
         card["title"] = texts.TAKE_ON_CARD.format(
             number=number, count=len(ids), title=card["title"]
         )
-        card |= {"click": ids[0], "over": all(each.is_over for each in takes)}
+        left = sum(not each.is_over for each in takes if each.id != job.id)
+        card |= {
+            "take": texts.TAKE_OF.format(number=number, count=len(ids)),
+            "click": ids[0],
+            "over": all(each.is_over for each in takes),
+        }
+        # The service may make one after the other, and say of all that it makes them.
+        card["may_be_slow"] &= all(each.is_over for each in takes[: number - 1])
+        if job.is_over and left:
+            note = " ".join(filter(None, (note, texts.STILL_MADE[left > 1].format(count=left))))
     if note:
         card["next"] = f"{card['next']} {note}".strip()
     return card
@@ -143,10 +163,10 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
         return _of(job, "failed", words)
     if job.state == "done":
         took = (job.entry.facts or {}).get("took", 0.0)
-        return _of(job, "done" if has_clip else "idle", words, step="ready", elapsed=took)
+        return _of(job, "done" if has_clip else "stopped", words, step="ready", elapsed=took)
     waits = _waits(job)
     step = STEP[waits]
-    if job.update and job.update.trouble and waits != "saving":
+    if job.update and job.update.trouble and step != "saving":
         waits = "reconnecting"
     if job.list_is_away:
         waits = "away"
@@ -157,15 +177,21 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
         step=step,
         doing=texts.IN_THE_TAB[waits],
         elapsed=job.elapsed,
+        generating_for=job.generating_for,
         expected=job.expected,
         # Of an id alone nobody knows the age; how long a file takes is another matter.
-        left_known=job.request is not None and waits not in ("looking", "saving"),
+        left_known=job.request is not None and waits not in ("looking", "saving", "checking"),
         may_be_slow=waits == "generating",
     )
 
 
 def words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     """What a job's card says and offers."""
+    words = _words_for_job(job, has_clip=has_clip, is_guest=is_guest)
+    return words.for_a_guest() if is_guest else words
+
+
+def _words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     if job.error:
         words = explain.explain_error(
             job.error,
@@ -202,7 +228,7 @@ def _waits(job: Job) -> str:
     if job.state in ("prepared", "submitting"):
         return "sending"
     if job.state == "downloading":
-        return "saving"
+        return "checking" if job.has_arrived else "saving"
     if not job.update:
         return "looking"
     return {"queued": "queued", "completed": "saving"}.get(job.update.status, "generating")
@@ -215,7 +241,9 @@ def _of(job: Job, state: str, words: Explanation, **more: Any) -> dict[str, Any]
         job=job.id,
         click=job.id,
         over=job.is_over,
+        may_hide=bool(job.generation_id),
         prompt=job.request.prompt if job.request else "",
+        aspect=job.request.aspect_ratio if job.request else USUAL_ASPECT,
         seed=texts.SEED_IS.format(value=job.request.seed) if job.request else "",
         generation_id=job.generation_id,
         **more,
@@ -229,12 +257,15 @@ def _card(
     job: str = "",
     click: str = "",
     over: bool = False,
+    may_hide: bool = False,
     prompt: str = "",
+    aspect: str = USUAL_ASPECT,
     seed: str = "",
     generation_id: str | None = None,
     step: str = "",
     doing: str = "",
     elapsed: float = 0.0,
+    generating_for: float = 0.0,
     expected: float = 1.0,
     left_known: bool = False,
     may_be_slow: bool = False,
@@ -254,13 +285,17 @@ def _card(
         # For whoever wants to be told: what began together, and whether all of that is over.
         "click": click,
         "over": over,
+        "may_hide": may_hide,
+        "take": "",
         "prompt": prompt,
+        "aspect": aspect,
         "seed": seed,
         "generation_id": generation_id or "",
         "step": step,
         "doing": doing,
         "made": time.monotonic(),
         "elapsed": round(elapsed, 1),
+        "generating_for": round(generating_for, 1),
         "expected": expected,
         "left_known": left_known,
         "may_be_slow": may_be_slow,

@@ -7,48 +7,56 @@ the command shares; this module knows no widgets.
 # The page
 
 TITLE = "Film a sentence with Veo 3.1"
-STILL_COMING = "The rest of the page is coming."
-DOES_NOT_COME = "The rest of the page does not come. Reload it: your prompt is kept."
+STILL_COMING = "Loading…"
+DOES_NOT_COME = "This page didn't finish loading. Reload \N{EN DASH} your prompt is saved."
 GENERATE = "Generate"
-GENERATE_FOR = "Generate · {what} {price}"
-FREE = "· free"
-PRICE_UNKNOWN = "· price not known"
-DEMO_IS_FREE = "Demo clips cost nothing."
-PRICE_NOT_TOLD = "The service does not tell what this costs. It is charged only if it completes."
+DEMO_IS_FREE = "Demo clips are free."
+YOU_PAY_FOR_ONE = "You pay only if the clip completes."
+YOU_PAY_FOR_TAKES = "You pay only for takes that complete."
+OWNER_PAYS_FOR_ONE = "This server's owner pays, and only if the clip completes."
+OWNER_PAYS_FOR_TAKES = "This server's owner pays, and only for takes that complete."
+PRICE_NOT_TOLD = "No price available."
 VISIT = "This visit: {amount}."
-VISIT_AT_MOST = "This visit: {amount} if all complete."
-VISIT_NOT_KNOWN = "What this visit costs is not known."
-STOP = "Stop waiting"
+VISIT_AT_MOST = "This visit: up to {amount}."
+VISIT_NOT_KNOWN = "This visit: total unknown."
 CLIP = "Clip"
-NO_CLIP = "Your clip plays here"
 DOWNLOAD = "Download"
+FILE_DEMO = "demo"
+FILE_CLIP = "clip"
+FILE_TAKE = "take-{number}"
+FILE_SEED = "seed-{seed}"
+"""Of a file's name, with hyphens between."""
 COPY = "Copy"
 COPIED = "Copied"
-NOT_HANDLED = "That could not be handled. Check what was sent, or reload the page."
+NOT_HANDLED = "We couldn't handle that. Check what was sent, or reload the page."
 NO_FILES = "This page takes plain values: no files, and nothing nested deep."
-OUT_OF_REACH = "The server cannot read its list of clips now. Try again in a minute."
+OUT_OF_REACH = "We can't read your list of clips just now. Try again in a minute."
 
 # Whose key
 
-DEMO_MODE = "<b>Demo</b> · clips are drawn here, not made by Veo, and cost nothing"
+DEMO_MODE = (
+    '<b class="demo">Demo</b> \N{EN DASH} simple drawings, free. Add a key for real Veo clips.'
+)
 VISITOR_MODE = "<b>Your key</b>{left} · clips cost money"
+HOME_MODE = "<b>Your key</b> ({variable}){left}"
+"""At home: the key is in the environment of who started the page."""
 SERVER_MODE = "<b>This server's key</b>{left} · its owner pays for clips"
-LEFT = " · ${balance:,.2f} left"
+LEFT = " · {balance} left"
 KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"
 KEY_INFO = "Kept in this server's memory for {how_long}, nowhere else"
 USE_KEY = "Use this key"
 FORGET_KEY = "Forget the key"
 KEY_EMPTY = "Paste a key first."
-KEY_DROPPED = "No key is kept."
+KEY_DROPPED = "Key forgotten."
 KEY_TAKEN = "The service accepts this key."
-KEY_UNCHECKED = "The key could not be checked now; it is kept."
+KEY_UNCHECKED = "We couldn't check this key just now. We keep it and use it."
 
 # An earlier clip
 
-EARLIER_SECTION = "Fetch an earlier clip"
-EARLIER_LABEL = "Id of the request"
-LOOK = "Look for it"
+EARLIER_SECTION = "Find a clip by its ID"
+EARLIER_LABEL = "Clip ID"
+LOOK = "Find"
 
 # The form
 
@@ -64,13 +72,13 @@ RESOLUTION_LABEL = "Resolution"
 SOUND_LABEL = "Sound"
 ADVANCED_SECTION = "Advanced"
 NEGATIVE_PROMPT_LABEL = "Negative prompt"
-NEGATIVE_PROMPT_INFO = "What to keep out, as nouns: people, text. Not: no people"
+NEGATIVE_PROMPT_INFO = 'List what to avoid, as nouns ("people, text", not "no people").'
 SEED_LABEL = "Seed"
-SEED_INFO = "The same seed films much the same again; empty for a new one"
+SEED_INFO = "Same prompt and seed: nearly the same clip. Empty: a new one each time."
 ENHANCE_LABEL = "Enhance prompt"
-ENHANCE_INFO = "Veo may refuse to leave this out"
+ENHANCE_INFO = "Veo 3.1 may refuse requests with this off."
 AUTO_FIX_LABEL = "Auto-fix"
-AUTO_FIX_INFO = "Rewrite a prompt that the content policy refuses"
+AUTO_FIX_INFO = "Let the service rewrite a prompt that its content policy refuses."
 
 # The status card
 
@@ -89,6 +97,10 @@ SOON = "should finish soon"
 SLOW = "taking longer than usual"
 OTHER_PROMPT = "This sends the prompt of this clip again, not the one in the form. Send it?"
 KEPT_WHERE = "Save it from My clips."
+SERVER_AWAY = "We can't reach the server"
+SERVER_AWAY_TRYING = "We keep trying. Clips that are on their way go on."
+PRESS_UNSENT = "The server was away, so we didn't send your last press. Press again."
+PRESS_UNCERTAIN = "The server went away as you pressed. If the clip isn't in My clips, press again."
 IN_THE_TAB = {
     "sending": "Sending",
     "looking": "Looking",
@@ -97,6 +109,7 @@ IN_THE_TAB = {
     "reconnecting": "Reconnecting",
     "away": "Reconnecting",
     "saving": "Saving",
+    "checking": "Checking",
 }
 """What a job does, in the tab's title."""
 
@@ -104,9 +117,9 @@ IN_THE_TAB = {
 
 TAKES_LABEL = "Takes"
 TAKES = ("1 take", "2", "3", "4")
-DIFFERS_LABEL = "What differs"
-SETTING_DIFFERS = "{setting} differs"
-FEW_DIFFER = "{setting} differs, {takes} at most"
+DIFFERS_LABEL = "Vary"
+SETTING_DIFFERS = "Vary: {setting}"
+FEW_DIFFER = "Vary: {setting} (up to {takes})"
 DIFFERS = {
     "seed": SEED_LABEL,
     "model": MODEL_LABEL,
@@ -116,16 +129,14 @@ DIFFERS = {
     "generate_audio": SOUND_LABEL,
     "enhance_prompt": ENHANCE_LABEL,
 }
-TAKES_TITLE = "Takes"
 TAKE = "Take {number}"
 TAKE_ON_CARD = "Take {number} of {count}: {title}"
-FEWER_VALUES = "{setting} has {values} values, so there are {values} takes."
-NOT_SENT = "No other take was sent."
-SOME_SENT = "{sent} of {count} takes were sent, then: {reason}"
+FEWER_VALUES = "{setting} has only {values} choices, so you get {values} takes."
+NOT_SENT = "We sent no other take."
+SOME_SENT = "We sent {sent} of {count} takes, then: {reason}"
 SHOW = "Show"
 USE_SETTINGS = "Use settings"
 USE_SEED = "Use this seed"
-SEED_USED = "In the form"
 
 # A setting of a clip in words
 
@@ -162,8 +173,8 @@ COMPARE = "Compare"
 COMPARE_TITLE = "Side by side"
 COMPARE_PICKED = "Choose a second clip to compare with this one: "
 COMPARE_CANCEL = "Cancel"
-COMPARE_GONE = "One of these clips is not here any more."
-COMPARE_BROKEN = "One of these clips cannot be played here."
+COMPARE_GONE = "One of these clips isn't here any more."
+COMPARE_BROKEN = "One of these clips can't be played here."
 COMPARE_SIDES = ("First clip", "Second clip")
 COMPARE_PLAY = "Play both"
 COMPARE_PAUSE = "Pause both"
@@ -181,25 +192,25 @@ CODE_LANGUAGES = {
     "curl": "curl",
     "node": "JavaScript",
 }
-CODE_WRONG = "The code stands here once the form is right. {error}"
+CODE_WRONG = "Fix the form to see the code. {error}"
 
 # Under the hood
 
 EXCHANGES_SECTION = "Under the hood"
-EXCHANGES_NO_JOB = "What is asked of the service for the clip on the card, and what it answers."
-EXCHANGES_NOT_YET = "Nothing was sent yet."
-EXCHANGES_GONE = (
-    "Exchanges are kept in the server's memory alone: a restart forgets them, as it did these."
-)
-EXCHANGES_TIMES = "{times} times the same, the last in {time}"
-EXCHANGES_ONCE = "in {time}"
+EXCHANGES_NO_JOB = "What we ask the service for the clip on the card, and what it answers."
+EXCHANGES_NOT_YET = "Nothing sent yet."
+EXCHANGES_GONE = "Requests are kept in memory only; a restart cleared these."
+EXCHANGES_TIMES = "{times} × the same answer · last took {time}"
+EXCHANGES_ONCE = "took {time}"
 EXCHANGES_FILE = "{size:,} bytes"
 EXCHANGES_NO_ANSWER = "no answer: {trouble}"
 EXCHANGES_HEADER = "Header"
 EXCHANGES_KEY = "Authorization: Bearer [key]"
 EXCHANGES_SENT = "Request"
 EXCHANGES_ANSWERED = "Answer"
-EXCHANGES_NO_TEXT = "The file. Its address is not shown: whoever has a signed one has the file."
+EXCHANGES_NO_TEXT = (
+    "The file. Its signed address is hidden: anyone who has it can download the clip."
+)
 
 # Examples
 
@@ -209,12 +220,12 @@ EXAMPLES_NOTE = "The pictures are demo drawings, not made by Veo."
 # Help with the prompt
 
 HELP_SECTION = "Help with the prompt"
-HELP_INTRO = "A film prompt has ten parts. Fill in what matters to you and leave the rest to Veo."
-HELP_PUT = "Put into the prompt"
-HELP_CLEAR = "Clear the parts"
+HELP_INTRO = "A film prompt has ten parts. Fill in what matters to you; Veo does the rest."
+HELP_PUT = "Add to prompt"
+HELP_CLEAR = "Clear"
 HELP_EMPTY = "Fill in a part first."
 HELP_DONE = "In the prompt: {composed}"
-HELP_KEEPS = "Your own words stay. The parts go after them, in place of what they put there last."
+HELP_KEEPS = "Added after your own text; adding again replaces the last addition."
 HELP_PARTS = {
     "subject": ("Subject", "who or what", "an old fisherman in a yellow coat"),
     "action": ("Action", "one thing that happens", "hauls in a net"),
@@ -259,30 +270,113 @@ NOUNS_USE = "Use"
 
 FILE_TITLE = "Settings from a clip"
 FILE_HINT = (
-    "Drop a clip made here, or its JSON, anywhere on the page, and the form gets its settings. "
+    "Drop one of your clips (or its JSON) anywhere to reuse its settings. "
     "The file stays on your machine."
 )
 FILE_CHOOSE = "Choose a file"
-FILE_READ = "The form has the settings of {name}."
-FILE_REFUSED = "The settings in {name} do not fit. {reason}"
-NO_SETTINGS = "This file has no settings of a clip made here: "
+FILE_READ = "Form filled from {name}."
+FILE_REFUSED = "The settings in {name} don't fit. {reason}"
+NO_SETTINGS = "This file has no clip settings in it: "
 
 # Presets
 
 PRESETS_SECTION = "Presets"
 PRESETS_HINT = (
-    "Keep the form as it is, under a name, in this browser. "
-    "A preset without a prompt leaves the prompt alone."
+    "Save the form under a name, in this browser. A preset without a prompt leaves yours alone."
 )
 PRESET_NAME = "Name of the preset"
 PRESET_SAVE = "Save the form"
 PRESET_USE = "Use"
 PRESET_DELETE = "Delete"
-PRESET_USED = "The form is as in {name}."
-PRESET_SAVED = "{name} is saved."
+PRESET_USED = "Preset {name} applied."
+PRESET_SAVED = "Preset {name} saved."
 PRESET_REFUSED = "{name}: {reason}"
 PRESET_UNNAMED = "Give the preset a name."
-PRESET_REPLACE = "There is a preset of that name. Replace it?"
+PRESET_REPLACE = "You have a preset with that name. Replace it?"
 PRESET_DELETE_ASK = "Delete this preset?"
-PRESETS_FULL = "There is no room for more presets: delete one first."
-PRESETS_NOT_KEPT = "This browser keeps nothing for this page, so the preset is lost."
+PRESETS_FULL = "No room for more presets. Delete one first."
+PRESETS_NOT_KEPT = "Your browser blocks storage here; the preset wasn't saved."
+
+# The strip
+
+TABS = {"label": "Views", "shot": "One shot", "clips": MY_CLIPS}
+ROOM = "{used} of {most}"
+STRIP = {
+    "list": "Clips, newest first",
+    "search": "Search prompts",
+    "only": "Show",
+    "all": "All",
+    "starred": "\N{BLACK STAR}",
+    "starred_named": "Starred",
+    "running": "Running",
+    "failed": "Failed",
+    "nothing_found": "No clips match.",
+    "older": "Show older",
+    "star": "Star",
+    "unstar": "Remove the star",
+    "more": "Actions",
+    "choose": "Select",
+    "unchoose": "Deselect",
+    "chosen": "{} selected",
+    "chosen_label": "Selected clips",
+    "zip": "Download zip",
+    "clear": "Clear",
+    "delete_several": "Delete {} clips for good?",
+    "most_in_a_zip": "Pick {} clips or fewer for one zip.",
+}
+STRIP_SHORT = {
+    "gone": "removed",
+    "prepared": "sending",
+    "submitting": "sending",
+    "queued": "waiting",
+    "completed": "fetching",
+    "downloading": "fetching",
+    "needs_key": "waits for your key",
+    "uncertain": "we don't know",
+    "needs_attention": "not fetched",
+}
+"""A state on a small picture, by the ledger's states and the service's."""
+
+ZIP_NAME = "veo-clips.zip"
+ZIP_BROKEN_NAME = "NOT COMPLETE.txt"
+ZIP_BROKEN = "These could not be read whole; download them again:"
+
+# The stage
+
+DETAILS = "Details"
+HIDE = "Hide"
+NO_CANCEL = "Can't be cancelled once sent. Hidden, it goes on in My clips."
+TAKE_OF = "Take {number} of {count}"
+STILL_MADE = ("{count} more is being made.", "{count} more are being made.")
+"""One take beside the one that is shown, and several."""
+FILM_THIS = "Film this"
+ANOTHER_TAKE = "Another take"
+FORM_FILLED = "The form has this clip's settings. Press Generate to film it."
+SEED_FILLED = "The form has this clip's seed."
+PIN = "Pin"
+PIN_ABOUT = "Keep open what is open here, also after a reload"
+COPY_AS_CURL = "Copy as curl"
+CURL_COSTS = "# This asks for another clip, and it is charged."
+HOST_OF_THE_DEMO = "this page's demo service"
+CODE_OF_LABEL = "Code of"
+CODE_OF = {"form": "this form", "clip": "this clip"}
+CODE_AGAINST_LABEL = "against"
+CODE_AGAINST = {"real": "the real service", "demo": "the demo"}
+CODE_DEMO = "Start the demo first: python demo_server.py. It takes any key."
+CODE_NO_CLIP = "The code stands here once a clip is on the stage."
+
+# The composer
+
+SETTINGS_LABEL = "Settings"
+SOUND_IS = {True: "\N{EIGHTH NOTE} on", False: "\N{EIGHTH NOTE} off"}
+TAKES_ARE = ("1 take", "2 takes", "3 takes", "4 takes")
+SEED_CHIP = "seed {}"
+NO_SEED = "Remove the seed {}"
+SHEET_TITLE = "More settings"
+SHEET_CLOSE = "Close"
+SHORTCUT = "generates"
+CHARACTERS = "{} of {} characters"
+GENERATE_ONE = "Generate · {price}"
+GENERATE_TAKES = "Generate {count} takes · {price}"
+PRICE_OF_TAKES = "{count} × {each} = {total}"
+DROP_HERE = "Drop the clip or its JSON to use its settings"

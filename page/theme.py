@@ -11,30 +11,78 @@ from page import components
 
 CSS = components.read("theme.css")
 
+# Small print, everything else, and headings; Gradio's nearest name gets each.
+SIZES = gr.themes.Size(
+    name="three",
+    xxs="13px",
+    xs="13px",
+    sm="13px",
+    md="15px",
+    lg="20px",
+    xl="20px",
+    xxl="20px",
+)
+
+COLOURS = {
+    ("#f6f7fb", "#0d1017"): ("body_background_fill",),
+    ("#ffffff", "#151a24"): (
+        "background_fill_primary",
+        "block_background_fill",
+        "block_label_background_fill",
+        "panel_background_fill",
+        "checkbox_label_background_fill",
+        "input_background_fill",
+    ),
+    ("#eef1f7", "#1c2330"): (
+        "background_fill_secondary",
+        "checkbox_label_background_fill_hover",
+        "checkbox_label_background_fill_selected",
+        "button_secondary_background_fill",
+    ),
+    ("#d9dfeb", "#293245"): (
+        "border_color_primary",
+        "block_border_color",
+        "input_border_color",
+        "button_secondary_border_color",
+        "button_secondary_background_fill_hover",
+    ),
+    ("#131a28", "#edf1f7"): (
+        "body_text_color",
+        "block_title_text_color",
+        "button_secondary_text_color",
+        "checkbox_label_text_color",
+    ),
+    ("#556177", "#9aa7bb"): (
+        "body_text_color_subdued",
+        "block_label_text_color",
+        "block_info_text_color",
+        "input_placeholder_color",
+    ),
+    ("#4f46e5", "#4f46e5"): ("button_primary_background_fill",),
+    ("#4338ca", "#4338ca"): ("button_primary_background_fill_hover",),
+}
+"""Each colour in light and in dark, and what of Gradio's has it."""
+
+
+def colours() -> dict[str, str]:
+    """The same by Gradio's names."""
+    found = dict[str, str]()
+    for (light, dark), names in COLOURS.items():
+        for name in names:
+            found |= {name: light, f"{name}_dark": dark}
+    return found
+
+
 THEME = gr.themes.Default(
     primary_hue=gr.themes.colors.indigo,
     neutral_hue=gr.themes.colors.slate,
+    text_size=SIZES,
     # Those of Gradio would add two thirds to what the page weighs.
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 ).set(
-    body_background_fill="*neutral_50",
-    body_background_fill_dark="*neutral_950",
-    body_text_color_subdued="*neutral_600",
-    body_text_color_subdued_dark="*neutral_400",
+    **colours(),
     block_radius="*radius_lg",
-    border_color_primary="*neutral_200",
-    border_color_primary_dark="*neutral_800",
-    block_border_color="*neutral_200",
-    block_border_color_dark="*neutral_800",
-    block_background_fill_dark="*neutral_900",
-    block_label_text_color="*neutral_600",
-    block_title_text_color="*neutral_700",
-    block_title_text_color_dark="*neutral_300",
-    button_primary_background_fill="*primary_600",
-    button_primary_background_fill_hover="*primary_700",
-    button_primary_background_fill_dark="*primary_600",
-    button_primary_background_fill_hover_dark="*primary_700",
-    input_placeholder_color="*neutral_500",
-    input_placeholder_color_dark="*neutral_400",
+    color_accent="#4f46e5",  # in the dark another, which Gradio has no name for: colours.css
+    button_large_text_size="*text_md",
 )

@@ -23,13 +23,16 @@ class Parts:
     mistake: gr.HTML
     count: gr.Radio
     differs: gr.Dropdown
+    chips: gr.HTML
+    draft: gr.HTML
     generate: gr.Button
-    stop: gr.Button
     cost: gr.HTML
+    example_film: gr.HTML
     card: gr.HTML
+    tools: gr.HTML
+    """The buttons under the clip; they also say what the form was given."""
     video: gr.HTML
     download: gr.DownloadButton
-    grid: gr.HTML
     examples: gr.HTML
     presets: gr.HTML
     settings_file: gr.HTML
@@ -43,10 +46,12 @@ class Parts:
     http: gr.HTML
     comparison: gr.HTML
     clips: gr.HTML
+    found: gr.HTML
+    """What was sought of the clips."""
     shown_late: tuple[gr.Column | gr.HTML, ...]
     """What is not mounted before the form is painted."""
     browser_state: gr.BrowserState
-    """Who the visitor is, the form, the job on the card, and the takes in the grid."""
+    """Who the visitor is, the form, the job on the card, and the takes of the last press."""
     offer: gr.State
     """What the button last said, as of `Offer.as_dict`: nobody pays more than that."""
 
@@ -60,14 +65,16 @@ class View:
     """What an event changes, by the names of `Parts`; the rest stays as it is."""
 
     card: Any = UNCHANGED
+    tools: Any = UNCHANGED
     video: Any = UNCHANGED
     download: Any = UNCHANGED
-    stop: Any = UNCHANGED
     browser_state: Any = UNCHANGED
     clips: Any = UNCHANGED
-    grid: Any = UNCHANGED
+    found: Any = UNCHANGED
     http: Any = UNCHANGED
+    programs: Any = UNCHANGED
     mistake: Any = UNCHANGED
+    chips: Any = UNCHANGED
     count: Any = UNCHANGED
     differs: Any = UNCHANGED
     generation_id: Any = UNCHANGED

@@ -22,7 +22,7 @@ import requests
 from fault_server import json_answer
 from films import FOX as FOX
 from films import copy_film
-from playwright.sync_api import Browser, Dialog, Error, Page, expect
+from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
 
 from demo_server import DemoServer
 
@@ -73,14 +73,15 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
-_given_back: list[int] = []
-"""Ports of earlier pages: a browser has compiled the scripts that it finds at the same address."""
+_given_back: dict[int, None] = {}
+"""Ports of earlier pages, each once, for a page may have had that of the one before: a browser has
+compiled the scripts that it finds at the same address."""
 
 
 def _port_again() -> int:
     """A port that an earlier page had, or another if none is free."""
     while _given_back:
-        port = _given_back.pop()
+        port, _ = _given_back.popitem()
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     return free_port()
@@ -135,6 +136,7 @@ class ServedPage:
     ):
         self.folder = folder
         self.port = port or _port_again()
+        _given_back.pop(self.port, None)
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w+")
         whole = self.environment(folder) | {"GRADIO_SERVER_PORT": str(self.port)} | environment
@@ -189,7 +191,7 @@ class ServedPage:
     def __exit__(self, error, *_):
         self._process.kill()
         self._process.join()
-        _given_back.append(self.port)
+        _given_back[self.port] = None
         faults = self.faults()
         self._log.close()
         # What the test found comes first.
@@ -341,9 +343,40 @@ def open_page(tab: Page, served: ServedPage) -> None:
 
 def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str = "720p") -> None:
     tab.get_by_label("Prompt", exact=True).fill(prompt)
-    tab.get_by_role("radio", name=f"{seconds} s").check()
-    tab.get_by_role("radio", name=resolution).check()
+    choose(tab, f"{seconds} s")
+    choose(tab, resolution)
     tab.get_by_role("button", name="Generate").click()
+
+
+def choice(tab: Page, name: str) -> Locator:
+    """The widget of a choice, folded away as it may be."""
+    label = tab.locator("#composer label").filter(
+        has_text=re.compile(rf"^\s*{re.escape(name)}\s*$")
+    )
+    return label.locator("input")
+
+
+def choose(tab: Page, name: str, *, on: bool = True) -> None:
+    """Open the chip that `name` is a choice of, and choose it."""
+    wanted = choice(tab, name)
+    setting = wanted.evaluate("e => e.closest('.setting').id")
+    tab.locator(f'#chips [popovertarget="{setting}"]').click()
+    wanted.set_checked(on)
+    tab.locator(f"#{setting}").evaluate("e => e.hidePopover()")
+
+
+def open_sheet(tab: Page, *sections: str) -> None:
+    """Show what is set now and then, and unfold some of it."""
+    sheet = tab.locator("#sheet")
+    if not sheet.is_visible():
+        tab.get_by_role("button", name="More settings").click()
+    for name in sections:
+        sheet.get_by_role("button", name=name).click()
+
+
+def close_sheet(tab: Page) -> None:
+    tab.locator("#sheet").get_by_role("button", name="Close").click()
+    expect(tab.locator("#sheet")).to_be_hidden()
 
 
 def fill_unfolded(tab: Page, label: str, text: str) -> None:
@@ -361,6 +394,20 @@ def fill_unfolded(tab: Page, label: str, text: str) -> None:
         if field.input_value() == text:
             return
     raise AssertionError(f"{label} does not keep what is typed into it")
+
+
+def actions_of(entry: Locator) -> Locator:
+    """The menu of a clip in the strip, opened."""
+    menu = entry.page.locator("#my-clips .menu")
+    expect(entry).to_be_attached()
+    if menu.get_attribute("data-job") != entry.get_attribute("data-job") or menu.is_hidden():
+        entry.locator(".more").click()
+    return menu
+
+
+def play(entry: Locator) -> None:
+    """Put a clip of the strip on the stage."""
+    entry.locator(".tile").click()
 
 
 def wait_for(tab: Page, title: str | re.Pattern) -> None:

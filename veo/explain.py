@@ -28,6 +28,7 @@ from veo.types import (
     Update,
     VeoError,
     VideoRequest,
+    maybe_sent,
 )
 
 STATUSES = {
@@ -36,10 +37,21 @@ STATUSES = {
     "completed": "Fetching the video",
 }
 
+UNCERTAIN = "We don't know if the service got it"
+"""The title of a request that left, and whose answer did not come."""
+
 NOT_CHARGED = "Nothing was charged."
-CHARGED_WHEN_COMPLETE = "It is charged only if it completes."
-CHARGED = "The clip is charged already; fetching it costs nothing more."
+CHARGED_WHEN_COMPLETE = "You pay only if the clip completes."
+CHARGED = "The clip is already charged; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
+
+OF_A_GUEST = {
+    CHARGED_WHEN_COMPLETE: "This server's owner pays, and only if the clip completes.",
+    "If the service got it, you pay once it completes.": (
+        "If the service got it, this server's owner pays once it completes."
+    ),
+}
+"""What costs mean to whoever spends this server's key."""
 
 SETTINGS: Mapping[Setting, str] = {
     "VEO_CA_BUNDLE": "If the network signs certificates itself, as many companies' do, "
@@ -49,7 +61,7 @@ SETTINGS: Mapping[Setting, str] = {
 }
 """What may help where the network stands in the way; whoever runs the program sets it."""
 
-LOOK_FIRST = "Look at your account before you send it again."
+LOOK_FIRST = "Check your AI/ML API account before sending again."
 
 Action = Literal[
     "send",
@@ -66,14 +78,14 @@ Action = Literal[
 
 ACTIONS: Mapping[Action, str] = {
     "send": "Send again",
-    "without_sound": "Again without sound",
-    "another_seed": "Again with another seed",
-    "with_auto_fix": "Again with auto-fix",
-    "with_enhancement": "Again with enhancement",
+    "without_sound": "Try without sound",
+    "another_seed": "Try another seed",
+    "with_auto_fix": "Try with auto-fix",
+    "with_enhancement": "Try with enhancement",
     "send_again": "Send again anyway",
     "check_again": "Check again",
     "fetch_again": "Fetch again",
-    "bring_key": "Give a key",
+    "bring_key": "Enter a key",
     "change_prompt": "Change the prompt",
 }
 """What can be done next, and what its button says."""
@@ -105,6 +117,10 @@ class Explanation:
         """The same about a demo clip, which never costs anything."""
         return replace(self, cost=DEMO_FREE)
 
+    def for_a_guest(self) -> Explanation:
+        """The same about a clip that this server's key pays for, which is somebody else's."""
+        return replace(self, cost=OF_A_GUEST.get(self.cost, self.cost))
+
 
 def explain_status(update: Update) -> str:
     """The state of a running generation, and what stands in the way if anything does.
@@ -114,7 +130,7 @@ def explain_status(update: Update) -> str:
     state = STATUSES.get(update.status, update.status)
     if update.status == "completed" and not update.video:
         state = "The video is ready, its address is not there yet"
-    return f"{state}. {as_sentence(update.trouble)} Looking again." if update.trouble else state
+    return f"{state}. {as_sentence(update.trouble)} We keep checking." if update.trouble else state
 
 
 def explain_error(
@@ -133,7 +149,7 @@ def explain_error(
     """
     words = _explain(error, was_complete=was_complete)
     if is_guest:
-        words = _for_a_guest(words, error)
+        words = _for_a_guest(words, error).for_a_guest()
     happened = _what_happened(error, is_demo=is_demo) or words.title
     if is_demo:
         words = words.for_a_demo()
@@ -147,8 +163,7 @@ def explain_error(
 def _what_happened(error: VeoError, *, is_demo: bool) -> str:
     if isinstance(error, SubmissionUncertain) and error.event:
         # The error's own text says what to do, too; here that is the next step.
-        cost = "" if is_demo else ", and may cost"
-        return f"{error.event}: the clip may be in the making{cost}."
+        return maybe_sent(error.event, is_free=is_demo)
     happened = as_sentence(str(error))
     if isinstance(error, Unreachable | DownloadFailed) and error.setting:
         happened += f" {SETTINGS[error.setting]}"
@@ -183,13 +198,13 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
             next_step = "Change it, then try again."
             return words("Something to change", "Nothing was sent.", next_step)
         case Refused(reason="no_key"):
-            return words("A key is needed", cost, f"Give it, then {again}.", "bring_key", retry)
+            return words("A key is needed", cost, f"Enter it, then {again}.", "bring_key", retry)
         case Refused(reason="key"):
             next_step = "Check it: your AI/ML API account shows your keys."
             return words("The key is not accepted", cost, next_step, "bring_key", retry)
         case Refused(reason="no_price"):
-            next_step = f"{again.capitalize()} later, or give a key of your own."
-            return words("The price is not known now", cost, next_step, retry, "bring_key")
+            next_step = f"{again.capitalize()} later, or enter a key of your own."
+            return words("No price available", cost, next_step, retry, "bring_key")
         case Refused(reason="credits"):
             next_step = f"Top up your AI/ML API account, then {again}."
             return words("No credits left", cost, next_step, retry, "bring_key")
@@ -228,8 +243,8 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case Unreachable():
             return words("No answer from the service", cost, f"{again.capitalize()} later.", retry)
         case SubmissionUncertain():
-            cost = "If it was taken, it is charged once it completes."
-            return words("Not known whether it was taken", cost, LOOK_FIRST, "send_again")
+            cost = "If the service got it, you pay once it completes."
+            return words(UNCERTAIN, cost, LOOK_FIRST, "send_again")
         case TookTooLong() if has_id:
             return words("We stopped looking", cost, "The id is kept: look again later.", retry)
         case TookTooLong():
@@ -245,9 +260,8 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
     if has_id:
         return words("Something went wrong", cost, "The id is kept: look again later.", retry)
     # An error that nobody foresaw: the request may have been on its way.
-    cost = "Whether anything was charged is not known."
-    next_step = "Look at your account before you try again."
-    return words("Something went wrong", cost, next_step, "send_again")
+    cost = "We don't know if anything was charged."
+    return words("Something went wrong", cost, LOOK_FIRST, "send_again")
 
 
 _OF_THE_OWNER: Mapping[Reason, str] = {
@@ -265,11 +279,11 @@ def _for_a_guest(words: Explanation, error: VeoError) -> Explanation:
         # The clip is that key's: another does not find it.
         return replace(words, next_step=f"{owners}. Then look again.", actions=("check_again",))
     if owners:
-        next_step = f"{owners}, or give a key of your own."
+        next_step = f"{owners}, or enter a key of your own."
         return replace(words, next_step=next_step, actions=("bring_key", "send"))
     if "send_again" in words.actions:
         # It is not known whether the request was taken, and the account would tell.
-        next_step = "The owner of this server sees in their account whether it was taken."
+        next_step = "The owner of this server sees in their account if the service got it."
         return replace(words, next_step=next_step)
     return words
 
@@ -292,7 +306,7 @@ def _after_refusal(about: About | None, title: str) -> Explanation:
             actions = ()
         case "enhancement":
             title = "Prompt enhancement is required"
-            next_step = "Leave enhance_prompt on: Veo 3.1 does not allow turning it off."
+            next_step = "Leave prompt enhancement on: Veo 3.1 does not allow turning it off."
             actions = ("with_enhancement", "change_prompt")
         case "sound":
             title = "The sound was refused"
@@ -300,8 +314,9 @@ def _after_refusal(about: About | None, title: str) -> Explanation:
             actions = ("without_sound", "another_seed", "change_prompt")
         case "policy":
             title = "The prompt was refused"
-            next_step = "Change the prompt, or try another seed."
-            actions = ("with_auto_fix", "another_seed", "change_prompt")
+            next_step = "Change the prompt first. Another seed rarely helps."
+            # The same words on another seed are refused again, as a rule.
+            actions = ("change_prompt", "with_auto_fix", "another_seed")
     return Explanation(
         title=title, what_happened="", cost=NOT_CHARGED, next_step=next_step, actions=actions
     )
@@ -347,15 +362,15 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-def dollars(amount: float | None, *, is_told: bool = False) -> str:
-    """An estimate in US dollars, never a guess; `is_told` if it is what was really charged."""
+def dollars(amount: float | None) -> str:
+    """US dollars by the price list or as charged, never a guess: money looks the same all over."""
     if amount is None or not math.isfinite(amount):
-        return "price not known"
+        return "no price available"
     if 0 < amount < 0.01:
         return "less than $0.01"
     if not amount:
         return "free"
-    return f"${amount:,.2f}" if is_told else f"about ${amount:,.2f}"
+    return f"${amount:,.2f}"
 
 
 def as_sentence(text: str) -> str:

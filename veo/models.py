@@ -43,6 +43,21 @@ MODELS: Mapping[str, Model] = {
 }
 
 
+IN_WORDS: Mapping[str, str] = {
+    "prompt": "The prompt",
+    "negative_prompt": "The negative prompt",
+    "model": "The model",
+    "aspect_ratio": "The aspect ratio",
+    "duration": "The duration",
+    "resolution": "The resolution",
+    "enhance_prompt": "Prompt enhancement",
+    "generate_audio": "Sound",
+    "auto_fix": "Auto-fix",
+    "seed": "The seed",
+}
+"""A field of a request at the start of a sentence."""
+
+
 def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
     """Each field that cannot be right, and a sentence that says why.
 
@@ -60,7 +75,7 @@ def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
     for name in ("enhance_prompt", "generate_audio", "auto_fix"):
         yield from _not_among(name, getattr(request, name), (True, False))
     if type(request.seed) is not int or not 0 <= request.seed < 2**32:
-        yield "seed", "seed must be a whole number from 0 to 4294967295."
+        yield "seed", f"{IN_WORDS['seed']} must be a whole number from 0 to 4,294,967,295."
 
 
 def shows_something(text: str) -> bool:
@@ -80,15 +95,22 @@ def _is_reserved(code: int) -> bool:
 
 
 def _problems_of_text(name: str, text: object) -> Iterator[tuple[str, str]]:
+    field = IN_WORDS[name]
     if not isinstance(text, str):
-        yield name, f"{name} must be text."
-    elif len(text) > LONGEST_PROMPT:
-        yield name, f"{name} has {len(text):,} characters; shorten it to {LONGEST_PROMPT:,}."
+        yield name, f"{field} must be text."
+    elif (too_many := len(text) - LONGEST_PROMPT) > 0:
+        count = "1 character" if too_many == 1 else f"{too_many:,} characters"
+        yield name, f"{field} is {count} too long ({len(text):,} of {LONGEST_PROMPT:,})."
     elif any("\ud800" <= character <= "\udfff" for character in text):
-        yield name, f"{name} holds half a character; type it anew."
+        yield name, f"{field} holds half a character. Type it again."
 
 
 def _not_among(name: str, value: object, choices: tuple[object, ...]) -> Iterator[tuple[str, str]]:
     # By type as well: True equals 1 and 8.0 equals 8, the service takes neither for the other.
     if not any(type(value) is type(choice) and value == choice for choice in choices):
-        yield name, f"{name} must be {' or '.join(json.dumps(choice) for choice in choices)}."
+        *others, last = (
+            choice if isinstance(choice, str) else json.dumps(choice) for choice in choices
+        )
+        # "8" is refused, and 8 is among the choices: the sentence says what it lacks.
+        number = "the whole number " if type(choices[0]) is int and type(value) is not int else ""
+        yield name, f"{IN_WORDS[name]} must be {number}{', '.join(others)} or {last}."

@@ -30,7 +30,8 @@ SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 1.0, 60.0
 """Seconds, whatever the service says: it may say 0, or name a time that is over."""
 NOT_FOUND_GRACE = 60.0
 """Seconds after creation in which a 404 only means that the service has not caught up yet."""
-NOT_FOUND_GRACE_UNKNOWN_AGE = 10.0
+NOT_FOUND_GRACE_UNKNOWN_AGE = 3.0
+"""The same where nobody knows when it was created: whoever typed an id waits for the answer."""
 MISSING_URL_GRACE = 60.0
 FRESH_ADDRESS_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each fresh address of a file, a minute in all.  An address that died needs no

@@ -42,7 +42,7 @@ EXIT_CODES = {
     CHANGE_SOMETHING: "change something: an option, the prompt, the key or the credits",
     TRY_LATER: "nothing was created: run it again later",
     RESUME: "the clip is on its way: run the printed --resume command",
-    LOOK_FIRST: "not known whether it was taken: look at your account before sending again",
+    LOOK_FIRST: "we don't know if the service got it: check your AI/ML API account first",
     NOT_MADE: "the service could not make it; nothing was charged",
 }
 
@@ -143,7 +143,7 @@ class Progress:
         """
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         seed = f", seed {request.seed}" if request else ""
-        cost = "" if usd_spent is None else f", {explain.dollars(usd_spent, is_told=True)}"
+        cost = "" if usd_spent is None else f", {explain.dollars(usd_spent)}"
         differs = differences(request, facts) if request and facts else []
         remarks = [
             explain.explain_differences(differs),
@@ -207,7 +207,9 @@ class Progress:
         """After Ctrl-C, which stops the looking, not the work."""
         if self._is_sending and not self.demo:
             return self.failed(
-                SubmissionUncertain.after("Stopped while the request was on its way")
+                SubmissionUncertain.after(
+                    "You stopped while the service was being sent the request"
+                )
             )
         return self.failed(TookTooLong("Stopped."))
 

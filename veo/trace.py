@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from veo.types import strip_query
@@ -50,6 +50,10 @@ class RepeatedExchange:
     exchange: Exchange
     """The last of them."""
     times: int = 1
+    began: float = field(default=0.0, compare=False)
+    """When the first of them was asked, in seconds since the epoch."""
+    ended: float = field(default=0.0, compare=False)
+    """When the last of them was answered."""
 
 
 def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:

@@ -8,7 +8,7 @@ HTTP nor any user interface.
     ├── Refused               change the key, the credits or the request; nothing was charged
     ├── Busy                  too many requests; wait, then try again
     ├── Unreachable           no answer from the service; nothing was created, or the id is kept
-    ├── SubmissionUncertain   a clip may be in the making and may cost: look before sending again
+    ├── SubmissionUncertain   a clip may be in the making, and be charged: look before sending again
     ├── Failed                the service could not make the video
     ├── TookTooLong           we stopped looking; the id is kept
     └── DownloadFailed        the video exists, its file did not arrive; the id is kept
@@ -103,7 +103,7 @@ class Unreachable(VeoError):
 
 
 class SubmissionUncertain(VeoError):
-    """The create request left, its answer did not arrive: the clip may exist and may cost."""
+    """The create request left, its answer did not arrive: the clip may exist and be charged."""
 
     event: str = ""
     """What happened to the request, without what follows from it."""
@@ -111,12 +111,15 @@ class SubmissionUncertain(VeoError):
     @classmethod
     def after(cls, event: str) -> Self:
         """The error after `event`, such as "The service did not answer"."""
-        error = cls(
-            f"{event}: the clip may be in the making, and may cost. "
-            "Look at your account before you send it again."
-        )
+        error = cls(f"{maybe_sent(event)} Check your AI/ML API account before sending again.")
         error.event = event
         return error
+
+
+def maybe_sent(event: str, *, is_free: bool = False) -> str:
+    """What may follow from `event`, after which nobody knows whether the service has a request."""
+    charged = "" if is_free else ", and you may be charged"
+    return f"{event}: it may be making the clip{charged}."
 
 
 class Failed(VeoError):
@@ -171,7 +174,7 @@ class VideoRequest:
     """Seconds."""
     resolution: str = "1080p"
     negative_prompt: str = ""
-    """What to keep out, as nouns."""
+    """What to avoid, as nouns."""
     enhance_prompt: bool = True
     """Let the model rewrite the prompt.  Veo 3 is known to refuse `False`."""
     generate_audio: bool = True

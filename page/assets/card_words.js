@@ -19,20 +19,22 @@ export function shareDone(value, elapsed) {
   return 0.9 * (1 - Math.exp((-1.6 * elapsed) / value.expected));
 }
 
-export function isSlow(value, elapsed) {
-  return value.state === "running" && value.may_be_slow && elapsed > 1.6 * value.expected;
+// By the time since the service began to make it: what waits in line is no reason for alarm.
+export function isSlow(value, generating_for) {
+  return value.state === "running" && value.may_be_slow && generating_for > 1.6 * value.expected;
 }
 
-export function clockLine(value, elapsed, texts) {
+export function clockLine(value, elapsed, generating_for, texts) {
   if (value.state === "done")
     return value.elapsed ? texts.took.replace("{}", clock(value.elapsed)) : "";
   if (value.state !== "running") return "";
   const so_far = texts.so_far.replace("{}", clock(elapsed));
   if (!value.left_known) return so_far;
-  const usual = value.step === "queued" && elapsed <= 1.6 * value.expected;
+  const slow_without_alarm = generating_for > 1.6 * value.expected && !value.may_be_slow;
+  const usual = value.step !== "generating" || slow_without_alarm;
   const left = usual
     ? texts.usually.replace("{}", clock(value.expected))
-    : timeLeft(elapsed, value.expected, texts);
+    : timeLeft(generating_for, value.expected, texts);
   return `${so_far} · ${left}`;
 }
 

@@ -1,13 +1,20 @@
 import { copyAndSay } from "./copying.js";
 import { onFormChanged } from "./form_changed.js";
+import { onShown } from "./stage_news.js";
 
 export function mount({ element, props, watch, trigger }) {
   const find = (what) => element.querySelector(what);
   const tabs = () => [...element.querySelectorAll('[role="tab"]')];
   let selected = tabs()[0].dataset.name;
+  const chosen = { of: "form", against: "real" };
+  let job = "";
 
   function paint() {
     const value = props.value || {};
+    for (const [what, which] of Object.entries(chosen))
+      for (const button of element.querySelectorAll(`[data-${what}]`))
+        button.setAttribute("aria-pressed", button.dataset[what] === which);
+    find(".note").hidden = chosen.against !== "demo";
     find(".wrong").textContent = value.wrong || "";
     find(".wrong").hidden = !value.wrong;
     find(".programs").hidden = !value.programs;
@@ -27,6 +34,12 @@ export function mount({ element, props, watch, trigger }) {
     find(".program").scrollTo(0, 0);
   }
   element.addEventListener("click", (event) => {
+    const choice = event.target.closest("[data-of], [data-against]");
+    if (choice) {
+      Object.assign(chosen, choice.dataset);
+      paint();
+      ask();
+    }
     const tab = event.target.closest('[role="tab"]');
     const copy = event.target.closest(".copy");
     if (tab) select(tab);
@@ -55,9 +68,16 @@ export function mount({ element, props, watch, trigger }) {
   function ask() {
     clearTimeout(moment);
     moment = setTimeout(() => {
-      if (element.offsetParent) trigger("focus");
+      if (!element.offsetParent) return;
+      if (chosen.of === "clip") trigger("select", { job, against: chosen.against });
+      else trigger("focus", { against: chosen.against });
     }, 400);
   }
-  onFormChanged(ask);
+  onFormChanged(() => chosen.of === "form" && ask());
+  onShown((shown) => {
+    const is_another = shown.job !== job;
+    job = shown.job;
+    if (is_another && chosen.of === "clip") ask();
+  });
   ask();
 }

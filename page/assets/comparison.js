@@ -14,7 +14,7 @@ export function mount({ element, props, watch, trigger }) {
   const find = (each) => element.querySelector(each);
   const videos = [...element.querySelectorAll("video")];
   const captions = [...element.querySelectorAll("figcaption")];
-  const section = find("section");
+  const dialog = find("dialog");
   const play = find(".play");
   const seek = find(".seek");
   let playing = false;
@@ -35,6 +35,7 @@ export function mount({ element, props, watch, trigger }) {
     showPicked(two.picked);
     if (two.jobs) trigger("submit", { jobs: two.jobs });
   });
+  document.addEventListener("unpick", () => showPicked(null));
   find(".cancel").addEventListener("click", () => {
     showPicked(null);
     pressed?.focus();
@@ -120,7 +121,6 @@ export function mount({ element, props, watch, trigger }) {
   function open() {
     const value = props.value || {};
     const sides = value.sides || [];
-    section.hidden = !value.opened;
     if (!value.opened) return;
     empty();
     find(".note").textContent = value.note;
@@ -134,13 +134,13 @@ export function mount({ element, props, watch, trigger }) {
     });
     chooseSound();
     paint();
+    if (!dialog.open) dialog.showModal();
     find("h2").focus({ preventScroll: true });
-    const gently = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-    section.scrollIntoView({ block: "nearest", behavior: gently ? "smooth" : "auto" });
   }
-  find(".close").addEventListener("click", () => {
+  find(".close").addEventListener("click", () => dialog.close());
+  // Also at Escape.
+  dialog.addEventListener("close", () => {
     empty();
-    section.hidden = true;
     pressed?.focus({ preventScroll: true });
   });
   watch("value", open);

@@ -1,4 +1,5 @@
 import { keepDraft } from "./draft_storage.js";
+import { onFormValues } from "./form_values.js";
 
 // Whose words stand in the prompt: somebody's own, or what a press put there.
 export function makeDraft(mine) {
@@ -30,14 +31,40 @@ export function makeDraft(mine) {
 }
 
 export function mount({ element, props, watch, trigger }) {
-  const line = element.querySelector("p");
+  const { texts, counted_from, longest } = props;
+  const line = element.querySelector(".said");
+  const count = element.querySelector(".count");
   const field = () => document.querySelector("#prompt textarea");
   const draft = makeDraft(field()?.value || ""); // it is there already
+
+  // A press replaces the form: what it was then is what can be given back.
+  let values;
+  let before;
+  onFormValues((now) => {
+    values = now;
+  });
+  for (const press of ["click", "drop"])
+    document.addEventListener(
+      press,
+      ({ target }) => {
+        if (!element.contains(target)) before = values;
+      },
+      true,
+    );
+
+  function tellLength() {
+    const { length } = field()?.value || "";
+    count.hidden = length < counted_from;
+    count.classList.toggle("over", length > longest);
+    const figures = [length, longest].map((each) => each.toLocaleString("en"));
+    count.textContent = texts.characters.replace(/\{\}/g, () => figures.shift());
+  }
   document.addEventListener("input", (event) => {
     if (!event.target.matches("#prompt textarea")) return;
     draft.typed(event.target.value);
     keepDraft(event.target.value);
     line.hidden = true;
+    tellLength();
   });
   document.addEventListener("submit", (event) => {
     if (event.target.closest("#help")) draft.helping();
@@ -46,13 +73,16 @@ export function mount({ element, props, watch, trigger }) {
     // The field's own text: Gradio's comes later, and would seem to replace what is typed.
     const now = field().value;
     keepDraft(now);
+    tellLength();
     if (!draft.isReplacedBy(now)) return;
     line.hidden = false;
-    line.firstElementChild.textContent = props.texts.replaced; // now, so that it is read out
+    line.firstElementChild.textContent = texts.replaced; // now, so that it is read out
   });
   element.querySelector("button").addEventListener("click", () => {
     line.hidden = true;
     field().focus();
-    trigger("select", { prompt: draft.undo() });
+    trigger("select", { prompt: draft.undo(), form: before?.slice(0, -2) });
   });
+  if (navigator.platform.startsWith("Mac")) element.querySelector("kbd").textContent = "⌘";
+  tellLength();
 }

@@ -6,7 +6,7 @@ export function mount({ props, watch }) {
   function gone() {
     said?.remove();
     said = null;
-    for (const field of document.querySelectorAll("#form [aria-invalid]"))
+    for (const field of document.querySelectorAll("#composer [aria-invalid]"))
       field.removeAttribute("aria-invalid");
   }
   watch("value", () => {
@@ -14,8 +14,10 @@ export function mount({ props, watch }) {
     if (!props.value) return;
     tellTheButton();
     const block = document.getElementById(props.value.field) || document.getElementById("prompt");
+    const shut = block.closest("[popover]:not(:popover-open)");
+    if (shut) document.querySelector(`[popovertarget="${shut.id}"]`).click();
     const folded = block.closest("#advanced");
-    if (folded && !block.offsetParent) folded.querySelector("button").click();
+    if (folded && !block.checkVisibility()) folded.querySelector("button").click();
     said = make("p", "wrong");
     said.setAttribute("role", "alert");
     said.textContent = props.value.said;

@@ -1,6 +1,6 @@
 import { keepDraft, keptDraft } from "./draft_storage.js";
 
-const FORM = ["#prompt textarea", "#generate", "#help", "[type=radio]", "#advanced"];
+const FORM = ["#prompt textarea", "#generate", "#chips button", "[type=radio]"];
 
 export function run({ coming, does_not_come }) {
   const first = document.getElementById("first-paint");
@@ -8,6 +8,8 @@ export function run({ coming, does_not_come }) {
   const theme = new URLSearchParams(location.search).get("__theme");
   const dark = theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
   first.classList.toggle("dark", theme === "dark" || dark);
+  const sizes = CSS.supports("field-sizing", "content");
+  document.documentElement.classList.toggle("field-sizing", sizes);
   typed.value ||= keptDraft(); // some type before this runs
   typed.addEventListener("input", () => keepDraft(typed.value));
   typed.focus();

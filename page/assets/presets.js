@@ -46,6 +46,9 @@ export function mount({ element, props, watch, trigger }) {
     const item = make("li");
     const name = make("span", "", preset.name);
     name.title = preset.name;
+    const { prompt, aspect_ratio, duration, resolution } = preset.settings || {};
+    const facts = [aspect_ratio, duration && `${duration} s`, resolution, prompt].filter(Boolean);
+    const about = make("small", "", facts.join(" · "));
     const use = button(texts.use, preset.name, () => {
       trigger("select", preset);
       document.querySelector("#prompt").scrollIntoView({ block: "nearest" });
@@ -53,7 +56,7 @@ export function mount({ element, props, watch, trigger }) {
     const remove = button(texts.delete, preset.name, () => {
       if (window.confirm(texts.delete_ask)) keep(without(preset.name));
     });
-    item.append(name, use, remove);
+    item.append(name, use, remove, about);
     return item;
   }
   function paint() {

@@ -1,3 +1,5 @@
+import { make } from "./elements.js";
+
 async function* boxes(file) {
   for (let start = 0, count = 0; start + 8 <= file.size && count < 1000; count++) {
     const head = new DataView(await file.slice(start, start + 16).arrayBuffer());
@@ -37,15 +39,13 @@ export async function settingsIn(file, known) {
 }
 
 export function mount({ element, props, watch, trigger }) {
-  const zone = element.querySelector(".zone");
   const said = element.querySelector(".said");
   const chooser = element.querySelector("input");
 
   async function take(file) {
     if (!file) return;
     const settings = await settingsIn(file, props);
-    said.textContent = settings ? "" : props.texts.none + file.name;
-    if (settings) trigger("upload", { name: file.name, settings });
+    trigger("upload", { name: file.name, settings });
   }
   // Each answer is taken once, so that the same one again is news.
   watch("value", () => {
@@ -61,17 +61,21 @@ export function mount({ element, props, watch, trigger }) {
     chooser.value = "";
   });
   // Anywhere, for a file dropped beside the box would take the place of the page.
+  const veil = make("p", "", props.texts.drop);
+  veil.id = "veil";
+  veil.popover = "manual";
+  document.body.append(veil);
   const withFile = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
     if (!withFile(event)) return;
     event.preventDefault();
-    zone.classList.add("over");
+    veil.togglePopover(true);
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) zone.classList.remove("over");
+    if (!event.relatedTarget) veil.togglePopover(false);
   });
   document.addEventListener("drop", (event) => {
-    zone.classList.remove("over");
+    veil.togglePopover(false);
     if (!withFile(event)) return;
     event.preventDefault();
     take(event.dataTransfer.files[0]);

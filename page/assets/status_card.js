@@ -12,6 +12,12 @@ import { chime } from "./chime.js";
 import { copyAndSay } from "./copying.js";
 import { makeButton } from "./elements.js";
 import { onePress } from "./one_press.js";
+import { isAway, notedPress, notePress, onServer } from "./server_away.js";
+import { tellShown } from "./stage_news.js";
+
+// Milliseconds that a finished clip's line stays; a remark takes longer to read.
+const READ = 5000;
+const READ_REMARK = 15000;
 
 // Storage may be forbidden, as in a frame; the wishes are then forgotten with the tab.
 function browserStorage() {
@@ -37,23 +43,72 @@ export function mount({ element, props, watch, trigger }) {
   let value = {};
   let seen = 0;
   let titled = false;
+  let leaves;
 
   function say(selector, text) {
     const place = find(selector);
-    if (place.textContent !== text) place.textContent = text; // what is the same is not read again
+    if (place.textContent === text) return; // what is the same is not read again
+    place.textContent = text;
+    if (selector === ".title") fadeIn();
   }
   function paint() {
     const passed = value.state === "running" ? (performance.now() - seen) / 1000 : 0;
     const elapsed = value.elapsed + passed;
-    const { title, happened } = isSlow(value, elapsed) ? texts.slow : value;
+    const generating_for = value.generating_for + passed;
+    const away = isAway() && texts.away;
+    find(".card").dataset.state = away ? "away" : value.state;
+    const { title, happened } = away || (isSlow(value, generating_for) ? texts.slow : value);
     say(".title", title);
     say(".happened", happened);
-    say(".cost", value.cost);
-    say(".next", value.next);
-    say(".clock", clockLine(value, elapsed, texts));
+    say(".cost", away ? "" : value.cost);
+    say(".next", away ? "" : value.next);
+    // What is not heard of is not counted.
+    say(".clock", away ? "" : clockLine(value, elapsed, generating_for, texts));
+    if (away) document.title = away.title + texts.dash + texts.title;
+    if (away) return;
     find(".fill").style.width = `${100 * shareDone(value, elapsed)}%`;
     if (value.state !== "idle" || titled) document.title = tabTitle(value, elapsed, title, texts);
     titled = value.state !== "idle";
+  }
+  function paintLostPress() {
+    say(".lost", texts.lost[notedPress()] ?? "");
+  }
+  onServer(() => {
+    if (isAway() && press.waits()) {
+      press.answered();
+      notePress("uncertain");
+    }
+    paint();
+    paintLostPress();
+  });
+  // The words fade in where they stand now: they do not jump there.
+  function fadeIn() {
+    const card = find(".card");
+    card.classList.add("changes");
+    requestAnimationFrame(() => requestAnimationFrame(() => card.classList.remove("changes")));
+  }
+  // What is said of a finished clip goes out of its way, and stands in the details.
+  function paintLine(before) {
+    const is_new = value.job !== before.job || value.state !== before.state;
+    if (value.state === "done" && !is_new) return;
+    clearTimeout(leaves);
+    find(".card").classList.remove("quiet");
+    if (value.state !== "done") return;
+    const leave = () => find(".card").classList.add("quiet");
+    leaves = setTimeout(leave, value.next ? READ_REMARK : READ);
+  }
+  function paintCaption() {
+    for (const name of ["take", "prompt", "seed"]) say(`.${name}`, value[name]);
+    say("code", value.generation_id);
+    find("code").title = value.generation_id;
+    find(".id").hidden = !value.generation_id;
+    say(".facts", value.state === "done" ? `${value.happened} ${value.cost} ${value.next}` : "");
+    find(".goes-on").hidden = value.state !== "running";
+    find(".puts-away").hidden = !value.may_hide;
+  }
+  function unfold(opens) {
+    find(".fold").setAttribute("aria-expanded", opens);
+    find(".details").hidden = !opens;
   }
   function paintSteps() {
     const steps = [...element.querySelectorAll(".steps li")];
@@ -83,9 +138,11 @@ export function mount({ element, props, watch, trigger }) {
     if (name === "bring_key") return bring("#key", "#key-box input");
     if (name === "change_prompt") return bring("#prompt", "#prompt textarea");
     if (press.waits()) return;
+    if (isAway()) return notePress("unsent");
     const written = document.querySelector("#prompt textarea")?.value.trim();
     const asked = question(name, value, written, texts);
     if (asked && !window.confirm(asked)) return;
+    notePress("");
     press.begin();
     trigger("retry", { action: name, job: value.job, offer });
   }
@@ -134,26 +191,25 @@ export function mount({ element, props, watch, trigger }) {
     seen = performance.now();
     if (value.state !== "running" || value.job !== before.job) tellTheButton();
     find(".card").dataset.state = value.state;
-    say(".seed", value.seed);
-    say("code", value.generation_id);
-    find("code").title = value.generation_id;
-    find(".id").style.visibility = value.generation_id ? "visible" : "hidden";
+    tellShown(value, element.closest("#stage"));
+    paintCaption();
+    paintLine(before);
     paint();
     paintSteps();
     paintWishes();
     offerActions();
     press.answered();
-    // On a phone the card may be below the button's screen: bring it in when something begins.
-    if (value.state === "running" && before.state && before.state !== "running")
-      element.scrollIntoView({ block: "nearest" });
     if (hasEnded(value, before)) tell();
   }
   watch("value", begin);
   begin();
+  paintLostPress();
   setInterval(paint, 500);
   element.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.wish) wish(button);
+    if (button?.matches(".puts-away")) trigger("stop");
+    if (button?.matches(".fold")) unfold(button.ariaExpanded !== "true");
     if (button?.matches(".copy"))
       copyAndSay(find("code").textContent, texts, (said) => {
         button.textContent = said;

@@ -1,7 +1,9 @@
+import { watched } from "./server_away.js";
+
 // Before Gradio's own scripts: an answer to an event is held back until as many streams of news
 // ended here as its header says.
 export function run({ header }) {
-  const ask = window.fetch;
+  const ask = watched(window.fetch);
   let heard = 0;
   window.fetch = async (...asked) => {
     const url = String(asked[0].url ?? asked[0]);

@@ -35,6 +35,8 @@ def markup(mode: str) -> str:
     first = components.html(
         "first_paint",
         title=html.escape(texts.TITLE),
+        shot=html.escape(texts.TABS["shot"]),
+        clips=html.escape(texts.TABS["clips"]),
         mode=mode,
         prompt=html.escape(texts.PROMPT_LABEL),
         placeholder=html.escape(texts.PROMPT_PLACEHOLDER),

@@ -38,6 +38,7 @@ ALLOWED_ROUTES = re.compile(
     | /gradio_api/ (queue/join|queue/data)
     | /gradio_api/ (heartbeat|call|run|api) / .+
     | /gradio_api/file= (?!\w+://) .+            # an address Gradio would fetch
+    | /clips\.zip
     """,
     re.VERBOSE,
 )
@@ -64,6 +65,8 @@ POLICY = {
 
 # Gradio compresses files by their endings, and these two have none.
 COMPRESSED = ("/", "/config")
+
+FILES = "/gradio_api/file="
 
 MCP = re.compile(r"/gradio_api/mcp(/.*)?")
 
@@ -139,6 +142,8 @@ class Guard:
                 answered.update(headers)
                 if answered.get("content-type", "").startswith("text/event-stream"):
                     answered.update(STREAMED)
+                if scope["path"].startswith(FILES):
+                    leave_name_to_the_page(answered)
                 del answered[VISITOR_HEADER]  # should anything repeat the request's headers
             await send(message)
 
@@ -202,6 +207,13 @@ class Guard:
             del headers[name]
         agent_gone = {AGENT_GONE: lambda: bool(agents) and agents not in self._agents}
         return {**scope, **agent_gone, "headers": headers.raw, "client": (address, 0)}
+
+
+def leave_name_to_the_page(answered: MutableHeaders) -> None:
+    """Say no name for a file: on the server every clip has the same, which a browser would take
+    instead of the one that the page's link gives."""
+    if disposition := answered.get("content-disposition"):
+        answered["content-disposition"] = disposition.partition(";")[0]
 
 
 def network_of(address: str) -> str:

@@ -21,13 +21,14 @@ from backend.data_folder import InUse
 from backend.engine import NoEngine
 from backend.service import NoBucket, NoLedger, Service
 from page import examples, theme
-from page.gradio_patches import routes, shared_clips
+from page.gradio_patches import named_files, routes, shared_clips
 from page.gradio_patches.blocks import PageBlocks
 from page.gradio_patches.patient_start import wait_for_the_server
 from page.gradio_patches.queue import MAX_STATES
 from page.gradio_patches.stream_ends import StreamEnds
 from page.handlers import mode
 from page.web.address import NoAddress, free_port
+from page.web.clips_zip import ClipsZip
 from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
@@ -148,6 +149,7 @@ def prepare(service: Service) -> None:
     routes.bound_connections()
     routes.send_no_cors_headers()
     routes.compress_whole_files()
+    named_files.name_downloads()
     # Clips are played from where they lie, instead of being copied.
     if service.storage.is_shared:
         shared_clips.give_out_shared_clips()
@@ -195,10 +197,11 @@ def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
         Middleware(ShortErrors),
         Middleware(Guard, mcp=known.mcp, hosts=known.hosts, frame_ancestors=known.frame_ancestors),
         Middleware(Ranges),
+        Middleware(ClipsZip, storage=service.storage),
         *([Middleware(SharedClipFiles, storage=service.storage)] if is_shared else []),
         Middleware(
             FirstPaint,
-            mode=lambda: mode(service.payer_for(None)),
+            mode=lambda: mode(service),
             path=path_of(known.root_path),
         ),
         Middleware(StreamEnds, queue=page._queue),

@@ -22,7 +22,7 @@ from test_ledger import child
 from backend import engine
 from backend.engine import Here, Lease, NoEngine, shared
 from backend.jobs import Jobs
-from backend.ledger import Ledger, NotWritten
+from backend.ledger import VERSION, Ledger, NotWritten
 from veo_client import VeoClient
 
 pytestmark = [
@@ -384,7 +384,7 @@ def test_six_that_begin_at_once_install_the_engine_once(fleet):
         server.wait_until_ready()
     with fleet.ledger._engine.connect() as connection:
         row = connection.exec_driver_sql("SELECT version, engine FROM veo_ledger").one()
-    assert row == (2, procrastinate.__version__)
+    assert row == (VERSION, procrastinate.__version__)
 
 
 def test_another_version_of_the_engine_is_told_by_name(postgres):

@@ -67,6 +67,7 @@ from backend.ledger import (
     LimitReached,
     Limits,
     NotWritten,
+    Sought,
     Spent,
 )
 from backend.look_limits import AT_ONCE
@@ -146,6 +147,16 @@ async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
     later = await kept(house, job)
     assert (later.state, later.facts, later.generation_id) == ("done", job.facts, job.generation_id)
     assert job.id not in str(clip)
+
+
+@in_a_loop
+async def test_who_waits_hears_that_the_file_is_here_while_it_is_looked_at(demo, house):
+    """The look takes seconds where much runs: it is no fetching."""
+    async with house.process(client_of(demo)) as jobs:
+        job = await begin(jobs, payer="demo")
+        seen = [(each.state, each.has_arrived) async for each in job.follow()]
+    way = [each for each, _ in itertools.groupby(seen) if each[0] == "downloading"]
+    assert way == [("downloading", False), ("downloading", True)]
 
 
 @in_a_loop
@@ -1327,6 +1338,37 @@ async def test_a_deleted_job_is_gone_with_its_clip(house):
 
 
 @in_a_loop
+async def test_a_star_is_seen_at_once_whoever_drives_the_job(house):
+    with Service(look=[QUEUED]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs)
+            await until(lambda: service.count("look"))
+            assert not await jobs.star(job.id, "browser:other", starred=True)
+            assert await jobs.star(job.id, ME, starred=True)
+            (shown,) = await jobs.of(ME)
+            assert shown is job
+            assert job.entry.starred
+            assert await jobs.of(ME, Sought(only="starred")) == [job]
+            service.scripts["look"] = [completed]
+            assert (await watch(job))[-1] == "done"
+            assert (await jobs.get(job.id, ME)).entry.starred
+            assert (await jobs.held(ME)).starred == 1
+
+
+@in_a_loop
+async def test_a_visitor_has_of_some_ids_their_own_in_their_order(house):
+    with Service() as service:
+        async with house.process(service) as jobs:
+            mine = [await begin(jobs) for _ in range(3)]
+            other = await begin(jobs, owner="browser:other")
+            ids = [mine[2].id, other.id, "nobody", "\ud800", mine[0].id]
+            assert await jobs.some_of(ME, ids) == [mine[2], mine[0]]
+            assert await jobs.some_of(ME, []) == []
+            for job in (*mine, other):
+                await watch(job)
+
+
+@in_a_loop
 async def test_a_job_that_rests_can_be_deleted(house, monkeypatch):
     """And nobody looks at it again: not after its hour either."""
     monkeypatch.setattr(Background, "pause", lambda *_: None)
@@ -1436,7 +1478,7 @@ async def test_what_may_have_been_sent_is_never_sent_again(house, payer):
                 assert (await watch(job))[-1] == "uncertain"
                 assert (await jobs.look_again(job)).state == "uncertain"
                 assert isinstance(job.error, SubmissionUncertain)
-                assert "may cost" in str(job.error)
+                assert "you may be charged" in str(job.error)
         assert service.requests == []
 
 

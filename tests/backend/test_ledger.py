@@ -32,16 +32,19 @@ from backend import ledger as ledger_module
 from backend.ledger import (
     ACTIVE_STATES,
     DAY,
+    FAILED_STATES,
     TRANSITIONS,
     UNCHARGED_STATES,
     VERSION,
     WITHOUT_ID,
+    Held,
     Ledger,
     LimitReached,
     Limits,
     NotWritten,
     OutOfReach,
     PriceNotTold,
+    Sought,
     Spent,
     UnusableLedger,
     open_ledger,
@@ -459,7 +462,8 @@ def secrets_of(number):
 
 def test_the_row_of_a_deleted_job_keeps_what_it_cost_and_nothing_of_what_it_was(ledger, url, clock):
     asked, changes = secrets_of(1)
-    entry = bring(ledger, "done", changes, dollars=3.2, **asked)
+    entry = bring(ledger, "done", changes, dollars=3.2, batch="the first", take=2, **asked)
+    assert ledger.star(entry.id, "ann", starred=True)
     assert all("MARK" in str(value) for value in (entry.request, *changes.values()))
     clock.now += 7
     assert ledger.delete(entry.id)
@@ -468,8 +472,9 @@ def test_the_row_of_a_deleted_job_keeps_what_it_cost_and_nothing_of_what_it_was(
     assert ledger.awaiting_file_removal() == []
     [row] = rows(url)
     assert "MARK" not in str(row)
-    forgotten = ("request", "generation_id", "clip", "facts", "error")
-    assert [row[name] for name in forgotten] == [None] * 5
+    forgotten = ("request", "words", "generation_id", "clip", "facts", "error")
+    assert [row[name] for name in forgotten] == [None] * 6
+    assert [row[name] for name in ("starred", "batch", "take")] == [None] * 3
     kept = (row["owner"], row["spender"], row["state"], row["dollars"], row["created"])
     assert kept == ("ann", "ann", "done", 3.2, entry.created)
     assert row["deleted"] == clock.now
@@ -525,6 +530,129 @@ def test_a_visitors_jobs_come_newest_first_and_nobody_elses(ledger, clock):
     assert ledger.of("ann") == mine[::-1]
     assert ledger.of("ann", limit=2) == mine[:-3:-1]
     assert ledger.of("Ann") == ledger.of("an%") == []
+
+
+def prompts(jobs):
+    return [each.request["prompt"] for each in jobs]
+
+
+def asked_for(ledger, clock, *texts, **asked):
+    """A job for each of these prompts, a second after the one before."""
+    for text in texts:
+        clock.now += 1
+        add(ledger, request={"prompt": text}, **asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", ["100 % rain_bow", "ÄRGER im Straßenverkehr", "A fox and an owl", "a Fox"]),
+        ("FOX", ["A fox and an owl", "a Fox"]),
+        ("owl  fox", ["A fox and an owl"]),
+        ("ärger STRASSEN", ["ÄRGER im Straßenverkehr"]),
+        ("%", ["100 % rain_bow"]),
+        ("n_b", ["100 % rain_bow"]),
+        ("_", ["100 % rain_bow"]),
+        ("fox' OR '1'='1", []),
+        ("\0", ["100 % rain_bow", "ÄRGER im Straßenverkehr", "A fox and an owl", "a Fox"]),
+        ("\ud800fox", ["A fox and an owl", "a Fox"]),
+    ],
+)
+def test_a_visitors_prompts_are_searched_and_nobody_elses(ledger, clock, words, found):
+    asked_for(ledger, clock, "a Fox", "A fox and an owl", "ÄRGER im Straßenverkehr")
+    asked_for(ledger, clock, "fox", "a fox and an owl", owner="ben")
+    asked_for(ledger, clock, "100 % rain_bow")
+    assert prompts(ledger.of("ann", sought=Sought(words=words))) == found
+
+
+@pytest.mark.parametrize("prompt", ["a\0b", "half \ud800 a character", ""])
+def test_what_no_database_takes_as_text_is_no_hindrance(ledger, clock, prompt):
+    asked_for(ledger, clock, prompt)
+    assert prompts(ledger.of("ann")) == [prompt]
+    assert prompts(ledger.of("ann", sought=Sought(words=prompt))) == [prompt]
+
+
+def test_what_was_only_looked_for_is_listed_and_found_by_no_word(ledger):
+    entry = add(ledger, request=None, generation_id="an id")
+    assert ledger.of("ann") == [entry]
+    assert ledger.of("ann", sought=Sought(words="id")) == []
+
+
+def test_a_star_is_its_owners_to_give_and_to_take(ledger, clock):
+    mine, other = add(ledger), add(ledger)
+    clock.now += 5
+    assert not ledger.star(mine.id, "ben", starred=True)
+    assert not ledger.star("nobody", "ann", starred=True)
+    assert ledger.star(mine.id, "ann", starred=True)
+    assert ledger.get(mine.id) == dataclasses.replace(mine, starred=clock.now)
+    assert [each.id for each in ledger.of("ann", sought=Sought(only="starred"))] == [mine.id]
+    assert ledger.get(other.id) == other
+    assert not ledger.star(mine.id, "ben", starred=False)
+    assert ledger.star(mine.id, "ann", starred=False)
+    assert ledger.get(mine.id) == mine
+
+
+def test_a_star_outlives_what_becomes_of_the_job(url, opened, clock):
+    """Whoever drives it, on whatever server, writes its state alone."""
+    here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
+    entry = bring(here, "running")
+    taken = here.take(entry.id)
+    assert there.star(entry.id, "ann", starred=True)
+    assert here.move(entry.id, "running", "downloading", epoch=taken.epoch, clip="it")
+    assert there.get(entry.id).starred == clock.now
+
+
+def test_every_state_is_in_one_of_the_filters_or_is_done(ledger):
+    ids = {state: bring(ledger, state).id for state in STATES}
+    listed = {
+        only: {each.id for each in ledger.of("ann", sought=Sought(only=only))}
+        for only in ("all", "running", "failed")
+    }
+    assert listed["all"] == set(ids.values())
+    assert listed["running"] == {ids[state] for state in (*ACTIVE_STATES, "needs_key")}
+    assert listed["failed"] == {ids[state] for state in FAILED_STATES}
+    assert listed["all"] - listed["running"] - listed["failed"] == {ids["done"]}
+
+
+def test_older_ones_come_in_pages_without_a_gap_or_a_repeat(ledger, clock):
+    """Though some were begun in the very same moment, and new ones come in between."""
+    for _ in range(7):
+        clock.now += 1
+        for _ in range(3):
+            add(ledger)
+            add(ledger, owner="ben")
+    every = ledger.of("ann")
+    seen = ledger.of("ann", limit=4)
+    while len(seen) < 21:
+        last = seen[-1]
+        add(ledger)
+        page = ledger.of("ann", limit=4, sought=Sought(older_than=(last.created, last.id)))
+        assert page
+        seen += page
+    assert seen == every
+
+
+def test_a_visitors_jobs_and_room_are_counted_and_nobody_elses(ledger, clock):
+    sizes = {"facts": {"size": 100, "took": 1.0}}
+    bring(ledger, "done", {**sizes, "clip": None})  # evicted from a bucket
+    done = ledger.get(finished(ledger, clock, "clip", size=250))
+    another = ledger.get(finished(ledger, clock, "another", size=50))
+    for state in ("running", "needs_key", "rejected", "uncertain"):
+        bring(ledger, state, owner="me")
+    ledger.star(done.id, "me", starred=True)
+    held = {"all": 6, "starred": 1, "running": 2, "failed": 2}
+    assert ledger.held("me") == Held(**held, bytes=300)
+    ledger.delete(another.id)
+    assert ledger.held("me") == Held(**held | {"all": 5}, bytes=250)
+    assert ledger.held("stranger") == Held(all=0, starred=0, running=0, failed=0, bytes=0)
+
+
+def test_the_takes_of_a_press_know_each_other(ledger):
+    first = add(ledger)
+    second = add(ledger, batch=first.id, take=2)
+    assert (first.batch, first.take) == (None, None)
+    assert ledger.get(second.id) == second
+    assert (second.batch, second.take) == (first.id, 2)
 
 
 @pytest.mark.parametrize("generation_id", ["abc:veo", "a\0b", "\ud800", 'é"%\\', "1", "x" * 10_000])
@@ -1312,27 +1440,48 @@ def test_many_servers_may_begin_at_once(url, opened):
     assert versions == [(VERSION,)]
 
 
+AS_VERSION_2 = (
+    *(f"ALTER TABLE veo_jobs DROP COLUMN {name}" for name in ("starred", "batch", "take", "words")),
+    "UPDATE veo_ledger SET version = 2",
+)
 AS_VERSION_1 = (
+    *AS_VERSION_2,
     "ALTER TABLE veo_jobs DROP COLUMN epoch",
     "ALTER TABLE veo_ledger DROP COLUMN engine",
     "UPDATE veo_ledger SET version = 1",
 )
 
 
-def test_a_ledger_of_version_1_gets_what_it_lacks_and_keeps_all_it_has(url, opened, file):
+@pytest.mark.parametrize("earlier", [AS_VERSION_1, AS_VERSION_2], ids=["1", "2"])
+def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_and_keeps_all_it_has(
+    url, opened, file, earlier
+):
     first = opened(url)
     entries = [bring(first, state) for state in STATES]
+    odd = [add(first, request={"prompt": text}) for text in ("ÄRGER", "a\0b \ud800", "")]
+    by_id = add(first, request=None, generation_id="an id")
+    entries += [*odd, by_id]
+    deleted = bring(first, "done")
+    first.delete(deleted.id)
     first.close()
-    change(url, *AS_VERSION_1)
+    change(url, *earlier)
     if "sqlite" in url:  # a file has one server, by the lock on its folder
         opened(url)
     ledgers = all_at_once([partial(opened, url)] * 8)
     assert {each.id: each for each in ledgers[0].of("ann")} == {each.id: each for each in entries}
     with looking_into(url) as connection:
         versions = connection.exec_driver_sql("SELECT version FROM veo_ledger").all()
-    # Which is another than version 1's, so that no program of that time opens it.
-    assert versions == [(VERSION,)] != [(1,)]
+    # Which is another than the earlier one's, so that no program of that time opens it.
+    assert versions == [(VERSION,)]
+    assert VERSION not in (1, 2)
     assert ledgers[1].take(entries[0].id).epoch == 1
+    # What was there before is found and starred as what comes.
+    assert ledgers[2].of("ann", sought=Sought(words="ärger")) == odd[:1]
+    assert {each.id for each in ledgers[2].of("ann", sought=Sought(words="fox"))} == {
+        each.id for each in entries[: len(STATES)]
+    }
+    assert ledgers[3].star(entries[1].id, "ann", starred=True)
+    assert [row["words"] for row in rows(url) if row["id"] == deleted.id] == [None]
     assert asides(file) == []
 
 

@@ -34,3 +34,13 @@ def test_the_last_ones_of_the_last_jobs_are_kept():
     recent.forget("a")
     recent.forget("never heard of")
     assert recent.of("a") == ()
+
+
+def test_when_the_first_was_asked_and_the_last_answered_is_kept():
+    times = iter((100.0, 110.0, 120.0))
+    recent = RecentHttp(clock=lambda: next(times))
+    for exchange in (LOOK, LOOK, Exchange(method="GET", address="/v2", seconds=2, status=503)):
+        recent.note("a", exchange)
+    looks, lost = recent.of("a")
+    assert (looks.began, looks.ended) == (99.9, 110.0)
+    assert (lost.began, lost.ended) == (118.0, 120.0)

@@ -56,7 +56,7 @@ NOTHING_TO_DO = {"empty", "gone", "invalid", "ready", *states.WAITING}
 def test_every_state_says_what_it_costs_and_what_can_be_done(state):
     said = EVERY_STATE[state]
     assert said.title
-    assert re.search(r"charge|cost|free|sent", said.cost)
+    assert re.search(r"[Cc]harge|cost|free|[Pp]ay|sent", said.cost)
     assert bool(said.actions) == (state not in NOTHING_TO_DO)
     assert len(said.actions) <= 2
     assert set(said.actions) <= set(explain.ACTIONS)
@@ -73,7 +73,7 @@ def test_no_two_states_share_a_title():
 def test_no_news_is_told_with_what_stands_in_the_way():
     said = states.explain_waiting("generating", update(trouble="No usable answer (503)."))
     assert said.title == "No news from the service"
-    assert said.what_happened == "No usable answer (503). Looking again."
+    assert said.what_happened == "No usable answer (503). We keep checking."
     assert states.explain_waiting("generating", update("upscaling <b>")).title == "upscaling <b>"
 
 
@@ -92,15 +92,15 @@ def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trou
 @pytest.mark.parametrize(
     ("state", "payer", "amount", "was_complete", "cost"),
     [
-        ("running", "visitor", 3.2, False, "about $3.20 if it completes"),
-        ("uncertain", "visitor", 3.2, False, "about $3.20 if it completes"),
-        ("needs_attention", "visitor", 3.2, False, "about $3.20 if it completes"),
-        ("running", "visitor", 3.2, True, "about $3.20"),
-        ("downloading", "visitor", 3.2, True, "about $3.20"),
-        ("needs_attention", "visitor", 3.2, True, "about $3.20"),
-        ("done", "server", 3.2, True, "about $3.20"),
+        ("running", "visitor", 3.2, False, "$3.20 if it completes"),
+        ("uncertain", "visitor", 3.2, False, "$3.20 if it completes"),
+        ("needs_attention", "visitor", 3.2, False, "$3.20 if it completes"),
+        ("running", "visitor", 3.2, True, "$3.20"),
+        ("downloading", "visitor", 3.2, True, "$3.20"),
+        ("needs_attention", "visitor", 3.2, True, "$3.20"),
+        ("done", "server", 3.2, True, "$3.20"),
         ("failed", "visitor", 3.2, False, "nothing charged"),
-        ("failed", "visitor", 3.2, True, "about $3.20"),
+        ("failed", "visitor", 3.2, True, "$3.20"),
         ("rejected", "visitor", 3.2, False, "nothing charged"),
         ("done", "visitor", None, True, ""),
         ("downloading", "demo", 0.0, True, "demo, free"),
@@ -115,9 +115,9 @@ def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
 @pytest.mark.parametrize(
     ("paid", "is_demo", "cost"),
     [
-        (1.6, False, "It cost about $1.60."),
+        (1.6, False, "Charged $1.60 (list price)."),
         (0.0, False, "It was free."),
-        (None, False, "It is charged, now that it is complete."),
+        (None, False, "Charged."),
         (None, True, explain.DEMO_FREE),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_finished_clip_says_what_it_cost_as_far_as_that_is_known(paid, is_demo
 
 
 def test_stopping_says_what_goes_on_and_what_it_costs():
-    said = "The clip goes on without you. {cost} It appears under My clips."
+    said = "The service keeps working. {cost} It continues in My clips."
     for known, cost in (
         ({}, explain.CHARGED_WHEN_COMPLETE),
         ({"was_complete": True}, explain.CHARGED),

@@ -125,7 +125,7 @@ def test_who_does_not_know_whether_it_was_taken_looks_at_the_account_first():
     assert str(lost).endswith(f" {explain.LOOK_FIRST}")
     explained = explain.explain_error(lost, request=FOX)
     assert explained.what_happened == (
-        "The service did not answer: the clip may be in the making, and may cost."
+        "The service did not answer: it may be making the clip, and you may be charged."
     )
     assert explained.next_step == explain.LOOK_FIRST
     assert str(explained).count("account") == 1
@@ -134,7 +134,7 @@ def test_who_does_not_know_whether_it_was_taken_looks_at_the_account_first():
 
 def test_a_file_that_did_not_arrive_belongs_to_a_clip_that_is_charged():
     explained = explain.explain_error(DownloadFailed("It was cut off.", generation_id="a"))
-    assert explained.cost == "The clip is charged already; fetching it costs nothing more."
+    assert explained.cost == "The clip is already charged; fetching it costs nothing more."
     assert explained.actions == ("fetch_again",)
 
 
@@ -146,8 +146,8 @@ def test_a_demo_clip_is_free_whatever_becomes_of_it(error):
 def test_a_lost_demo_request_neither_may_cost_nor_needs_an_insisting_person():
     lost = SubmissionUncertain.after("The service did not answer")
     explained = explain.explain_error(lost, request=FOX, is_demo=True)
-    assert explained.what_happened == "The service did not answer: the clip may be in the making."
-    assert "may cost" not in str(explained)
+    assert explained.what_happened == "The service did not answer: it may be making the clip."
+    assert "charged" not in str(explained)
     assert "account" not in str(explained)
     assert explained.actions == ("send",)
 
@@ -161,18 +161,18 @@ def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
         assert "its owner has to" in explained.next_step
         assert ("bring_key" in explained.actions) == (error.generation_id is None)
     elif "account" not in str(explain.explain_error(error)):
-        assert explained == explain.explain_error(error, request=FOX)
+        assert explained == explain.explain_error(error, request=FOX).for_a_guest()
 
 
 def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():
     out = Refused("No credits.", reason="credits")
     assert explain.explain_error(out, is_guest=True).next_step == (
-        "This server's key has no credits left: its owner has to top it up, or give a key of "
+        "This server's key has no credits left: its owner has to top it up, or enter a key of "
         "your own."
     )
     lost = SubmissionUncertain.after("The service did not answer")
     assert explain.explain_error(lost, is_guest=True).next_step == (
-        "The owner of this server sees in their account whether it was taken."
+        "The owner of this server sees in their account if the service got it."
     )
 
 
@@ -192,7 +192,7 @@ def test_an_unknown_id_and_an_unknown_path_have_different_cures():
 
 
 HELPS = {
-    "Leave enhance_prompt on": [
+    "Leave prompt enhancement on": [
         "enhance_prompt: Prompt enhancement cannot be disabled.",
         "Veo 3 prompt enhancement cannot be disabled.",
         "enhancePrompt=false is not supported by this model.",
@@ -207,7 +207,7 @@ HELPS = {
         "The generated speech was blocked by our safety filters.",
         "The sound of this video violates the content policy.",
     ],
-    "Change the prompt, or": [
+    "Change the prompt first": [
         "The content policy refuses the prompt.",
         "prompt: Refused by the content policy.",
         "This prompt contains sensitive words that violate Google's Responsible AI practices.",
@@ -269,8 +269,8 @@ ENHANCEMENT = "enhance_prompt: Prompt enhancement cannot be disabled."
 @pytest.mark.parametrize(
     ("said", "changes", "actions"),
     [
-        (BLOCKED, {}, ("another_seed", "change_prompt")),
-        (BLOCKED, {"auto_fix": False}, ("with_auto_fix", "another_seed")),
+        (BLOCKED, {}, ("change_prompt", "another_seed")),
+        (BLOCKED, {"auto_fix": False}, ("change_prompt", "with_auto_fix")),
         (SOUND, {}, ("without_sound", "another_seed")),
         (SOUND, {"generate_audio": False}, ("another_seed", "change_prompt")),
         (ENHANCEMENT, {"enhance_prompt": False}, ("with_enhancement", "change_prompt")),
@@ -316,8 +316,8 @@ def test_a_limit_of_this_server_leaves_ones_own_key():
 def test_a_price_that_is_not_told_is_no_crowd_and_may_be_told_later():
     """The limit of this server is in dollars: without a price nobody knows whether it is kept."""
     explained = refused("The service does not tell what this clip costs.", "no_price")
-    assert explained.title == "The price is not known now"
-    assert explained.next_step == "Try again later, or give a key of your own."
+    assert explained.title == "No price available"
+    assert explained.next_step == "Try again later, or enter a key of your own."
     assert "24 hours" not in str(explained)
 
 
@@ -417,9 +417,10 @@ def test_fetching_is_said_only_when_there_is_something_to_fetch():
 
 def test_trouble_is_told_beside_the_state():
     shown = explain.explain_status(update(trouble="The service gave no usable answer (503)."))
-    assert shown == "Making the video. The service gave no usable answer (503). Looking again."
+    assert shown == "Making the video. The service gave no usable answer (503). We keep checking."
     assert (
-        explain.explain_status(update(trouble="busy")) == "Making the video. busy. Looking again."
+        explain.explain_status(update(trouble="busy"))
+        == "Making the video. busy. We keep checking."
     )
 
 
@@ -444,16 +445,16 @@ def test_a_clock_shows_minutes_and_whole_seconds(seconds, shown):
 @pytest.mark.parametrize(
     ("amount", "shown"),
     [
-        (None, "price not known"),
-        (float("inf"), "price not known"),
+        (None, "no price available"),
+        (float("inf"), "no price available"),
         (0.0, "free"),
         (0.004, "less than $0.01"),
-        (0.01, "about $0.01"),
-        (5.2, "about $5.20"),
-        (1234.5, "about $1,234.50"),
+        (0.01, "$0.01"),
+        (5.2, "$5.20"),
+        (1234.5, "$1,234.50"),
     ],
 )
-def test_dollars_are_an_estimate_and_never_a_guess(amount, shown):
+def test_money_is_written_in_one_way_and_never_a_guess(amount, shown):
     assert explain.dollars(amount) == shown
 
 

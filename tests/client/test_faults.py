@@ -121,7 +121,7 @@ def rejected(title: str, next_step: str) -> End:
     return End(state="rejected", title=title, cost=cost, next_step=next_step)
 
 
-def unfetched(title: str, next_step: str, cost: str = "It is charged only if it completes.") -> End:
+def unfetched(title: str, next_step: str, cost: str = "You pay only if the clip completes.") -> End:
     return End(state="needs_attention", title=title, cost=cost, next_step=next_step)
 
 
@@ -141,9 +141,9 @@ NOT_THROUGH = rejected(
 NO_SERVICE = rejected("Not found", "Check the base URL: the service is not there.")
 UNCERTAIN = End(
     state="uncertain",
-    title="Not known whether it was taken",
-    cost="If it was taken, it is charged once it completes.",
-    next_step="Look at your account before you send it again.",
+    title="We don't know if the service got it",
+    cost="If the service got it, you pay once it completes.",
+    next_step="Check your AI/ML API account before sending again.",
 )
 FAILED = End(
     state="failed",
@@ -165,7 +165,7 @@ UNKNOWN_ID = unfetched(
 NOT_ARRIVED = unfetched(
     "The video did not arrive",
     "It stays at the service for a while: fetch it again.",
-    "The clip is charged already; fetching it costs nothing more.",
+    "The clip is already charged; fetching it costs nothing more.",
 )
 NOT_SHOWABLE = unfetched(
     "The video cannot be shown",
@@ -189,7 +189,7 @@ FETCHING = "Fetching the video"
 
 def no_news(trouble: str) -> tuple[str, ...]:
     """One look brings none, and the next one the video."""
-    return IN_LINE, f"{IN_LINE}. {trouble} Looking again.", FETCHING
+    return IN_LINE, f"{IN_LINE}. {trouble} We keep checking.", FETCHING
 
 
 UNREACHED = no_news(f"{LOOPBACK} could not be reached: check the connection.")
@@ -605,17 +605,17 @@ CASES = (
          says=f"{LOOPBACK} could not prove its identity; nothing was sent."),
     # ... it may have been taken
     Case(fault="close before reading", how="the request", end=UNCERTAIN, posts=0,
-         early={1: close_before_reading}, says="may cost."),
+         early={1: close_before_reading}, says="you may be charged."),
     Case(fault="reset", how="the request, unread", end=UNCERTAIN, posts=0,
-         early={1: reset_unread}, says="may cost."),
+         early={1: reset_unread}, says="you may be charged."),
     *(
         Case(fault=fault, how=f"the request, {how}", end=UNCERTAIN, create=[lost],
-             says="The service did not answer: the clip may be in the making, and may cost.")
+             says="The service did not answer: it may be making the clip, and you may be charged.")
         for fault, how, lost in each_of(LOST)
     ),
     *(
         Case(fault=fault, how=f"the request, {how}", end=UNCERTAIN, create=[strange],
-             says=f"The service answered {status} without an id: the clip may be in the making")
+             says=f"The service answered {status} without an id: it may be making the clip")
         for fault, how, (status, strange) in each_of(STRANGE)
     ),
     *(

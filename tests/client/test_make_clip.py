@@ -246,7 +246,7 @@ def test_json_lines_tell_all_and_the_last_is_that_it_is_saved(call, clip):
 def test_the_state_is_told_in_the_services_words_when_we_know_none(call, demo):
     code, _, err = call("a fox #unknown-status #flaky", *SHORT, service=demo.base_url)
     assert code == DONE
-    assert "  upscaling" in err or "Looking again." in err
+    assert "  upscaling" in err or "We keep checking." in err
 
 
 # What is asked for
@@ -345,8 +345,8 @@ def test_a_dash_reads_the_prompt_from_standard_input(folder, data, prompt):
         (b"\n \n", "the prompt is empty"),
         ("\u200b\n".encode(), "the prompt is empty"),
         (b"\xff\xfea\x00", "no text in UTF-8"),
-        (b"x" * 4001, "shorten it to 4,000"),
-        ("狐".encode() * 1_000_000, "shorten it to 4,000"),
+        (b"x" * 4001, "The prompt is 1 character too long (4,001 of 4,000)."),
+        ("狐".encode() * 1_000_000, "too long ("),
     ],
 )
 def test_standard_input_that_holds_no_prompt_is_refused_before_anything_is_sent(folder, data, says):
@@ -403,11 +403,11 @@ def test_a_terminal_says_what_to_type(folder):
     [
         ((), "PROMPT --resume is required"),
         (("",), "the prompt is empty"),
-        (("x" * 4001,), "shorten it to 4,000"),
+        (("x" * 4001,), "The prompt is 1 character too long (4,001 of 4,000)."),
         (("a fox", "--duration", "5"), "choose from"),
         (("a fox", "--duration", "long"), "invalid int value"),
-        (("a fox", "--seed", "-1"), "0 to 4294967295"),
-        (("a fox", "--seed", str(2**32)), "0 to 4294967295"),
+        (("a fox", "--seed", "-1"), "0 to 4,294,967,295"),
+        (("a fox", "--seed", str(2**32)), "0 to 4,294,967,295"),
         (("a fox", "--dur", "4"), "unrecognized arguments"),
         (("a fox", "in the snow"), "unrecognized arguments: in the snow"),
         (("a fox", "--resume", ID), "not allowed with"),
@@ -420,7 +420,7 @@ def test_a_terminal_says_what_to_type(folder):
         (("--resume", "-x"), "expected one argument"),
         (("a fox", "-o", "no/such/folder.mp4"), "no such file or directory"),
         (("a fox", "-o", "x" * 300), "file name too long"),
-        (("a fox \udcff",), "type it anew"),
+        (("a fox \udcff",), "Type it again"),
         (("\u200b",), "the prompt is empty"),
         (("--", "\ufeff\u2060"), "the prompt is empty"),
         (("-x",), "required"),
@@ -487,10 +487,10 @@ PRICES = {
 @pytest.mark.parametrize(
     ("pricing", "options", "says", "dollars"),
     [
-        (PRICES, (), "about $5.20\n", 5.2),
-        (PRICES, ("--duration", "4"), "about $2.60\n", 2.6),
-        (PRICES, ("--resolution", "720p"), "price not known\n", None),
-        ({}, (), "price not known\n", None),
+        (PRICES, (), "$5.20\n", 5.2),
+        (PRICES, ("--duration", "4"), "$2.60\n", 2.6),
+        (PRICES, ("--resolution", "720p"), "no price available\n", None),
+        ({}, (), "no price available\n", None),
     ],
 )
 def test_the_price_is_printed_and_nothing_is_made(call, folder, pricing, options, says, dollars):
@@ -520,11 +520,11 @@ REFUSALS = [
     (json_answer(404, {"message": "No such path"}), CHANGE_SOMETHING, "base URL"),
     (json_answer(429, {}, [("Retry-After", "3600")]), TRY_LATER, "Wait 60 minutes"),
     (json_answer(429, {}), TRY_LATER, "Wait a minute"),
-    (html_answer(502), LOOK_FIRST, "Look at your account"),
-    (json_answer(200, {"status": "queued"}), LOOK_FIRST, "Look at your account"),
+    (html_answer(502), LOOK_FIRST, "Check your AI/ML API account"),
+    (json_answer(200, {"status": "queued"}), LOOK_FIRST, "Check your AI/ML API account"),
     (json_answer(401, {"message": f"Bad key {KEY}"}), CHANGE_SOMETHING, "Bad key [key]."),
-    (close, LOOK_FIRST, "Look at your account"),
-    (reset, LOOK_FIRST, "Look at your account"),
+    (close, LOOK_FIRST, "Check your AI/ML API account"),
+    (reset, LOOK_FIRST, "Check your AI/ML API account"),
 ]
 
 
@@ -873,7 +873,7 @@ def test_a_stop_while_waiting_prints_the_command_that_resumes(folder, clip, stop
             process.process.send_signal(stop)
             assert process.end() == RESUME
     assert process.out == ""
-    assert "It is charged only if it completes." in process.err
+    assert "You pay only if the clip completes." in process.err
     # Nobody reads what is said when the terminal has gone.
     assert names(folder) == ([resume_note(ID)] if stop == signal.SIGHUP else [])
     with FaultServer(service(clip)) as server:
@@ -1003,7 +1003,7 @@ def test_a_second_stop_while_the_request_is_on_its_way_says_to_look_first(folder
             time.sleep(make_clip.ONE_STOP)
             process.process.send_signal(signal.SIGINT)
             assert process.end() == LOOK_FIRST
-    assert "Look at your account" in process.err
+    assert "Check your AI/ML API account" in process.err
     assert "Nothing was" not in process.err
 
 

@@ -536,7 +536,7 @@ def test_the_client_and_the_command_start_whatever_is_set_for_others(
     with FaultServer([json_answer(200, {"data": []})], tls=tls_trusted(monkeypatch, tmp_path)) as s:
         monkeypatch.setenv("AIMLAPI_BASE_URL", s.url)
         assert make_clip.main(["a fox", "--price"]) == 0
-    assert capsysbinary.readouterr().out == b"price not known\n"
+    assert capsysbinary.readouterr().out == b"no price available\n"
 
 
 @pytest.mark.parametrize("name", ["VEO_PROXY", "VEO_CA_BUNDLE"])

@@ -158,9 +158,9 @@ def test_not_found_is_no_news_right_after_creation():
 
 def test_an_id_of_unknown_age_that_is_not_found_is_soon_given_up():
     w = watch(submitted_ago=None)
-    w.record_miss(Refused("no", reason="not_found"), 9.9)
+    w.record_miss(Refused("no", reason="not_found"), 2.9)
     with pytest.raises(Refused):
-        w.record_miss(Refused("no", reason="not_found"), 10.0)
+        w.record_miss(Refused("no", reason="not_found"), 3.0)
 
 
 def test_an_id_of_unknown_age_is_looked_up_at_once():

@@ -149,7 +149,7 @@ def test_the_request_is_what_the_documentation_asks_for(tls):
 )
 def test_a_lost_or_strange_answer_is_uncertain_and_never_sent_again(fault, tls, clock):
     with FaultServer([fault], tls=tls) as server:
-        with pytest.raises(SubmissionUncertain, match="may cost") as caught:
+        with pytest.raises(SubmissionUncertain, match="may be charged") as caught:
             client_for(server).submit(FOX, sleep=clock.sleep)
         assert "account" in str(caught.value)
     assert len(posts(server)) <= 1

@@ -28,6 +28,7 @@ from demo import render_queue
 from demo.api import percentiles
 from demo_server import FAULTS, DemoServer
 from veo import mp4
+from veo_client import VeoClient, VideoRequest
 
 ROOT = Path(__file__).parents[2]
 MODEL = "google/veo-3.1-t2v"
@@ -523,6 +524,18 @@ def test_the_price_has_the_shape_to_parse_and_is_nothing(server: DemoServer) -> 
         assert (variant["price"], variant["unit"], variant["per"]) == (0.0, "second", 1)
 
 
+def test_with_prices_it_tells_them_before_and_what_a_clip_cost_after(renderer: Renderer) -> None:
+    """As a client of the real service reads them."""
+    request = VideoRequest("a fox", duration=4, resolution="720p")
+    with DemoServer(prices=True, render=renderer) as service:
+        client = VeoClient("any", base_url=service.base_url)
+        told = client.price(request.model).estimate(request)
+        for update in client.generate(request, expected=1, sleep=lambda _: None):
+            video = update.video
+    assert told == 1.04
+    assert video and video.usd_spent == told
+
+
 def test_the_catalogue_is_filtered_and_has_prices_only_on_request(server: DemoServer) -> None:
     def models(query: str) -> list[dict]:
         return requests.get(f"{server.base_url}/v1/models{query}", timeout=10).json()["data"]
@@ -923,9 +936,15 @@ def test_help_lists_every_fault() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_by_hand_it_stops_cleanly(tmp_path: Path, how: signal.Signals) -> None:
-    command = [sys.executable, "-W", "error", "demo_server.py", "--port", "0", "--seconds", "0"]
+@pytest.mark.parametrize(
+    ("how", "option", "a_second"),
+    [(signal.SIGINT, [], 0.0), (signal.SIGTERM, ["--prices"], 0.26)],
+)
+def test_by_hand_it_stops_cleanly_and_tells_prices_if_it_is_told_to(
+    tmp_path: Path, how: signal.Signals, option: list[str], a_second: float
+) -> None:
+    options = ["--port", "0", "--seconds", "0", *option]
+    command = [sys.executable, "-W", "error", "demo_server.py", *options]
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -938,7 +957,8 @@ def test_by_hand_it_stops_cleanly(tmp_path: Path, how: signal.Signals) -> None:
     ) as process:
         try:
             base_url = process.stdout.readline().split()[-1]
-            assert requests.get(f"{base_url}/v1/models", timeout=10).ok
+            listed = requests.get(f"{base_url}/v1/models?include=pricing", timeout=10).json()
+            assert listed["data"][0]["pricing"]["variants"][0]["price"] == a_second
             assert len(list(tmp_path.iterdir())) == 1
             process.send_signal(how)
             _, complaints = process.communicate(timeout=30)

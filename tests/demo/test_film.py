@@ -402,9 +402,27 @@ def test_any_text_is_set_in_less_than_a_second_of_work(prompt):
 
 
 @pytest.mark.parametrize("name", ["empty", "blank", "only Chinese", "only emoji", "right to left"])
-def test_text_the_font_lacks_gives_no_caption_and_no_boxes(name, font):
+def test_text_the_font_lacks_gives_no_boxes(name, font):
     assert demo_film.printable(HOSTILE[name], font) == ""
+
+
+@pytest.mark.parametrize("name", ["empty", "blank", "only emoji"])
+def test_text_without_a_letter_gives_no_caption(name):
     assert demo_film.draw_caption(HOSTILE[name], 1280, 720) == []
+
+
+@pytest.mark.parametrize("name", ["only Chinese", "right to left"])
+def test_a_script_that_the_font_lacks_is_said_in_the_picture(name, font):
+    assert demo_film.caption_of(HOSTILE[name], font) == demo_film.NO_LETTERS
+    (caption,) = demo_film.draw_caption(HOSTILE[name], 1280, 720)
+    (said,) = demo_film.draw_caption(demo_film.NO_LETTERS, 1280, 720)
+    assert np.array_equal(caption.planes[0], said.planes[0])
+
+
+def test_letters_that_are_left_out_are_said_and_those_that_are_there_are_not(font):
+    mixed = demo_film.caption_of("a fox, 狐狸, in the snow", font)
+    assert mixed == f"{demo_film.SOME_LETTERS} a fox, , in the snow"
+    assert demo_film.caption_of("Füchse und λύκοι 🦊", font) == "Füchse und λύκοι"
 
 
 def test_caption_keeps_what_the_font_covers_and_drops_the_rest(font):

@@ -7,19 +7,28 @@ from importlib.resources import files
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import FOX, ServedPage, fill_unfolded, open_page, wait_for
+from served import (
+    FOX,
+    ServedPage,
+    actions_of,
+    choose,
+    close_sheet,
+    fill_unfolded,
+    open_page,
+    open_sheet,
+    wait_for,
+)
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 FOLDED = (
-    "Help with the prompt",
-    "Advanced",
-    "Presets",
     "Your own API key",
-    "Fetch an earlier clip",
+    "Find a clip by its ID",
     "See the code",
     "Under the hood",
 )
+
+IN_THE_SHEET = ("Help with the prompt", "Presets")
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 
@@ -59,6 +68,7 @@ def unfold_everything(tab: Page) -> None:
     for name in FOLDED:
         tab.get_by_role("button", name=name).click()
     expect(tab.locator("#programs code")).not_to_be_empty()
+    open_sheet(tab, *IN_THE_SHEET)
 
 
 def send(tab: Page, prompt: str) -> None:
@@ -67,8 +77,8 @@ def send(tab: Page, prompt: str) -> None:
 
 
 def choose_the_quickest(tab: Page) -> None:
-    tab.get_by_role("radio", name="4 s").check()
-    tab.get_by_role("radio", name="720p").check()
+    choose(tab, "4 s")
+    choose(tab, "720p")
 
 
 # axe
@@ -82,21 +92,27 @@ def test_axe_has_nothing_against_the_page_while_it_is_filled_in(keyed_page, tab)
     tab.locator("#prompt textarea").fill(FOX)
     unfold_everything(tab)
     fill_unfolded(tab, "Negative prompt", "no people, no text")
-    tab.locator("#help").get_by_role("button", name="Put into the prompt").click()
+    tab.locator("#help").get_by_role("button", name="Add to prompt").click()
     expect(tab.locator("#nouns button")).to_be_visible()
     fill_unfolded(tab, "Name of the preset", "Foxes")
     tab.get_by_role("button", name="Save the form").click()
+    close_sheet(tab)
     tab.get_by_label("AI/ML API key").fill("two words")
     tab.get_by_role("button", name="Use this key").click()
     expect(tab.locator("#key-note")).not_to_be_empty()
-    tab.get_by_role("radio", name="2", exact=True).check()
+    open_sheet(tab)
+    choose(tab, "2")
     found += violations(tab, "all unfolded")
+    close_sheet(tab)
     for language in tab.get_by_role("tab").all():
         language.click()
         found += violations(tab, language.inner_text(), "#programs")
-    tab.get_by_label("What differs").click()
+    for chip in tab.locator("#chips [data-field]").all():
+        chip.click()
+        found += violations(tab, chip.get_attribute("aria-label"), "#composer")
+    tab.get_by_label("Vary").click()
     found += violations(tab, "a list dropped down", "#takes-asked")
-    tab.keyboard.press("Escape")
+    tab.locator("#takes-asked").evaluate("e => e.hidePopover()")
 
     send(tab, "")
     expect(tab.locator("#prompt")).to_contain_text("the prompt is empty")
@@ -114,19 +130,24 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     tab.get_by_role("button", name="Under the hood").click()
     tab.locator("#exchanges summary").first.click()
     found = violations(tab, "on its way")
-    tab.locator("#stop").click()
-    wait_for(tab, "Stopped looking")
+    tab.locator("#status .puts-away").click()
+    wait_for(tab, "No longer watching")
 
-    tab.get_by_role("radio", name="2", exact=True).check()
+    choose(tab, "2")
     choose_the_quickest(tab)
     send(tab, FOX)
-    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
+    expect(tab.locator("#my-clips li[data-take][data-state=done]")).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
     for state in ("rejected", "running", "done"):
         expect(tab.locator(f"#my-clips li[data-state={state}]").first).to_be_visible()
-    tab.locator("#takes .pick").first.click()
-    found += violations(tab, "finished, one picked")
-    tab.locator("#takes .pick").last.click()
+    take = tab.locator("#my-clips li[data-take]")
+    actions_of(take.first).locator("[data-name=star]").click()
+    actions_of(take.first).locator("[data-name=choose]").click()
+    actions_of(take.first).locator("[data-name=compare]").click()
+    actions_of(take.first)
+    found += violations(tab, "finished, one picked, starred, selected, its actions open")
+    tab.keyboard.press("Escape")
+    take.last.locator(".tile").press("c")
     expect(tab.locator("#compare .play")).to_be_enabled()
     found += violations(tab, "two compared")
     assert not found, "\n".join(found)
@@ -138,7 +159,7 @@ def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
         tab.goto(served.url)
         last = "The service no longer has this video"
         expect(tab.locator("#status .title").last).to_have_text(last)
-        expect(tab.get_by_role("button", name="Again with enhancement")).to_be_visible()
+        expect(tab.get_by_role("button", name="Try with enhancement")).to_be_visible()
         found = violations(tab, "every card")
     assert not found, "\n".join(found)
 
@@ -146,24 +167,29 @@ def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
 # The keyboard
 
 ORDER = (
-    "Prompt",
-    "Help with the prompt",
-    "Model",
-    "Sound",
-    "Advanced",
-    "Generate",
-    "Copy",
+    "One shot",
+    "Your own API key",
     "Download",
+    "See the code",
+    "Under the hood",
+    "Find a clip by its ID",
     "Fox in the snow",
+    "Prompt",
+    "Model",
+    "Aspect ratio",
+    "Duration",
+    "Resolution",
+    "Sound",
+    "Takes",
+    "More settings",
+    "Close",
+    "Advanced",
+    "Negative prompt",
+    "Seed",
+    "Help with the prompt",
     "Presets",
     "Choose a file",
-    "Your own API key",
-    "Fetch an earlier clip",
-    "See the code",
-    "Python · client",
-    "Under the hood",
-    "Play",
-    "Delete",
+    "Generate",
 )
 """What the Tab key comes by, among others, in this order."""
 
@@ -186,6 +212,7 @@ LEFT_OUT = """
 () => [...document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex]')]
   .filter(each => each.checkVisibility({ checkVisibilityCSS: true }) && !each.disabled)
   .filter(each => each.tabIndex >= 0 && !window.visited.has(each))
+  .filter(each => each.type !== 'radio' || each.checked)  // of a group, Tab stops at the chosen
   .map(each => each.outerHTML.slice(0, 120))
 """
 
@@ -194,9 +221,12 @@ def test_the_keyboard_alone_makes_a_clip_and_comes_by_everything(keyed_page, tab
     open_page(tab, keyed_page)
     expect(tab.locator("#prompt textarea")).to_be_focused()
     tab.keyboard.type(FOX)
-    for choice in ("Duration", "Resolution"):  # of each the first, and the quickest
-        tab_to(tab, choice)
-        tab.keyboard.press("Space")
+    for name in ("Duration", "Resolution"):  # past the last to the first, which is the quickest
+        tab_to(tab, name)
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#composer input:focus")).to_be_checked()
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("Enter")
     tab_to(tab, "Generate")
     tab.keyboard.press("Enter")
     wait_for(tab, "Your clip is ready")

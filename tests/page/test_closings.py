@@ -4,7 +4,7 @@ import json
 
 import pytest
 import requests
-from served import FOX, by_way_of, open_page, wait_for
+from served import FOX, by_way_of, choose, open_page, wait_for
 
 
 @pytest.mark.new_browser
@@ -14,7 +14,7 @@ def test_what_is_pressed_while_a_stream_ends_is_heard_of(keyed_page, tab):
     tab.get_by_label("Prompt", exact=True).fill(f"{FOX} #no-credits")
     tab.wait_for_timeout(1500)  # until all is quiet
     with tab.expect_response(lambda answer: "/queue/join" in answer.url):
-        tab.get_by_role("radio", name="4 s").check()  # asks for a price
+        choose(tab, "4 s")  # asks for a price
     tab.wait_for_timeout(200)  # the price is on its way, and the end of the stream behind it
     tab.get_by_role("button", name="Generate").click()
     wait_for(tab, "No credits left")

@@ -2,10 +2,10 @@
 
 import pytest
 from playwright.sync_api import expect
-from served import FOX, fill_unfolded, open_page
+from served import FOX, choose, fill_unfolded, open_page, open_sheet, press_generate, wait_for
 from test_code_samples import run
 
-from page import code_panel, form
+from page import code_panel, code_samples, form
 from veo import media
 from veo_client import BASE_URL, VideoRequest
 
@@ -47,10 +47,10 @@ def test_what_the_page_shows_runs_and_follows_the_form(demo_page, tab, demo, tmp
     evil = '<img src=x onerror=alert(1)> ${alert(1)} {{value}} </script><b id=evil>`$HOME` "it\'s"'
     open_page(tab, demo_page)
     tab.get_by_label("Prompt", exact=True).fill(evil)
-    tab.get_by_role("radio", name="4 s").check()
+    choose(tab, "4 s")
     unfold(tab)
     expect(shown(tab)).to_contain_text("duration=4")
-    tab.get_by_role("radio", name="720p").check()
+    choose(tab, "720p")
     expect(shown(tab)).to_contain_text('resolution="720p"')
 
     tab.get_by_role("tab", name="Python · client").focus()
@@ -75,6 +75,26 @@ def test_what_the_page_shows_runs_and_follows_the_form(demo_page, tab, demo, tmp
     tab.get_by_label("Prompt", exact=True).fill("")
     expect(tab.locator("#programs .wrong")).to_contain_text("the prompt is empty")
     expect(shown(tab)).to_be_hidden()
+
+
+def test_the_code_of_the_clip_and_against_the_demo_is_a_press_away(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, FOX)
+    wait_for(tab, "Your clip is ready")
+    seed = tab.locator("#status .seed").inner_text().removeprefix("seed ")
+    tab.get_by_label("Prompt", exact=True).fill("An owl")
+    unfold(tab)
+    expect(shown(tab)).to_contain_text('"An owl"')
+    expect(shown(tab)).to_contain_text(f'base_url="{BASE_URL}"')
+    tab.locator("#programs").get_by_role("button", name="this clip").click()
+    expect(shown(tab)).to_contain_text(f'"{FOX}"')
+    expect(shown(tab)).to_contain_text(f"seed={seed}")
+    tab.locator("#programs").get_by_role("button", name="the demo").click()
+    expect(shown(tab)).to_contain_text(f'base_url="{code_samples.DEMO_URL}"')
+    expect(tab.locator("#programs .note")).to_contain_text("python demo_server.py")
+    tab.locator("#programs").get_by_role("button", name="this form").click()
+    expect(shown(tab)).to_contain_text('"An owl"')
+    expect(shown(tab)).to_contain_text(f'base_url="{code_samples.DEMO_URL}"')
 
 
 def asks_for_code(request):
@@ -123,7 +143,7 @@ def test_the_folded_fields_are_in_the_code_too(demo_page, tab):
     open_page(tab, demo_page)
     tab.get_by_label("Prompt", exact=True).fill(FOX)
     unfold(tab)
-    tab.get_by_role("button", name="Advanced").click()
+    open_sheet(tab)
     fill_unfolded(tab, "Seed", "4294967295")
     fill_unfolded(tab, "Negative prompt", "people")
     expect(shown(tab)).to_contain_text("seed=4294967295")

@@ -28,9 +28,9 @@ def test_no_text_goes_over_a_line(module):
 
 
 def test_what_is_imported_comes_first_and_once():
-    shipped = components.read("clip_list.js")
+    shipped = components.read("strip.js")
     assert shipped.count("function makeButton(") == 1
-    assert shipped.index("function makeButton(") < shipped.index("function pickButton(")
+    assert shipped.index("function makeButton(") < shipped.index("function makeTile(")
     assert "import " not in shipped
     assert "export " not in shipped
 

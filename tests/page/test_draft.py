@@ -3,7 +3,7 @@
 import re
 
 from playwright.sync_api import Page, expect
-from served import FOX, fill_unfolded, open_page
+from served import FOX, choice, choose, fill_unfolded, open_page, open_sheet
 
 SURF = re.compile("^Waves roll")
 
@@ -39,14 +39,14 @@ def test_a_replaced_prompt_comes_back_with_one_press(demo_page, tab):
 
 def test_what_the_help_composed_comes_back_too(demo_page, tab):
     open_page(tab, demo_page)
-    tab.get_by_role("button", name="Help with the prompt").click()
+    open_sheet(tab, "Help with the prompt")
     fill_unfolded(tab, "Subject", "an old fisherman")
     for typed, composed in (
         ("", "An old fisherman."),
         ("Shot on film.", "Shot on film. An old fisherman."),
     ):
         prompt_of(tab).fill(typed)
-        tab.get_by_role("button", name="Put into the prompt").click()
+        tab.get_by_role("button", name="Add to prompt").click()
         expect(prompt_of(tab)).to_have_value(composed)
         expect(undo(tab)).to_be_hidden()  # the words are all there
         press_example(tab)
@@ -65,7 +65,7 @@ def test_an_example_in_the_place_of_another_is_no_loss(demo_page, tab):
 def test_a_draft_survives_a_reload_and_takes_are_as_they_were(demo_page, tab):
     open_page(tab, demo_page)
     prompt_of(tab).fill(f"{FOX} #no-credits")
-    tab.locator("#takes-count").get_by_role("radio", name="2").check()
+    choose(tab, "2")
     tab.get_by_role("button", name="Generate").click()
     expect(tab.locator("#status .title")).to_have_text("No credits left")
     prompt_of(tab).fill("Not sent yet")
@@ -74,5 +74,5 @@ def test_a_draft_survives_a_reload_and_takes_are_as_they_were(demo_page, tab):
     expect(prompt_of(tab)).to_have_value("Not sent yet")
     expect(tab.locator("#cost")).not_to_be_empty()  # all that is restored is restored
     expect(prompt_of(tab)).to_have_value("Not sent yet")
-    expect(tab.locator("#takes-count").get_by_role("radio", name="2")).to_be_checked()
-    expect(tab.locator("#generate")).to_contain_text("2 ×")
+    expect(choice(tab, "2")).to_be_checked()
+    expect(tab.locator("#generate")).to_contain_text("2 takes")

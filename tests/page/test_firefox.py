@@ -31,7 +31,8 @@ def test_a_visitor_makes_a_clip_in_firefox(demo_page):
         assert firefox.run(DECODES_H264), "This Firefox decodes no H.264: install libavcodec."
         firefox.run(NOTE_TITLES)
         firefox.type("//*[@id='prompt']//textarea", FOX)
-        for choice in ("4 s", "720p"):
+        for field, choice in (("duration", "4 s"), ("resolution", "720p")):
+            firefox.click(f"//*[@id='chips']//button[@data-field='{field}']")
             firefox.click(f"//label[normalize-space()='{choice}']")
         firefox.click("//button[@id='generate']")
         firefox.wait_for(f"{TITLE} === 'Your demo clip is ready'")

@@ -80,9 +80,9 @@ def test_a_page_that_does_not_come_says_so(demo_page, tab):
         said = tab.locator("#first-paint [role=status]")
         expect(said).to_be_empty()
         tab.clock.fast_forward(2_000)
-        expect(said).to_have_text("The rest of the page is coming.")
+        expect(said).to_have_text("Loading…")
         tab.clock.fast_forward(18_000)
-        expect(said).to_contain_text("Reload it")
+        expect(said).to_contain_text("your prompt is saved")
         tab.clock.resume()
 
 
@@ -125,7 +125,10 @@ def test_a_theme_that_the_address_asks_for_is_there_from_the_first_paint(demo_pa
 
 
 def test_the_first_paint_says_who_pays(demo_page, keyed_page):
-    for served, said in ((demo_page, "<b>Demo</b>"), (keyed_page, "This server's key")):
+    for served, said in (
+        (demo_page, '<b class="demo">Demo</b>'),
+        (keyed_page, "<b>Your key</b> (AIMLAPI_KEY)"),
+    ):
         answer = requests.get(served.url, timeout=10)
         assert int(answer.headers["Content-Length"]) < len(answer.content)
         assert said in answer.text.partition("<gradio-app")[0]

@@ -8,7 +8,7 @@ import threading
 import pytest
 import requests
 from playwright.sync_api import expect
-from served import ServedPage
+from served import ServedPage, choose
 from starlette.datastructures import Headers
 
 from backend import config
@@ -55,10 +55,10 @@ def test_an_allowed_page_of_another_site_can_use_it(browser, frames):
         tab.goto(f"http://localhost:{port}/?{page.url}/")
         inside = tab.frame_locator("iframe")
         expect(inside.locator("#status .title")).to_have_text("Ready when you are")
-        expect(inside.locator("#cost")).to_have_text("Demo clips cost nothing.")
+        expect(inside.locator("#cost")).to_have_text("Demo clips are free.")
         inside.get_by_label("Prompt", exact=True).fill("A red fox trots through fresh snow")
-        inside.get_by_role("radio", name="4 s").check()
-        inside.get_by_role("radio", name="720p").check()
+        choose(inside, "4 s")
+        choose(inside, "720p")
         inside.get_by_role("button", name="Generate").click()
         expect(inside.locator("#status .title")).to_have_text("Your demo clip is ready")
         tab.reload()  # the frame's own storage knows the visitor again

@@ -1,21 +1,24 @@
 """Under the hood: what the card's job asked and was answered, as text, without the key."""
 
 import json
+import re
+import shlex
 from types import SimpleNamespace
 
 from conftest import KEY
 from fault_server import FaultServer, json_answer
 from playwright.sync_api import expect
-from served import FOX, ServedPage, open_page, press_generate, wait_for
+from served import FOX, ServedPage, actions_of, open_page, press_generate, wait_for
 
 from page import http_panel, texts
 from veo.trace import Exchange, RepeatedExchange
+from veo_client import BASE_URL
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>boo</b>"
 
 
 def job(state="running"):
-    return SimpleNamespace(id="job", state=state)
+    return SimpleNamespace(id="job", state=state, is_demo=False)
 
 
 def heard(**what):
@@ -31,18 +34,41 @@ def row(one):
 def test_an_exchange_says_what_came_of_it():
     answered = row(heard(status=200, sent='{"a": 1}', answer="{}"))
     assert (answered["what"], answered["outcome"]) == ("GET /v2", "200")
-    assert answered["timing"] == "in 12 ms"
+    assert answered["timing"] == "took 12 ms"
     header = ["Header", "Authorization: Bearer [key]"]
     assert answered["texts"] == [header, ["Request", '{"a": 1}'], ["Answer", "{}"]]
     lost = row(heard(trouble="ReadTimeout", seconds=75.0))
-    assert (lost["outcome"], lost["timing"]) == ("no answer: ReadTimeout", "in 75.0 s")
+    assert (lost["outcome"], lost["timing"]) == ("no answer: ReadTimeout", "took 75.0 s")
     assert lost["texts"] == [header]
     file = row(heard(size=1234567, address="cdn.example"))
     assert (file["what"], file["outcome"]) == ("GET cdn.example", "1,234,567 bytes")
     assert file["texts"] == [["Answer", texts.EXCHANGES_NO_TEXT]]
     assert row(heard(trouble="ReadTimeout", address="cdn.example"))["texts"] == []
     many = row(RepeatedExchange(number=2, times=6, exchange=heard(status=200).exchange))
-    assert many["timing"] == "6 times the same, the last in 12 ms"
+    assert many["timing"] == "6 × the same answer · last took 12 ms"
+
+
+def test_the_service_is_named_and_each_time_tells_when():
+    one = RepeatedExchange(number=1, exchange=heard(status=200).exchange, began=5.0, ended=7.5)
+    _, (shown,) = http_panel.of_job(job(), [one], host="api.example")
+    assert (shown["host"], shown["began"], shown["ended"]) == ("api.example", 5.0, 7.5)
+    file = heard(size=1, address="cdn.example")
+    _, (shown,) = http_panel.of_job(job(), [file], host="api.example")
+    assert (shown["host"], shown["curl"]) == ("", "")
+
+
+def test_what_was_asked_is_copied_as_curl_without_the_key():
+    sent = '{"prompt": "it\'s $HOME"}'
+    create = Exchange(method="POST", address="/v2/video", seconds=0.1, status=200, sent=sent)
+    curl = row(RepeatedExchange(number=1, exchange=create))["curl"]
+    assert curl.startswith(texts.CURL_COSTS)
+    words = shlex.split(curl.partition("\n")[2])
+    assert words[:4] == ["curl", "-X", "POST", f"{BASE_URL}/v2/video"]
+    assert words[-1] == sent
+    assert "Authorization: Bearer $AIMLAPI_KEY" in words
+    assert row(heard(status=200))["curl"].startswith("curl -X GET")  # asking costs nothing
+    cut = Exchange(method="POST", address="/v2/video", seconds=0.1, sent="{…")
+    assert row(RepeatedExchange(number=1, exchange=cut))["curl"] == ""
 
 
 def test_why_there_is_nothing_is_said():
@@ -66,6 +92,8 @@ def test_a_job_shows_what_it_asked_and_keeps_it_over_a_reload(demo_page, tab):
     expect(tab.locator("#exchanges .note")).to_have_text(texts.EXCHANGES_NO_JOB)
     press_generate(tab, FOX)
     create = items(tab).first
+    expect(create.locator(".host")).to_have_text(texts.HOST_OF_THE_DEMO)
+    expect(create.locator(".when")).to_have_text(re.compile(r"\d:\d\d:\d\d"))
     create.locator("summary").click()
     expect(create.locator("pre").first).to_have_text("Authorization: Bearer [key]")
     expect(create.locator("pre").nth(1)).to_contain_text(f'"prompt": "{FOX}"')
@@ -77,9 +105,8 @@ def test_a_job_shows_what_it_asked_and_keeps_it_over_a_reload(demo_page, tab):
     wait_for(tab, "Your demo clip is ready")
     unfold(tab)
     expect(items(tab).first.locator(".what")).to_have_text("POST /v2/video/generations")
-    tab.locator("#my-clips li").first.get_by_role("button", name="Delete").wait_for()
     tab.once("dialog", lambda dialog: dialog.accept())
-    tab.locator("#my-clips li").first.get_by_role("button", name="Delete").click()
+    actions_of(tab.locator("#my-clips li").first).get_by_role("button", name="Delete").click()
     expect(items(tab)).to_have_count(0)
 
 
@@ -91,14 +118,17 @@ import gradio as gr
 from page import http_panel
 from veo.trace import Exchange, RepeatedExchange
 
+job = SimpleNamespace(id="job", state="running", is_demo=False)
 exchange = Exchange(method="GET", address="/v2", seconds=0.1, status=200)
 heard = [RepeatedExchange(number=1, exchange=exchange)]
 
 with gr.Blocks(analytics_enabled=False) as page:
-    panel, other = http_panel.build(), gr.Textbox(elem_id="other")
+    with gr.Accordion("Under the hood", open=False):
+        panel = http_panel.build()
+    other = gr.Textbox(elem_id="other")
 
     def follow():
-        yield {panel: http_panel.of_job(SimpleNamespace(id="job", state="running"), heard)}
+        yield {panel: http_panel.of_job(job, heard)}
         yield {other: "after it"}
 
     page.load(follow, outputs=[panel, other])

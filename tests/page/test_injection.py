@@ -9,7 +9,7 @@ import re
 from conftest import KEY
 from fault_server import FaultServer, json_answer
 from playwright.sync_api import Page, expect
-from served import ServedPage, fill_unfolded, open_page, wait_for
+from served import ServedPage, choose, close_sheet, fill_unfolded, open_page, open_sheet, wait_for
 
 from page import texts
 
@@ -60,15 +60,17 @@ def test_whatever_is_said_is_shown_as_text(tab, tmp_path):
         ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served,
     ):
         open_page(tab, served)
-        for section in (texts.EXCHANGES_SECTION, texts.CODE_SECTION, "Advanced"):
+        for section in (texts.EXCHANGES_SECTION, texts.CODE_SECTION):
             tab.get_by_role("button", name=section).click()
+        open_sheet(tab)
         fill_unfolded(tab, "Negative prompt", EVIL + ODD)
+        close_sheet(tab)
         tab.get_by_label("Prompt", exact=True).fill(EVIL + ODD)
         expect(tab.locator("#programs code")).to_contain_text("pwned(1)")
         for name in ("curl", "JavaScript", "Python"):
             tab.get_by_role("tab", name=name).first.click()
             expect(tab.locator("#programs code")).to_contain_text("<img src=x onerror=pwned(1)>")
-        tab.get_by_role("radio", name="2", exact=True).check()
+        choose(tab, "2")
         tab.locator("#generate").click()
 
         wait_for(tab, re.compile(re.escape(said[:200])))  # the state, in the service's word
@@ -77,7 +79,7 @@ def test_whatever_is_said_is_shown_as_text(tab, tmp_path):
         prompts = tab.locator("#my-clips .prompt")
         expect(prompts).to_have_count(2)
         assert all(text == EVIL + ODD for text in prompts.all_text_contents())
-        state = tab.locator("#takes li .state").first
+        state = tab.locator("#my-clips li .state").first
         expect(state).to_contain_text(said[:200])
         create = tab.locator("#exchanges li").first
         create.locator("summary").click()
@@ -89,7 +91,9 @@ def test_whatever_is_said_is_shown_as_text(tab, tmp_path):
 
         evil.fails = True
         expect(tab.locator("#status .happened")).to_contain_text(said[:200])
-        expect(tab.locator("#my-clips .state").first).to_have_text("Could not be made")
+        expect(tab.locator("#my-clips .state").first).to_have_text(
+            "The service could not make this video"
+        )
         expect_no_markup(tab)
 
         tab.reload()  # all of it once more, now from what was kept
@@ -102,7 +106,7 @@ def test_whatever_is_said_is_shown_as_text(tab, tmp_path):
 def test_the_name_of_a_preset_or_a_file_is_shown_as_text(demo_page, tab):
     name = "<img src=x onerror=pwned(1)>${pwned(2)}<b id=evil>\u202ex"
     open_page(tab, demo_page)
-    tab.get_by_role("button", name=texts.PRESETS_SECTION).click()
+    open_sheet(tab, texts.PRESETS_SECTION)
     tab.get_by_label(texts.PRESET_NAME).fill(name)
     tab.get_by_role("button", name=texts.PRESET_SAVE).click()
     expect(tab.locator("#presets li span")).to_have_text(name)

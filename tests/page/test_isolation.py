@@ -28,7 +28,10 @@ SHOWN = [
     "on_edit",
     "on_use_seed",
     "on_focus",
+    "on_find",
+    "on_star",
     "on_compare",
+    "on_code",
     "on_stop",
     "on_delete",  # the last: it takes one of the two clips away
 ]
@@ -37,9 +40,11 @@ SHOWN = [
 NOTHING = {
     *("on_key", "on_forget_key"),  # a sum, see test_money
     *("on_money", "on_money_1", "on_money_2", "on_money_3", "on_money_4"),  # likewise
-    *("on_submit", "on_undo", "offered", "lambda"),  # the help, of what is sent
-    *("on_select_1", "on_submit_1", "on_select_2"),  # examples, and presets of what is sent
-    *("on_upload", "of_form"),  # the form, of what is sent
+    "on_chip",  # prices of what is sent
+    *("on_input", "on_submit", "on_undo", "offered", "lambda"),  # the help, of what is sent
+    *("on_select_1", "on_select_2"),  # examples
+    *("on_submit_1", "on_select_3"),  # presets of what is sent
+    *("on_upload", "on_focus_1"),  # the form, of what is sent
 }
 """The handlers that know no job and whose sums are asked for elsewhere."""
 
@@ -93,6 +98,7 @@ def kept_by(visitor: str, owned) -> dict:
 
 def asked(served: ServedPage, handler: str, kept: dict, owned) -> str:
     event = {"job": owned.jobs[1], "jobs": owned.jobs, "action": "look_again"}
+    event |= {"chosen": owned.jobs[1:], "starred": True, "words": "garden"}
     other = [7 if each == FORM[6] else each for each in FORM]
     before = {"on_fetch": [kept["generation_id"]]}
     after = {"on_generate": ["Another garden", *other, 1, "seed", None]}

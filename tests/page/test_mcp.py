@@ -100,7 +100,7 @@ def test_an_agent_gets_the_same_words(tools_page):
 
     empty, odd, nothing, price = as_agent(tools_page, story)
     assert "the prompt is empty" in empty[0][0]
-    assert "duration must be 4 or 6 or 8" in odd[0][0]
+    assert "The duration must be 4, 6 or 8" in odd[0][0]
     assert "Give the id of an earlier request" in nothing[0][0]
     assert [failed for _, failed in (empty, odd, nothing, price)] == [True, True, True, False]
     assert tools_page.faults() == []

@@ -9,7 +9,17 @@ import pytest
 from conftest import KEY
 from fault_server import FaultServer, json_answer
 from playwright.sync_api import expect
-from served import FOX, ServedPage, call, fill_unfolded, open_page, press_generate, wait_for
+from served import (
+    FOX,
+    ServedPage,
+    call,
+    choice,
+    choose,
+    fill_unfolded,
+    open_page,
+    press_generate,
+    wait_for,
+)
 
 from backend.ledger import Spent
 from backend.pricing import Offer, offer_still_valid
@@ -26,15 +36,15 @@ def visit(dollars=0.0, *, less=False, more=False) -> Spent:
 @pytest.mark.parametrize(
     ("requests", "price", "is_demo", "label"),
     [
-        ([SHORT], 1.6, False, "Generate · 4 s 720p ≈ $1.60"),
-        ([SHORT] * 3, 4.8, False, "Generate · 3 × 4 s 720p ≈ $4.80"),
-        ([SHORT, VideoRequest("a fox")], 4.8, False, "Generate · 2 clips ≈ $4.80"),
-        ([SHORT], 1234.5, False, "Generate · 4 s 720p ≈ $1,234.50"),
-        ([SHORT], 0.004, False, "Generate · 4 s 720p < $0.01"),
-        ([SHORT], 0.0, False, "Generate · 4 s 720p · free"),
-        ([SHORT], None, False, "Generate · 4 s 720p · price not known"),
-        ([SHORT], float("nan"), False, "Generate · 4 s 720p · price not known"),
-        ([SHORT], None, True, "Generate · 4 s 720p · free"),
+        ([SHORT], 1.6, False, "Generate · $1.60"),
+        ([SHORT] * 3, 4.8, False, "Generate · 3 × $1.60 = $4.80"),
+        ([SHORT, VideoRequest("a fox")], 4.8, False, "Generate 2 takes · $4.80"),
+        ([SHORT], 1234.5, False, "Generate · $1,234.50"),
+        ([SHORT], 0.004, False, "Generate · less than $0.01"),
+        ([SHORT], 0.0, False, "Generate · free"),
+        ([SHORT], None, False, "Generate · no price available"),
+        ([SHORT], float("nan"), False, "Generate · no price available"),
+        ([SHORT], None, True, "Generate · free"),
     ],
 )
 def test_the_button_says_what_it_makes_and_what_that_costs(requests, price, is_demo, label):
@@ -42,28 +52,57 @@ def test_the_button_says_what_it_makes_and_what_that_costs(requests, price, is_d
 
 
 @pytest.mark.parametrize(
+    ("now", "other", "said"),
+    [
+        (1.6, 3.2, "+$1.60"),
+        (3.2, 1.6, "\N{MINUS SIGN}$1.60"),
+        (0.0, 1234.5, "+$1,234.50"),
+        (1.6, 1.6049, ""),
+        (None, 1.6, ""),
+        (1.6, None, ""),
+        (1.6, float("nan"), ""),
+        (float("inf"), float("inf"), ""),
+    ],
+)
+def test_another_choice_says_how_much_more_or_less_it_costs(now, other, said):
+    assert price_label.difference(now, other) == said
+
+
+@pytest.mark.parametrize(
     ("price", "spent", "is_demo", "line"),
     [
-        (1.6, visit(), False, "It is charged only if it completes."),
-        (1.6, visit(3.2), False, "It is charged only if it completes. This visit: about $3.20."),
+        (1.6, visit(), False, "You pay only if the clip completes."),
+        (1.6, visit(3.2), False, "You pay only if the clip completes. This visit: $3.20."),
         (
             1.6,
             visit(3.2, less=True),
             False,
-            "It is charged only if it completes. This visit: about $3.20 if all complete.",
+            "You pay only if the clip completes. This visit: up to $3.20.",
         ),
         (
             None,
             visit(3.2, more=True),
             False,
-            "The service does not tell what this costs. It is charged only if it completes. "
-            "What this visit costs is not known.",
+            "No price available. You pay only if the clip completes. This visit: total unknown.",
         ),
-        (0.0, visit(), True, "Demo clips cost nothing."),
+        (0.0, visit(), True, "Demo clips are free."),
     ],
 )
 def test_the_line_beside_the_button(price, spent, is_demo, line):
     assert price_label.price_note(price, spent, is_demo=is_demo) == line
+
+
+@pytest.mark.parametrize(
+    ("takes", "is_guest", "line"),
+    [
+        (4, False, "You pay only for takes that complete."),
+        (1, True, "This server's owner pays, and only if the clip completes."),
+        (4, True, "This server's owner pays, and only for takes that complete."),
+    ],
+)
+def test_who_pays_and_for_what_stands_beside_the_button(takes, is_guest, line):
+    note = price_label.price_note(1.6, visit(), is_demo=False, takes=takes, is_guest=is_guest)
+    assert note == line
 
 
 PRICING = {
@@ -100,16 +139,16 @@ def test_the_price_follows_the_form_and_the_visit_adds_up(tmp_path, tab):
         with ServedPage(tmp_path, **environment) as served:
             open_page(tab, served)
             button, line = tab.locator("#generate"), tab.locator("#cost")
-            expect(button).to_have_text("Generate · 8 s 1080p ≈ $3.20")
-            expect(line).to_have_text("It is charged only if it completes.")
+            expect(button).to_have_text("Generate · $3.20")
+            expect(line).to_have_text("You pay only if the clip completes.")
             expect(tab.locator("#mode")).to_contain_text("$12.50 left")
-            tab.get_by_label("Sound").uncheck()
-            expect(button).to_have_text("Generate · 8 s 1080p ≈ $1.60")
+            choose(tab, "Sound", on=False)
+            expect(button).to_have_text("Generate · $1.60")
             press_generate(tab, FOX)
             wait_for(tab, re.compile("Waiting in line|Making"))
-            expect(line).to_contain_text("This visit: about $0.80 if all complete.")
+            expect(line).to_contain_text("This visit: up to $0.80.")
             tab.reload()
-            expect(line).to_contain_text("This visit: about $0.80 if all complete.")
+            expect(line).to_contain_text("This visit: up to $0.80.")
             tab.goto("about:blank")
 
 
@@ -119,12 +158,12 @@ def test_a_price_that_is_not_told_is_not_guessed_and_the_balance_is_the_visitors
     with FaultServer(shop) as service:
         with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url) as served:
             open_page(tab, served)
-            expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p · free")
+            expect(tab.locator("#generate")).to_have_text("Generate · free")
             tab.get_by_role("button", name="Your own API key").click()
             fill_unfolded(tab, "AI/ML API key", KEY)
             tab.get_by_role("button", name="Use this key").click()
-            expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p · price not known")
-            expect(tab.locator("#cost")).to_contain_text("does not tell what this costs")
+            expect(tab.locator("#generate")).to_have_text("Generate · no price available")
+            expect(tab.locator("#cost")).to_contain_text("No price available.")
             expect(tab.locator("#mode")).to_contain_text("$12.50 left")
             tab.goto("about:blank")
 
@@ -175,11 +214,11 @@ def test_a_button_of_the_card_says_what_it_costs_now(tmp_path, tab):
         press_generate(tab, FOX)
         wait_for(tab, "The sound was refused")
         buttons = tab.locator("#status .actions button")
-        expect(buttons.nth(0)).to_have_text("Again without sound (about $0.80)")
-        expect(buttons.nth(1)).to_have_text("Again with another seed (about $1.60)")
+        expect(buttons.nth(0)).to_have_text("Try without sound ($0.80)")
+        expect(buttons.nth(1)).to_have_text("Try another seed ($1.60)")
         buttons.nth(0).click()
-        expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
-        expect(buttons.nth(0)).to_have_text("Again with another seed (about $0.80)")
+        expect(choice(tab, "Sound")).not_to_be_checked()
+        expect(buttons.nth(0)).to_have_text("Try another seed ($0.80)")
         assert [each.get("generate_audio", True) for each in posts(service)] == [True, False]
         tab.goto("about:blank")
 
@@ -196,7 +235,7 @@ def test_a_key_that_was_forgotten_makes_no_other_key_pay(tmp_path, tab):
         tab.wait_for_timeout(3100)
         tab.get_by_label("Prompt", exact=True).fill(FOX)
         tab.locator("#generate").click()
-        wait_for(tab, "The price is another now")
+        wait_for(tab, "The price has changed")
         expect(tab.locator("#status .cost")).to_have_text("Nothing was sent.")
         expect(tab.locator("#generate")).to_contain_text("free")
         expect(tab.locator("#mode")).to_contain_text("Demo")
@@ -215,12 +254,12 @@ def test_a_button_that_says_free_spends_nothing(tmp_path, tab):
         wait_for(other, "The prompt was refused")  # it is the same visitor's
         give_key(other)
         expect(tab.locator("#generate")).to_contain_text("free")
-        tab.get_by_role("button", name="Again with another seed (free)").click()
-        expect(tab.locator("#status .next")).to_contain_text("The price is another now.")
-        expect(tab.locator("#status .actions button").first).to_contain_text("about $")
+        tab.get_by_role("button", name="Try another seed (free)").click()
+        expect(tab.locator("#status .next")).to_contain_text("The price has changed.")
+        expect(tab.locator("#status .actions button").last).to_contain_text("another seed ($")
         tab.locator("#generate").click()
-        wait_for(tab, "The price is another now")
-        expect(tab.locator("#generate")).to_contain_text("≈ $1.60")
+        wait_for(tab, "The price has changed")
+        expect(tab.locator("#generate")).to_contain_text("$1.60")
         assert len(served.rows()) == 1
         assert posts(service) == []
         tab.locator("#generate").click()
@@ -235,12 +274,12 @@ def test_a_price_that_does_not_come_is_not_the_old_one(tmp_path, tab):
     with shop_and_page(tmp_path, shop, AIMLAPI_KEY=KEY) as (service, served):
         try:
             open_page(tab, served)
-            expect(tab.locator("#generate")).to_have_text("Generate · 8 s 1080p ≈ $3.20")
+            expect(tab.locator("#generate")).to_have_text("Generate · $3.20")
             tab.get_by_label("Prompt", exact=True).fill(FOX)
-            tab.get_by_role("radio", name="Veo 3.1 Fast").check()
+            choose(tab, "Veo 3.1 Fast")
             tab.locator("#generate").click()
-            wait_for(tab, "The price is another now")
-            expect(tab.locator("#generate")).to_contain_text("price not known")
+            wait_for(tab, "The price has changed")
+            expect(tab.locator("#generate")).to_contain_text("no price available")
             assert posts(service) == []
             tab.locator("#generate").click()  # it says so, and is believed
             wait_for(tab, "The sound was refused")
@@ -293,7 +332,7 @@ def test_no_made_up_offer_sends_what_costs_something(tmp_path):
     with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
         for offer in forged:
             said = call(served, "on_generate", [me, *form, 4, "seed", offer], {})
-            assert "The price is another now" in said
+            assert "The price has changed" in said
         assert served.rows() == posts(service) == []
 
         session = secrets.token_hex(8)
@@ -305,7 +344,7 @@ def test_no_made_up_offer_sends_what_costs_something(tmp_path):
         for offer in forged:
             event = {"job": row["id"], "action": "another_seed", "offer": offer}
             said = call(served, "on_action", [me], event)
-            assert "The price is another now" in said
+            assert "The price has changed" in said
         assert len(posts(service)) == sent
         event["offer"] = {"payer": "server", "dollars": 1.6}
         call(served, "on_action", [me], event)

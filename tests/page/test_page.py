@@ -18,9 +18,14 @@ from playwright.sync_api import Page, expect
 from served import (
     FOX,
     ServedPage,
+    choice,
+    choose,
+    close_sheet,
     fill_unfolded,
     in_a_fresh_python,
     open_page,
+    open_sheet,
+    play,
     press_generate,
     program,
     refused_start,
@@ -29,8 +34,12 @@ from served import (
     wait_for,
 )
 
+from backend import config
+from backend.service import Service
+from page.handlers import mode
 from veo import explain, media
 from veo.types import Refused, VideoRequest
+from veo_client import KEY_VARIABLES
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +75,9 @@ def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
     assert saved.read_bytes() == requests.get(video.get_attribute("src"), timeout=10).content
     assert media.inspect(saved).frames == 96
     assert media.read_request(saved)["prompt"] == FOX
-    assert download.value.suggested_filename == "demo-clip.mp4"
+    seed = media.read_request(saved)["seed"]
+    name = download.value.suggested_filename
+    assert re.fullmatch(rf"demo-A-red-fox-.*-seed-{seed}\.mp4", name)
 
 
 def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
@@ -79,8 +90,8 @@ def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
     wait_for(tab, re.compile("Making the video|Your demo clip is ready"))
     assert shown_id(tab) == generation_id
     expect(tab.locator("#prompt textarea")).to_have_value(FOX)
-    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
-    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+    expect(choice(tab, "4 s")).to_be_checked()
+    expect(choice(tab, "720p")).to_be_checked()
     wait_for(tab, "Your demo clip is ready")
 
     tab.reload()
@@ -103,32 +114,33 @@ def test_a_closed_tab_does_not_stop_the_job(keyed_page, tab, browser):
     again.context.close()
 
 
-def test_stop_waiting_stops_looking_and_the_id_fetches_the_clip(keyed_page, tab):
+def test_a_clip_on_its_way_can_be_hidden(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    stop = tab.get_by_role("button", name="Stop waiting")
-    expect(stop).to_be_enabled()
-    stop.click()
-    wait_for(tab, "Stopped looking")
-    expect(stop).to_be_disabled()
-    assert "charged only if it completes" in tab.locator("#status .detail").inner_text()
+    hide = tab.get_by_role("button", name="Hide", exact=True)
+    expect(hide).to_have_attribute("title", re.compile("^Can't be cancelled once sent"))
+    hide.click()
+    wait_for(tab, "No longer watching")
+    expect(hide).to_be_hidden()
+    assert "You pay only if the clip completes." in tab.locator("#status .detail").inner_text()
 
 
 def test_an_earlier_clip_is_fetched_by_its_id(keyed_page, tab):
     _, facts = program(keyed_page).predict(FOX, duration=4, resolution="720p", api_name="/generate")
     open_page(tab, keyed_page)
-    tab.get_by_role("button", name="Fetch an earlier clip").click()
-    fill_unfolded(tab, "Id of the request", f" {facts['generation_id']} ")
-    tab.get_by_role("button", name="Look for it").click()
+    tab.get_by_role("button", name="Find a clip by its ID").click()
+    fill_unfolded(tab, "Clip ID", f" {facts['generation_id']} ")
+    tab.get_by_role("button", name="Find", exact=True).click()
     wait_for(tab, "Your clip is ready")
     assert shown_id(tab) == facts["generation_id"]
 
 
-def test_the_id_is_copied_with_one_click(keyed_page, tab):
+def test_the_id_stands_in_the_details_and_is_copied_with_one_click(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
     expect(tab.locator("#status code")).not_to_be_empty()
     card = tab.locator("#status")
+    card.get_by_role("button", name="Details").click()
     card.get_by_role("button", name="Copy").click()
     expect(card.get_by_role("button", name="Copied")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()") == shown_id(tab)
@@ -142,10 +154,10 @@ def test_every_control_reaches_the_request(tab, tmp_path):
         with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
             open_page(tab, served)
             tab.get_by_label("Prompt", exact=True).fill(FOX)
-            for choice in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
-                tab.get_by_role("radio", name=choice).check()
-            tab.get_by_role("checkbox", name="Sound").uncheck()
-            tab.get_by_role("button", name="Advanced").click()
+            for each in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
+                choose(tab, each)
+            choose(tab, "Sound", on=False)
+            open_sheet(tab)
             fill_unfolded(tab, "Negative prompt", "people, text")
             fill_unfolded(tab, "Seed", "4294967295")
             tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
@@ -200,37 +212,37 @@ def test_an_empty_prompt_is_told_at_the_field(prompt, keyed_page, tab):
 def test_too_long_a_prompt_is_told_at_the_field_and_not_cut(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, "x" * 4001)
-    expect(tab.locator("#prompt")).to_contain_text("4,001 characters; shorten it to 4,000")
+    expect(tab.locator("#prompt")).to_contain_text("The prompt is 1 character too long")
     expect(tab.locator("#prompt textarea")).to_have_value("x" * 4001)
 
 
 def test_a_wrong_seed_is_told_at_the_field(keyed_page, tab):
     open_page(tab, keyed_page)
-    tab.get_by_role("button", name="Advanced").click()
+    open_sheet(tab)
     fill_unfolded(tab, "Seed", "-1")
     press_generate(tab, FOX)
-    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+    expect(tab.locator("#advanced")).to_contain_text("The seed must be a whole number")
 
 
 def test_a_wrong_field_that_is_folded_away_is_unfolded_and_has_the_focus(keyed_page, tab):
     open_page(tab, keyed_page)
-    advanced = tab.get_by_role("button", name="Advanced")
-    advanced.click()
+    open_sheet(tab)
     fill_unfolded(tab, "Seed", "abc")
-    advanced.click()
+    tab.get_by_role("button", name="Advanced").click()
+    tab.keyboard.press("Escape")
     seed = tab.get_by_role("textbox", name="Seed")
     expect(seed).to_be_hidden()
     press_generate(tab, FOX)
     expect(seed).to_be_focused()
     expect(seed).to_have_attribute("aria-invalid", "true")
-    expect(tab.locator("#advanced")).to_contain_text("seed must be a whole number")
+    expect(tab.locator("#advanced")).to_contain_text("The seed must be a whole number")
     # Other events read the field, and their answers do not take the message away.
     tab.get_by_role("button", name="See the code").click()
-    tab.get_by_role("radio", name="9:16").check()
+    choose(tab, "9:16")
     expect(tab.locator("#programs")).to_contain_text("seed must be")
     expect(tab.locator("#advanced .wrong")).to_be_visible()
     seed.fill("7")
-    expect(tab.locator("#form .wrong")).to_have_count(0)
+    expect(tab.locator("#composer .wrong")).to_have_count(0)
     expect(seed).not_to_have_attribute("aria-invalid", "true")
     tab.get_by_role("button", name="Generate").click()
     wait_for(tab, "Your clip is ready")
@@ -241,15 +253,29 @@ def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
     with FaultServer(service_that_never_finishes) as service:
         with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
             open_page(tab, served)
-            tab.get_by_role("button", name="Advanced").click()
-            expect(tab.get_by_label("Seed")).to_have_value("")
+            open_sheet(tab)
+            expect(tab.get_by_role("textbox", name="Seed")).to_have_value("")
+            close_sheet(tab)
             for _ in range(2):
                 press_generate(tab, FOX)
                 wait_for(tab, "Making the video")
-                tab.get_by_role("button", name="Stop waiting").click()
-                wait_for(tab, "Stopped looking")
+                tab.get_by_role("button", name="Hide", exact=True).click()
+                wait_for(tab, "No longer watching")
             seeds = [each.json()["seed"] for each in service.requests if each.method == "POST"]
     assert len(set(seeds)) == 2
+
+
+def test_a_made_up_id_is_not_found_at_once_and_leaves_nothing(keyed_page, tab):
+    open_page(tab, keyed_page)
+    tab.get_by_role("button", name="Find a clip by its ID").click()
+    fill_unfolded(tab, "Clip ID", "nonsense")
+    started = time.monotonic()
+    tab.get_by_role("button", name="Find", exact=True).click()
+    wait_for(tab, "Not found")
+    assert time.monotonic() - started < 10  # a busy machine; it is asked for once
+    expect(tab.locator("#status .cost")).to_have_text("Looking costs nothing.")
+    expect(tab.locator("#my-clips li")).to_have_count(0)
+    assert not [row for row in keyed_page.rows() if row["generation_id"] == '"nonsense"']
 
 
 # Keys and modes
@@ -258,11 +284,33 @@ def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
 def test_the_mode_is_always_visible(demo_page, keyed_page, visitors_page, tab):
     for served, said in [
         (demo_page, "Demo"),
-        (keyed_page, "This server's key"),
+        (keyed_page, "Your key (AIMLAPI_KEY) · $100.00 left"),
         (visitors_page, "Demo"),
     ]:
         open_page(tab, served)
         expect(tab.locator("#mode")).to_contain_text(said)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "<b>Your key</b> (AIML_API_KEY) · $1,234.50 left"),
+        ({"GRADIO_SERVER_NAME": "nas.home"}, "<b>This server's key</b>"),
+        ({"VEO_ALLOWED_HOSTS": "film.example"}, "<b>This server's key</b>"),
+        ({"SPACE_ID": "a/b", "VEO_SHARE_SERVER_KEY": "1"}, "<b>This server's key</b>"),
+    ],
+)
+def test_the_key_is_called_yours_only_where_nobody_else_comes(
+    environment, said, tmp_path, monkeypatch
+):
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIML_API_KEY", "the-owners")
+    with Service(config.read({"VEO_DATA_DIR": str(tmp_path), **environment})) as service:
+        shown = mode(service, "somebody", 1234.5)
+        is_guest = service.pays_for_a_guest("server")
+    assert shown.startswith(said)
+    assert is_guest == ("its owner pays" in shown)
 
 
 def give_key(tab: Page, key: str) -> None:
@@ -305,8 +353,8 @@ def test_a_key_that_the_service_refuses_says_what_to_do(keyed_page, tab):
 def test_a_lost_answer_is_told_as_such_and_not_sent_again(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #lost-answer")
-    wait_for(tab, "Not known whether it was taken")
-    expect(tab.locator("#status .detail")).to_contain_text("may cost")
+    wait_for(tab, "We don't know if the service got it")
+    expect(tab.locator("#status .detail")).to_contain_text("you may be charged")
 
 
 def test_a_refusal_of_a_key_is_shown_as_text(tab, tmp_path):
@@ -356,14 +404,14 @@ def test_one_running_job_after_another_can_be_picked(keyed_page, tab):
         press_generate(tab, prompt)
         wait_for(tab, "Making the video")
         ids.append(shown_id(tab))
-        tab.get_by_role("button", name="Stop waiting").click()
-        wait_for(tab, "Stopped looking")
+        tab.get_by_role("button", name="Hide", exact=True).click()
+        wait_for(tab, "No longer watching")
     newest_first = tab.locator("#my-clips li")
     for place, expected in ((1, ids[0]), (0, ids[1]), (1, ids[0])):
-        newest_first.nth(place).get_by_role("button", name="Show").click()
+        play(newest_first.nth(place))
         expect(tab.locator("#status code")).to_have_text(expected)
-    tab.get_by_role("button", name="Stop waiting").click()
-    wait_for(tab, "Stopped looking")
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
 
 
 def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):
@@ -427,12 +475,14 @@ def test_nothing_is_wider_than_a_phone(scheme, demo_page, browser):
     open_page(page, demo_page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = (
-        "['#generate', '#cost', '#status']"
+        "['#stage', '#my-clips', '#cost', '#generate']"
         ".map(each => document.querySelector(each).getBoundingClientRect())"
     )
-    button, cost, card = page.evaluate(boxes)
-    assert 0 < cost["top"] - button["bottom"] < 40
-    assert 0 < card["top"] - cost["bottom"] < 40
+    stage, clips, cost, button = page.evaluate(boxes)
+    # From top to bottom, and the button in the thumb's reach, with its price above it.
+    assert stage["bottom"] < clips["top"] < cost["top"]
+    assert 0 <= button["top"] - cost["bottom"] < 40
+    assert 0 < 844 - button["bottom"] < 40
     context.close()
 
 
@@ -491,11 +541,11 @@ def test_a_program_need_not_wait_and_may_bring_its_key_in_a_header(visitors_page
     [
         ({"prompt": ""}, "prompt is empty"),
         ({"prompt": "\u200b\u0301"}, "prompt is empty"),
-        ({"prompt": FOX, "duration": 5}, "duration must be 4 or 6 or 8"),
-        ({"prompt": FOX, "seed": 1.5}, "seed must be a whole number"),
+        ({"prompt": FOX, "duration": 5}, "The duration must be 4, 6 or 8"),
+        ({"prompt": FOX, "seed": 1.5}, "The seed must be a whole number"),
         ({"prompt": FOX, "api_key": "two words"}, "copy it again"),
         ({"prompt": FOX, "api_key": ["a", "b"]}, "copy it again"),
-        ({"prompt": FOX, "negative_prompt": 7}, "negative_prompt must be text"),
+        ({"prompt": FOX, "negative_prompt": 7}, "The negative prompt must be text"),
         ({"prompt": f"{FOX} #no-credits"}, "Top up"),
     ],
 )

@@ -3,11 +3,11 @@
 import json
 
 from playwright.sync_api import Page, expect
-from served import FOX, in_a_fresh_python, open_page
+from served import FOX, choice, choose, in_a_fresh_python, open_page, open_sheet
 
 
 def unfold(tab: Page) -> None:
-    tab.get_by_role("button", name="Presets").click()
+    open_sheet(tab, "Presets")
     expect(tab.get_by_label("Name of the preset")).to_be_visible()
 
 
@@ -25,11 +25,11 @@ def test_a_preset_survives_a_reload_and_is_deleted(demo_page, tab):
     unfold(tab)
     save(tab, " ")
     expect(said(tab)).to_have_text("Give the preset a name.")
-    tab.get_by_role("radio", name="9:16").check()
+    choose(tab, "9:16")
     save(tab, "Upright")
-    expect(said(tab)).to_have_text("Upright is saved.")
+    expect(said(tab)).to_have_text("Preset Upright saved.")
     tab.get_by_label("Prompt", exact=True).fill(FOX)
-    tab.get_by_role("radio", name="4 s").check()
+    choose(tab, "4 s")
     save(tab, "<b id=evil>Fox</b>")
     expect(tab.locator("#presets li")).to_have_count(2)
 
@@ -37,16 +37,16 @@ def test_a_preset_survives_a_reload_and_is_deleted(demo_page, tab):
     unfold(tab)
     expect(tab.locator("#presets li span")).to_have_text(["<b id=evil>Fox</b>", "Upright"])
     tab.get_by_role("button", name="Use: Upright").click()
-    expect(tab.get_by_role("radio", name="9:16")).to_be_checked()
-    tab.get_by_role("radio", name="16:9").check()
+    expect(choice(tab, "9:16")).to_be_checked()
+    choose(tab, "16:9")
     prompt = tab.get_by_label("Prompt", exact=True)
     prompt.fill("My own")
     tab.get_by_role("button", name="Use: Upright").click()
-    expect(tab.get_by_role("radio", name="9:16")).to_be_checked()
+    expect(choice(tab, "9:16")).to_be_checked()
     expect(prompt).to_have_value("My own")  # a preset without a prompt
     tab.get_by_role("button", name="Use: <b").click()
     expect(prompt).to_have_value(FOX)
-    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(choice(tab, "4 s")).to_be_checked()
 
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.get_by_role("button", name="Delete: <b").click()
@@ -67,18 +67,19 @@ def test_what_the_browser_keeps_breaks_nothing(demo_page, tab):
     ]
     keep = "kept => localStorage.setItem('veo-presets', kept)"
     tab.evaluate(keep, json.dumps(hostile))
+    tab.reload()
     unfold(tab)
     expect(tab.locator("#presets li")).to_have_count(30)
     assert tab.locator("#presets img").count() == 0
     for name, reason in (
-        ("<img", "duration must be 4 or 6 or 8."),
+        ("<img", "The duration must be the whole number 4, 6 or 8."),
         ("Old", "model must be"),
         ("List", "This is no preset."),
     ):
         tab.get_by_role("button", name=f"Use: {name}").click()
         expect(said(tab)).to_contain_text(reason)
     save(tab, "One more")
-    expect(said(tab)).to_contain_text("no room")
+    expect(said(tab)).to_contain_text("No room")
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("")
 
     tab.evaluate(keep, "{no json")

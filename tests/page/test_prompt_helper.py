@@ -1,15 +1,15 @@
 """The help beside the fields, as a person meets it."""
 
 from playwright.sync_api import expect
-from served import fill_unfolded, open_page
+from served import fill_unfolded, in_a_fresh_python, open_page, open_sheet
 
 
 def test_parts_go_into_the_prompt_and_typed_words_stay(demo_page, tab):
     open_page(tab, demo_page)
     prompt = tab.get_by_label("Prompt", exact=True)
-    put = tab.get_by_role("button", name="Put into the prompt")
+    put = tab.get_by_role("button", name="Add to prompt")
     prompt.fill("Shot on film.")
-    tab.get_by_role("button", name="Help with the prompt").click()
+    open_sheet(tab, "Help with the prompt")
     put.click()
     expect(tab.locator("#help .said")).to_have_text("Fill in a part first.")
     tab.get_by_label("Subject", exact=True).fill("an old fisherman")
@@ -22,9 +22,21 @@ def test_parts_go_into_the_prompt_and_typed_words_stay(demo_page, tab):
     expect(prompt).to_have_value("Shot on film. An old fisherman. Slow push-in.")
 
 
+def test_a_preview_that_comes_late_takes_nothing_back():
+    in_a_fresh_python("""
+from types import SimpleNamespace
+from page.prompt_helper import on_input, on_submit
+
+event = SimpleNamespace(parts={"subject": "a fox"}, composed="An owl.")
+assert on_input(event) == {"preview": "A fox."}
+prompt, told = on_submit(event, "At dusk. An owl.")
+assert (prompt, told["composed"]) == ("At dusk. A fox.", "A fox.")
+""")
+
+
 def test_nouns_are_offered_and_taken_only_when_asked_for(demo_page, tab):
     open_page(tab, demo_page)
-    tab.get_by_role("button", name="Advanced").click()
+    open_sheet(tab)
     fill_unfolded(tab, "Negative prompt", "no people, don't show text")
     tab.keyboard.press("Tab")
     expect(tab.locator("#nouns")).to_contain_text("Veo wants nouns: people, text")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import FOX, open_page
+from served import FOX, choice, open_page, open_sheet
 
 from demo import film
+from page import texts
 from veo import media
 from veo.types import VideoRequest
 
@@ -57,7 +58,8 @@ def drop(tab: Page, path: Path, where: str) -> None:
     )
 
 
-def choose(tab: Page, path: Path) -> None:
+def choose_file(tab: Page, path: Path) -> None:
+    open_sheet(tab)
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Choose a file").press("Enter")
     chooser.value.set_files(path)
@@ -69,9 +71,9 @@ def said(tab: Page):
 
 def expect_form_of_request(tab: Page) -> None:
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
-    for choice in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
-        expect(tab.get_by_role("radio", name=choice)).to_be_checked()
-    expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+    for name in ("Veo 3.1 Fast", "9:16", "6 s", "720p"):
+        expect(choice(tab, name)).to_be_checked()
+    expect(choice(tab, "Sound")).not_to_be_checked()
 
 
 def test_a_clip_dropped_anywhere_fills_the_form_and_is_not_sent(clip, demo_page, tab):
@@ -79,7 +81,7 @@ def test_a_clip_dropped_anywhere_fills_the_form_and_is_not_sent(clip, demo_page,
     sent = []
     tab.on("request", lambda request: sent.append(request))
     drop(tab, clip, "#status")
-    expect(said(tab)).to_have_text("The form has the settings of fox <b>.mp4.")
+    expect(said(tab)).to_have_text("Form filled from fox <b>.mp4.")
     expect_form_of_request(tab)
     posts = [request for request in sent if request.method == "POST"]
     assert posts
@@ -87,9 +89,10 @@ def test_a_clip_dropped_anywhere_fills_the_form_and_is_not_sent(clip, demo_page,
         assert request.url.startswith(f"{demo_page.url}/gradio_api/queue/join")
         assert len(request.post_data) < 2000
 
-    tab.get_by_role("button", name="Advanced").click()
+    open_sheet(tab)
     expect(tab.get_by_label("Negative prompt")).to_have_value("people, \N{PILE OF POO}")
-    expect(tab.get_by_label("Seed")).to_have_value("7")
+    expect(tab.get_by_role("textbox", name="Seed")).to_have_value("7")
+    expect(tab.get_by_role("button", name="Remove the seed 7")).to_have_text("seed 7")
 
 
 def test_the_json_beside_a_clip_does_the_same(demo_page, tab, tmp_path):
@@ -98,7 +101,7 @@ def test_the_json_beside_a_clip_does_the_same(demo_page, tab, tmp_path):
     open_page(tab, demo_page)
     for _ in range(2):  # the same file again is read again
         tab.get_by_label("Prompt", exact=True).fill("Another")
-        choose(tab, note)
+        choose_file(tab, note)
         expect_form_of_request(tab)
 
 
@@ -119,7 +122,7 @@ def test_files_without_settings_say_so_and_change_nothing(bare_clip, demo_page, 
     for name, content in foreign.items():
         (tmp_path / name).write_bytes(content)
         drop(tab, tmp_path / name, "body")
-        expect(said(tab)).to_have_text(f"This file has no settings of a clip made here: {name}")
+        expect(said(tab)).to_have_text(f"{texts.NO_SETTINGS}{name}")
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("My own")
 
 
@@ -127,17 +130,17 @@ def test_settings_that_no_model_takes_are_told_and_change_nothing(demo_page, tab
     open_page(tab, demo_page)
     tab.get_by_label("Prompt", exact=True).fill("My own")
     hostile = {
-        "duration": ({"duration": [8]}, "duration must be 4 or 6 or 8."),
-        "seed": ({"seed": "7"}, "seed must be a whole number"),
-        "model": ({"model": "<img src=x onerror=alert(1)>"}, "model must be"),
-        "long": ({"prompt": "x" * 5000}, "shorten it"),
+        "duration": ({"duration": [8]}, "The duration must be the whole number 4, 6 or 8."),
+        "seed": ({"seed": "7"}, "The seed must be a whole number"),
+        "model": ({"model": "<img src=x onerror=alert(1)>"}, "The model must be"),
+        "long": ({"prompt": "x" * 5000}, "1,000 characters too long (5,000 of 4,000)"),
         "half": ({"prompt": "\ud800"}, "half a character"),
     }
     for name, (settings, reason) in hostile.items():
         file = tmp_path / f"{name}.json"
         file.write_text(json.dumps({"prompt": FOX, "__proto__": {"x": 1}, **settings}))
         drop(tab, file, "body")
-        expect(said(tab)).to_contain_text(f"The settings in {name}.json do not fit. ")
+        expect(said(tab)).to_contain_text(f"The settings in {name}.json don't fit. ")
         expect(said(tab)).to_contain_text(reason)
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("My own")
     assert demo_page.faults() == []

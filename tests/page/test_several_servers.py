@@ -134,8 +134,8 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
     wait_for(tab, "Making the video")
     behind.start_again(before)
     time.sleep(6)  # nginx asks it again after five
-    tab.get_by_role("button", name="Stop waiting").click()
-    wait_for(tab, "Stopped looking")
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
     assert behind.server_of(tab) == after
     assert [len(ids) for ids in behind.service.accepted.values()] == [1, 1]
 

@@ -1,9 +1,11 @@
 """A page whose clips lie in a bucket: what works with a folder does here, and says no key."""
 
+import io
 import json
 import re
 import socket
 import time
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,12 +14,9 @@ import pytest
 import requests
 from conftest import KEY
 from seaweed import KEY_ID, SECRET, SeaweedServer
-from served import FOX, ServedPage, open_page, press_generate, program, wait_for
+from served import FOX, ServedPage, actions_of, open_page, press_generate, program, wait_for
 
 # The same tests, of this page.
-from test_clip_list import (  # noqa: F401
-    test_a_clip_is_listed_played_downloaded_reused_and_deleted,
-)
 from test_kept_clip import test_what_cannot_be_shown_is_saved_from_the_list  # noqa: F401
 from test_page import (  # noqa: F401
     clients_leave_nothing,
@@ -26,10 +25,13 @@ from test_page import (  # noqa: F401
     test_from_a_prompt_to_a_playing_clip,
 )
 from test_settings_import import test_the_json_beside_a_clip_does_the_same  # noqa: F401
-from test_takes_grid import (  # noqa: F401
+from test_strip import (  # noqa: F401
+    test_a_clip_is_listed_played_downloaded_reused_and_deleted,
+)
+from test_takes_asked import (  # noqa: F401
     test_another_visitors_takes_and_clips_show_nothing,
     test_two_clips_of_different_length_play_and_seek_as_one,
-    test_two_takes_arrive_in_a_grid_that_a_reload_brings_back,
+    test_two_takes_arrive_side_by_side_and_a_reload_brings_them_back,
 )
 
 from page.web.shared_clips import part_of
@@ -135,7 +137,7 @@ def test_a_clip_has_the_headers_of_any_file_of_the_page(clip, keyed_page):
     for address, kind in ((clip[0], "video/mp4"), (poster, "image/jpeg")):
         answer = requests.get(address, headers={"Origin": "https://elsewhere.example"}, timeout=10)
         assert answer.headers["content-type"] == kind
-        assert answer.headers["content-disposition"].startswith("inline; filename=")
+        assert answer.headers["content-disposition"] == "inline"
         for name in ("content-security-policy", "x-content-type-options", "referrer-policy"):
             assert answer.headers[name] == page.headers[name]
         assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -233,14 +235,27 @@ def test_a_deleted_clip_is_gone_for_everybody(keyed_page, tab):
     press_generate(tab, f"{FOX}, to be deleted")
     wait_for(tab, "Your clip is ready")
     address = tab.locator("#video video").get_attribute("src")
-    note = tab.get_by_role("link", name="JSON").first.get_attribute("href")
+    newest = tab.locator("#my-clips li").first
+    note = actions_of(newest).get_by_role("link", name="JSON").get_attribute("href")
     for each in (address, f"{keyed_page.url}/{note.removeprefix(keyed_page.url).lstrip('/')}"):
         assert requests.get(each, timeout=10).status_code == 200
     tab.on("dialog", lambda dialog: dialog.accept())
-    tab.locator("#my-clips li").first.locator("[data-name=delete]").click()
+    actions_of(newest).locator("[data-name=delete]").click()
     tab.wait_for_function("!document.querySelector('#my-clips li')")
     for each in (address, address.replace("veo-clip.mp4", "poster.jpg")):
         assert requests.get(each, timeout=10).status_code == 404
+
+
+def test_clips_of_a_bucket_come_in_one_zip_file(clip, keyed_page):
+    address, whole = clip
+    clip_id = address.rsplit("/", 2)[1]
+    answer = requests.get(f"{keyed_page.url}/clips.zip?{clip_id},{'x' * 22}", timeout=10)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        film, note = archive.namelist()
+        assert archive.read(film) == whole
+        assert json.loads(archive.read(note))["request"]["seed"] == 71
+    nothing = requests.get(f"{keyed_page.url}/clips.zip?{'x' * 22}", timeout=10)
+    assert nothing.status_code == 404
 
 
 def test_the_buckets_keys_are_nowhere(keyed_page, clip):

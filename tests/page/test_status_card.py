@@ -13,9 +13,14 @@ from served import (
     FOX,
     ServedPage,
     call,
+    choice,
+    choose,
+    close_sheet,
     fill_unfolded,
     in_a_fresh_python,
     open_page,
+    open_sheet,
+    play,
     press_generate,
     shown_id,
     wait_for,
@@ -31,11 +36,11 @@ def press(tab: Page, label: str) -> None:
 
 
 def heights(tab: Page) -> tuple[int, ...]:
-    """The card's on a desk and on a phone, in pixels."""
+    """The card's on a phone, and the screen's on a desk, which holds the card; in pixels."""
     found = []
-    for width in (390, 1280):
+    for width, part in ((390, "#status .card"), (1280, "#video")):
         tab.set_viewport_size({"width": width, "height": 900})
-        found.append(round(tab.locator("#status .card").bounding_box()["height"]))
+        found.append(round(tab.locator(part).bounding_box()["height"]))
     return tuple(found)
 
 
@@ -79,18 +84,18 @@ def deaf_service():
 
 def test_each_refusal_says_what_helps_in_a_card_that_does_not_jump(keyed_page, tab):
     open_page(tab, keyed_page)
-    seen = {heights(tab)}
+    seen = set()
     for fault, title, actions in [
-        ("#no-credits", "No credits left", ["Send again (free)", "Give a key"]),
-        ("#too-many", "Too many requests", ["Send again (free)", "Give a key"]),
-        ("#lost-answer", "Not known whether it was taken", ["Send again anyway (free)"]),
+        ("#no-credits", "No credits left", ["Send again (free)", "Enter a key"]),
+        ("#too-many", "Too many requests", ["Send again (free)", "Enter a key"]),
+        ("#lost-answer", "We don't know if the service got it", ["Send again anyway (free)"]),
         ("#failed", "The service could not make this video", None),
         (
             "#blocked",
             "The prompt was refused",
-            ["Again with another seed (free)", "Change the prompt"],
+            ["Change the prompt", "Try another seed (free)"],
         ),
-        ("#bad-key", "The key is not accepted", ["Give a key", "Send again (free)"]),
+        ("#bad-key", "The key is not accepted", ["Enter a key", "Send again (free)"]),
     ]:
         press_generate(tab, f"{FOX} {fault}")
         wait_for(tab, title)
@@ -100,7 +105,7 @@ def test_each_refusal_says_what_helps_in_a_card_that_does_not_jump(keyed_page, t
     assert len(seen) == 1
     for button in tab.locator("#status .actions button").all():
         assert button.bounding_box()["height"] >= 32
-    press(tab, "Give a key")
+    press(tab, "Enter a key")
     expect(tab.get_by_label("AI/ML API key")).to_be_focused()
 
 
@@ -115,14 +120,14 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
     expect(tab.get_by_label("Prompt", exact=True)).to_be_focused()
     tab.get_by_label("Prompt", exact=True).fill("Half a new idea")
     tab.once("dialog", lambda dialog: dialog.accept())
-    tab.get_by_role("button", name="Again with another seed").dblclick()
+    tab.get_by_role("button", name="Try another seed").dblclick()
     expect(tab.locator("#status code")).not_to_have_text(first_id)
     wait_for(tab, "The prompt was refused")
     first, second = [json.loads(row["request"]) for row in requests_of(keyed_page, prompt)]
     assert first["seed"] != second["seed"]
     assert first | {"seed": second["seed"]} == second
     expect(tab.locator("#status .card")).to_be_focused()
-    tab.get_by_role("button", name="Advanced").click()
+    open_sheet(tab)
     expect(tab.get_by_role("textbox", name="Seed")).to_have_value("")
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Half a new idea")
 
@@ -130,12 +135,13 @@ def test_one_press_sends_one_request_however_often_it_is_pressed(keyed_page, tab
 def test_enhancement_is_turned_on_again_with_one_press(keyed_page, tab):
     prompt = "A kite over dunes #must-enhance"
     open_page(tab, keyed_page)
-    tab.get_by_role("button", name="Advanced").click()
-    enhance = tab.get_by_role("checkbox", name="Enhance prompt")
+    open_sheet(tab)
+    enhance = tab.get_by_label("Enhance prompt")
     enhance.uncheck()
+    close_sheet(tab)
     press_generate(tab, prompt)
     wait_for(tab, "Prompt enhancement is required")
-    press(tab, "Again with enhancement")
+    press(tab, "Try with enhancement")
     wait_for(tab, "Your clip is ready")
     expect(enhance).to_be_checked()
     assert len(requests_of(keyed_page, prompt)) == 2
@@ -145,7 +151,7 @@ def test_what_may_have_been_taken_is_sent_again_only_after_a_question(keyed_page
     prompt = "A tram at dusk #lost-answer"
     open_page(tab, keyed_page)
     press_generate(tab, prompt)
-    wait_for(tab, "Not known whether it was taken")
+    wait_for(tab, "We don't know if the service got it")
     asked = []
     tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     press(tab, "Send again anyway")
@@ -162,8 +168,8 @@ def test_a_stopped_look_is_taken_up_again_with_one_press(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, prompt)
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Stop waiting").click()
-    wait_for(tab, "Stopped looking")
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
     press(tab, "Check again")
     # The clips of other tests came at once, and this one is slow beside them.
     wait_for(tab, re.compile("Making the video|Taking longer than usual"))
@@ -231,11 +237,13 @@ def test_the_seed_stands_on_the_card_in_every_state(keyed_page, tab):
         expect(tab.locator("#status .seed")).to_be_visible()
     wait_for(tab, "Your clip is ready")
     expect(tab.locator("#status .seed")).to_have_text(f"seed {seed}")
+    tab.locator("#status .fold").click()
     for width in (390, 1280):
         tab.set_viewport_size({"width": width, "height": 900})
         assert tab.evaluate("document.documentElement.scrollWidth") == width
-        foot = tab.locator("#status .foot")
-        assert foot.evaluate("foot => foot.scrollWidth <= foot.clientWidth")
+        for part in (".caption", ".details"):
+            fits = "part => part.scrollWidth <= part.clientWidth"
+            assert tab.locator(f"#status {part}").evaluate(fits)
         shown = tab.locator("#status code").bounding_box()
         assert shown["width"] > 60
 
@@ -248,7 +256,7 @@ def test_no_news_is_told_and_the_clip_comes_all_the_same(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, f"{FOX} #flaky")
     wait_for(tab, "No news from the service")
-    expect(tab.locator("#status .happened")).to_contain_text("(503). Looking again.")
+    expect(tab.locator("#status .happened")).to_contain_text("(503). We keep checking.")
     expect(tab).to_have_title(re.compile(r"^\d:\d\d · Reconnecting "))
     expect(tab.locator("#status .cost")).to_have_text("Demo clips are free.")
     wait_for(tab, "Your demo clip is ready")
@@ -275,9 +283,9 @@ def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
         open_page(tab, served)
         press_generate(tab, FOX)
         wait_for(tab, "The sound was refused")
-        press(tab, "Again without sound")
+        press(tab, "Try without sound")
         wait_for(tab, "Making the video")
-        expect(tab.get_by_role("checkbox", name="Sound")).not_to_be_checked()
+        expect(choice(tab, "Sound")).not_to_be_checked()
         loud, silent = [each.json() for each in deaf_service.requests if each.method == "POST"]
         assert silent == loud | {"generate_audio": False}
 
@@ -307,9 +315,9 @@ def test_how_long_it_will_be_is_told_only_of_what_has_a_known_age(keyed_page, ta
     generation_id = shown_id(tab)
     tab.evaluate("localStorage.clear()")  # somebody else, who has the id alone
     open_page(tab, keyed_page)
-    tab.get_by_role("button", name="Fetch an earlier clip").click()
-    fill_unfolded(tab, "Id of the request", generation_id)
-    tab.get_by_role("button", name="Look for it").click()
+    tab.get_by_role("button", name="Find a clip by its ID").click()
+    fill_unfolded(tab, "Clip ID", generation_id)
+    tab.get_by_role("button", name="Find", exact=True).click()
     wait_for(tab, "Making the video")
     expect(clock).to_have_text(re.compile(r"^0:\d\d so far$"))
 
@@ -333,12 +341,52 @@ for state, status, told in [
     ("running", "generating", True),
     ("running", "completed", False),
     ("downloading", "completed", False),
+    ("downloading", None, False),
 ]:
     job = Job(Entry(**known | {"state": state}))
+    job.has_arrived = (state, status) == ("downloading", None)
     if status:
         job.update = Update(generation_id="a", status=status, **looked)
     card = status_card.card_for_job(job, has_clip=False, is_guest=False)
     assert card["left_known"] == told, (state, status)
+    assert (card["title"] == "Checking the video") == job.has_arrived
+""")
+
+
+def test_time_in_line_and_behind_ones_own_takes_is_no_alarm():
+    in_a_fresh_python("""
+import time
+from dataclasses import fields
+from backend.jobs import Job
+from backend.ledger import Entry
+from page import status_card
+from veo_client import VideoRequest
+from veo.types import Update
+
+request = VideoRequest("fox", seed=7)
+known = dict.fromkeys(field.name for field in fields(Entry))
+known |= {"payer": "server", "request": request.body(), "created": time.time() - 600}
+known |= {"expected": 120.0, "state": "running"}
+looked = {"elapsed": 600.0, "next_poll_in": 1.0, "expected": 120.0}
+
+def look(job, status):
+    job.change(update=Update(generation_id="a", status=status, **looked))
+
+def card_of(job, takes=()):
+    return status_card.card_for_job(job, has_clip=False, is_guest=False, takes=takes)
+
+first, second = (Job(Entry(**known | {"id": each})) for each in "ab")
+look(first, "queued")
+assert card_of(first)["generating_for"] == 0 and not card_of(first)["may_be_slow"]
+for each in (first, second):
+    look(each, "generating")
+time.sleep(0.3)
+look(first, "generating")  # another look at the same does not count anew
+assert 0.3 <= card_of(first)["generating_for"] < 60 and card_of(first)["elapsed"] >= 600
+takes = [first, second]
+assert [card_of(each, takes)["may_be_slow"] for each in takes] == [True, False]
+first.change(state="done")
+assert card_of(second, takes)["may_be_slow"]
 """)
 
 
@@ -479,21 +527,19 @@ def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab
             open_page(tab, served)
             tab.get_by_role("button", name="Tell me when it is ready").click()
             tab.evaluate("away = true")
-            tab.locator("#takes-count").get_by_role("radio", name="2").check()
+            choose(tab, "2")
             press_generate(tab, FOX)
             wait_for(tab, "Take 2 of 2: No news from the service")
-            tab.locator("#takes .show").first.click()
-            wait_for(tab, "Take 1 of 2: The service could not make this video")
-            tab.get_by_role("button", name="Stop waiting").click()
-            wait_for(tab, "The service could not make this video")
-            tab.locator("#takes .show").first.click()
+            tab.get_by_role("button", name="Hide", exact=True).click()
+            wait_for(tab, "No longer watching")
+            play(tab.locator('#my-clips [data-take="1"]'))
             wait_for(tab, "Take 1 of 2: The service could not make this video")
             assert tab.evaluate("notices") == []
             finish.set()
             tab.wait_for_function("notices.length")
-            tab.locator("#takes .show").last.click()
+            play(tab.locator('#my-clips [data-take="2"]'))
             wait_for(tab, "Take 2 of 2: The service could not make this video")
-            again = "Again with another seed (price not known)"
+            again = "Try another seed (no price available)"
             assert offered(tab) == [again, "Change the prompt"]
             told = ["Take 1 of 2: The service could not make this video: It rained. Nothing was"]
             assert [each.removesuffix(" charged.") for each in tab.evaluate("notices")] == told
@@ -512,13 +558,14 @@ def test_what_was_told_before_does_not_cover_what_is_told_now(demo_page, tab):
         each["props"] for each in config["components"] if each["props"].get("elem_id") == "status"
     ]
     tab.set_content(card["html_template"])
-    begin = """([javascript, value]) => {
-      window.props = { value };
+    begin = """([javascript, value, texts]) => {
+      window.props = { value, texts };
       new Function('element', 'props', 'watch', 'trigger', javascript)(
         document.body, window.props, (_, then) => { window.changed = then; }, () => {});
     }"""
     now = 1_000_000.0
-    tab.evaluate(begin, [card["js_on_load"], card["value"] | {"title": "Stopped", "made": now}])
+    value = card["value"] | {"title": "Stopped", "made": now}
+    tab.evaluate(begin, [card["js_on_load"], value, card["props"]["texts"]])
     expect(tab.locator(".title")).to_have_text("Stopped")
     # A clock that was set back long since is no reason to show nothing.
     for made, title in ((now - 0.5, "Stopped"), (now + 0.5, "New"), (now - 60, "After a day")):
@@ -585,16 +632,17 @@ from dataclasses import fields
 from veo import explain
 from backend.jobs import Job
 from backend.ledger import Entry
-from page import clip_list, status_card
+from page import status_card, strip
 
 known = {"id": "a", "state": "running", "payer": "visitor", "dollars": 3.2, "created": 0.0}
+known |= {"expected": 120.0}
 for clip, cost, in_the_list in (
-    (None, explain.CHARGED_WHEN_COMPLETE, "about $3.20 if it completes"),
-    ("ab/cd", explain.CHARGED, "about $3.20"),
+    (None, explain.CHARGED_WHEN_COMPLETE, "$3.20 if it completes"),
+    ("ab/cd", explain.CHARGED, "$3.20"),
 ):
     job = Job(Entry(**{each.name: None for each in fields(Entry)} | known | {"clip": clip}))
     seen = {"has_clip": False, "is_guest": False}
     assert status_card.words_for_job(job, **seen).cost == cost
     assert status_card.card_for_stopped(job, **seen)["cost"] == cost
-    assert clip_list.rows([job], None)[0]["cost"] == in_the_list
+    assert strip.rows([job], None)[0]["cost"] == in_the_list
 """)

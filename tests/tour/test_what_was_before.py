@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from served import FOX, ServedPage, wait_for
+from served import FOX, ServedPage, choice, open_sheet, wait_for
 
 from veo import media
 
@@ -49,16 +49,16 @@ def test_a_visitor_finds_their_clip_and_every_other_job(returned):
 def test_the_draft_and_the_form_are_as_they_were(returned):
     prompt = returned.get_by_label("Prompt", exact=True)
     expect(prompt).to_have_value("A draft that was not sent")
-    expect(returned.get_by_role("radio", name="9:16")).to_be_checked()
-    expect(returned.get_by_role("radio", name="4 s")).to_be_checked()
+    expect(choice(returned, "9:16")).to_be_checked()
+    expect(choice(returned, "4 s")).to_be_checked()
 
 
 @pytest.mark.slow
 def test_a_preset_fills_the_form(returned):
-    returned.get_by_role("button", name="Presets").click()
+    open_sheet(returned, "Presets")
     returned.get_by_role("button", name="Use: Upright fox").click()
     expect(returned.get_by_label("Prompt", exact=True)).to_have_value("A preset's own words")
-    expect(returned.get_by_role("radio", name="8 s")).to_be_checked()
+    expect(choice(returned, "8 s")).to_be_checked()
 
 
 def test_the_settings_inside_a_clip_are_read():

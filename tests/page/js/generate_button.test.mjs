@@ -8,6 +8,7 @@ const ELSEWHERE = { closest: () => null };
 
 beforeEach(() => {
   globalThis.document = new EventTarget();
+  document.documentElement = { dataset: {} };
   globalThis.window = new EventTarget();
   watchGenerate();
 });
@@ -54,4 +55,24 @@ test("a key held down presses once, and other buttons are left alone", () => {
   assert.ok(!happens("keydown", BUTTON, { repeat: false }).prevented);
   assert.ok(!happens("keydown", ELSEWHERE, { repeat: true }).prevented);
   assert.ok(!happens("click", ELSEWHERE, { detail: 2 }).stopped);
+});
+
+test("the shortcut presses the button once, in the composer and not in a form of its own", () => {
+  let presses = 0;
+  document.getElementById = () => ({ click: () => presses++ });
+  const within = (...places) => ({ closest: (selector) => places.includes(selector) });
+  const enter = { key: "Enter", ctrlKey: true };
+  assert.ok(happens("keydown", within("#composer"), enter).prevented);
+  assert.ok(happens("keydown", within("#composer"), { ...enter, repeat: true }).prevented);
+  assert.equal(presses, 1);
+  happens("keydown", within("#composer"), { key: "Enter", metaKey: true });
+  assert.equal(presses, 2);
+  for (const [target, keys] of [
+    [within("#composer", "form"), enter],
+    [within("#strip"), enter],
+    [within("#composer"), { key: "Enter" }],
+    [within("#composer"), { ...enter, isComposing: true }],
+  ])
+    assert.ok(!happens("keydown", target, keys).prevented);
+  assert.equal(presses, 2);
 });

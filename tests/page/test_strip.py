@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,17 +14,22 @@ import requests
 from conftest import KEY
 from fault_server import FaultServer, file_answer, json_answer
 from itsdangerous import TimestampSigner
+from many_clips import be, fill
 from playwright.sync_api import Page, expect
 from served import (
     FOX,
     ServedPage,
+    actions_of,
     call,
+    choice,
     fill_unfolded,
     open_page,
+    play,
     press_generate,
     refused_start,
     service_that_never_finishes,
     shown_id,
+    visiting,
     wait_for,
 )
 
@@ -44,42 +50,47 @@ def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, 
     open_page(tab, keyed_page)
     expect(tab.locator("#my-clips .none")).to_be_visible()
     press_generate(tab, FOX)
-    expect(first(tab).locator(".state")).to_have_text(re.compile("Being"))
+    expect(first(tab).locator(".state")).to_have_text(
+        re.compile("Waiting in line|Making the video")
+    )
     wait_for(tab, "Your clip is ready")
     expect(first(tab).locator(".state")).to_have_text("Ready")
-    expect(first(tab).locator(".facts")).to_contain_text("free")
+    expect(actions_of(first(tab)).locator(".facts")).to_contain_text("free")
+    tab.keyboard.press("Escape")
     tab.wait_for_function("document.querySelector('#my-clips img').naturalWidth > 0")
     generation_id = shown_id(tab)
 
     press_generate(tab, "A boat #no-credits", seconds=6, resolution="1080p")
     wait_for(tab, "No credits left")
-    expect(first(tab).locator(".state")).to_have_text("Refused")
-    expect(first(tab).locator(".facts")).to_contain_text("nothing charged")
+    expect(first(tab).locator(".state")).to_have_text("No credits left")
+    expect(actions_of(first(tab)).locator(".facts")).to_contain_text("nothing charged")
+    expect(actions_of(first(tab)).locator(".why")).not_to_be_empty()
+    tab.keyboard.press("Escape")
 
     fox = clip_of(tab, FOX)
-    fox.get_by_role("button", name="Play").click()
+    play(fox)
     wait_for(tab, "Your clip is ready")
     assert shown_id(tab) == generation_id
     expect(tab.locator("#video video")).to_be_visible()
 
-    fox.get_by_role("button", name="Use settings").click()
+    actions_of(fox).get_by_role("button", name="Use settings").click()
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
-    expect(tab.get_by_role("radio", name="4 s")).to_be_checked()
-    expect(tab.get_by_role("radio", name="720p")).to_be_checked()
+    expect(choice(tab, "4 s")).to_be_checked()
+    expect(choice(tab, "720p")).to_be_checked()
 
     with tab.expect_download() as download:
-        fox.get_by_role("link", name="Download").click()
+        actions_of(fox).get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "fox.mp4")
     assert media.read_request(tmp_path / "fox.mp4")["prompt"] == FOX
 
     with tab.expect_download() as download:
-        fox.get_by_role("link", name="JSON").click()
+        actions_of(fox).get_by_role("link", name="JSON").click()
     assert download.value.suggested_filename.endswith(".json")
     note = json.loads(download.value.path().read_text())
     assert note["request"]["prompt"] == FOX
     assert note["facts"]["frames"] == 96
-    fox.get_by_role("button", name="Copy prompt").click()
-    expect(fox.get_by_role("button", name="Copied")).to_be_visible()
+    actions_of(fox).get_by_role("button", name="Copy prompt").click()
+    expect(actions_of(fox).get_by_role("button", name="Copied")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()") == FOX
 
     addresses = [
@@ -87,10 +98,10 @@ def test_a_clip_is_listed_played_downloaded_reused_and_deleted(keyed_page, tab, 
         for each in (tab.locator("#video video"), fox.locator("img"))
     ]
     tab.once("dialog", lambda dialog: dialog.dismiss())
-    fox.get_by_role("button", name="Delete").click()
+    actions_of(fox).get_by_role("button", name="Delete").click()
     expect(fox).to_have_count(1)
     tab.once("dialog", lambda dialog: dialog.accept())
-    fox.get_by_role("button", name="Delete").click()
+    actions_of(fox).get_by_role("button", name="Delete").click()
     expect(fox).to_have_count(0)
     wait_for(tab, "Ready when you are")
     assert all(requests.get(each, timeout=10).status_code in (403, 404) for each in addresses)
@@ -104,7 +115,7 @@ def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
         wait_for(tab, "Your clip is ready")
         expect(first(tab).locator(".state")).to_have_text("Ready")
     heron, owl = clip_of(tab, "A heron"), clip_of(tab, "An owl")
-    focused = heron.get_by_role("button", name="Use settings")
+    focused = heron.locator(".tile")
     focused.focus()
     focused.evaluate("button => { window.focused = button; }")
     second = tab.context.new_page()
@@ -117,15 +128,18 @@ def test_the_keyboard_stays_where_it_is_while_the_list_changes(keyed_page, tab):
     expect(wolf).to_be_visible()
     assert tab.evaluate("document.activeElement === focused")
 
-    wolf.get_by_role("button", name="Use settings").focus()
+    settings = actions_of(wolf).get_by_role("button", name="Use settings")
+    settings.focus()
     expect(wolf.locator(".state")).to_have_text("Ready")
-    expect(wolf.get_by_role("button", name="Use settings")).to_be_focused()
+    expect(settings).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(wolf.locator(".more")).to_be_focused()
 
-    owl.get_by_role("button", name="Delete").focus()
+    actions_of(owl).get_by_role("button", name="Delete").focus()
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.keyboard.press("Enter")
     expect(owl).to_have_count(0)
-    expect(heron.get_by_role("button", name="Delete")).to_be_focused()
+    expect(heron.locator(".tile")).to_be_focused()
 
 
 @pytest.mark.new_browser
@@ -139,12 +153,13 @@ def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
     tab.get_by_role("button", name="See the code").click()
     expect(tab.locator("#programs code")).to_contain_text("A robin")
     pasted = tab.get_by_label("Prompt", exact=True)
+    tab.locator("#status").get_by_role("button", name="Details").click()
     for button, text in [
-        (tab.locator("#programs .copy"), tab.locator("#programs code").text_content()),
-        (tab.locator("#status .copy"), shown_id(tab)),
-        (first(tab).get_by_role("button", name="Copy prompt"), "A robin"),
+        (lambda: tab.locator("#programs .copy"), tab.locator("#programs code").text_content()),
+        (lambda: tab.locator("#status .copy"), shown_id(tab)),
+        (lambda: actions_of(first(tab)).get_by_role("button", name="Copy prompt"), "A robin"),
     ]:
-        handle = button.element_handle()
+        handle = button().element_handle()
         tab.evaluate("() => { document.execCommand = () => false; }")
         handle.click()
         assert handle.inner_text().startswith("Copy")
@@ -177,10 +192,10 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Stop waiting").click()
-    wait_for(tab, "Stopped looking")
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
     expect(first(tab).locator(".state")).to_have_text("Ready")
-    wait_for(tab, "Stopped looking")
+    wait_for(tab, "No longer watching")
     tab.unroute_all(behavior="ignoreErrors")
 
 
@@ -212,8 +227,8 @@ def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(de
     assert asks_in(30) == 0
     press_generate(tab, f"{FOX} #stuck")
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Stop waiting").click()
-    wait_for(tab, "Stopped looking")
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
     for _ in range(3):
         with tab.expect_request(lambda request: "queue/join" in request.url):
             tab.clock.fast_forward(10_000)
@@ -289,7 +304,9 @@ def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
         expect(first(tab).locator(".state")).to_have_text("Waits for your key")
         expect(tab.locator("#mode")).to_contain_text("Demo")
         give_key()
-        expect(first(tab).locator(".state")).to_have_text("Being made")
+        expect(first(tab).locator(".state")).to_have_text(
+            re.compile("Waiting in line|Making the video")
+        )
 
 
 def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_path):
@@ -302,19 +319,23 @@ def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_
         with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
             open_page(tab, served)
             press_generate(tab, FOX)
-            wait_for(tab, "Not known whether it was taken")
-            again = first(tab).get_by_role("button", name="Send again anyway")
+            wait_for(tab, "We don't know if the service got it")
+
+            def send_again():
+                menu = actions_of(first(tab))
+                menu.get_by_role("button", name="Send again anyway").click()
+
             asked = []
             tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-            again.click()
+            send_again()
             expect(tab.locator("#my-clips li")).to_have_count(1)
             assert "charges a second clip" in asked[0]
             assert posted(service) == 1
             tab.once("dialog", lambda dialog: dialog.accept())
-            again.click()
+            send_again()
             expect(tab.locator("#my-clips li")).to_have_count(2)
             expect(tab.locator("#my-clips .state")).to_have_text(
-                ["Not known whether it was taken"] * 2
+                ["We don't know if the service got it"] * 2
             )
         assert posted(service) == 2
 
@@ -458,3 +479,227 @@ def test_a_new_visitor_is_somebody_before_the_server_answers(demo_page, tab):
     assert len(visitors) == 2
     assert len(set(visitors)) == 1
     tab.unroute_all(behavior="ignoreErrors")
+
+
+# Many clips
+
+
+@pytest.fixture(scope="module")
+def many_page(tmp_path_factory):
+    """A visitor for each number of clips, by their name."""
+    folder = tmp_path_factory.mktemp("many")
+    for count, visitor in VISITORS.items():
+        fill(folder / "data", count, visitor=visitor)
+    with ServedPage(folder, VEO_KEEP_GB="2") as served:
+        yield served
+
+
+VISITORS = {count: chr(ord("a") + at) * 43 for at, count in enumerate((5, 6, 61, 130, 1000))}
+
+
+def come(tab: Page, served, count: int) -> None:
+    """Come back as the visitor who has so many clips."""
+    be(tab, served.url, VISITORS[count])
+    expect(tab.locator("#my-clips li").first).to_be_visible()
+
+
+def titles(tab: Page) -> list[str]:
+    return tab.locator("#my-clips .tile .prompt").all_text_contents()
+
+
+def clips_from(newest: int, oldest: int) -> list[str]:
+    return [f"Clip number {number}" for number in range(newest, oldest - 1, -1)]
+
+
+def test_nothing_ends_silently(many_page, tab):
+    come(tab, many_page, 130)
+    entries, older = tab.locator("#my-clips li"), tab.get_by_role("button", name="Show older")
+    expect(entries).to_have_count(60)
+    assert titles(tab) == clips_from(129, 70)
+    older.click()
+    expect(entries).to_have_count(120)
+    expect(entries.nth(60).locator(".tile")).to_be_focused()
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the newest come anew
+    older.click()
+    expect(entries).to_have_count(130)
+    expect(older).to_be_hidden()
+    assert titles(tab) == clips_from(129, 0)
+    expect(tab.locator("#tabs .count")).to_have_text("130")
+
+
+def test_prompts_are_searched_and_stars_are_kept(many_page, tab):
+    come(tab, many_page, 130)
+    entries = tab.locator("#my-clips li")
+    tab.get_by_label("Search prompts").fill("NUMBER 12")
+    expect(entries).to_have_count(12)  # of which one is on no page yet
+    assert titles(tab) == [*clips_from(129, 120), "Clip number 112", "Clip number 12"]
+    entries.last.locator(".tile").press("s")
+    expect(entries.last.locator(".star")).to_have_attribute("aria-pressed", "true")
+    tab.get_by_label("Search prompts").fill("nothing like it")
+    expect(tab.locator("#my-clips .none")).to_have_text("No clips match.")
+    tab.get_by_label("Search prompts").fill("")
+    expect(entries).to_have_count(60)
+    tab.get_by_role("radio", name="Starred").check()
+    expect(entries).to_have_count(1)
+    assert titles(tab) == ["Clip number 12"]
+    tab.reload()
+    expect(entries).to_have_count(60)
+    tab.get_by_role("radio", name="Starred").check()
+    expect(entries).to_have_count(1)
+    entries.first.locator(".tile").press("S")
+    expect(entries).to_have_count(0)
+    for only in ("Running", "Failed"):
+        tab.get_by_role("radio", name=only).check()
+        expect(tab.locator("#my-clips .none")).to_have_text("No clips match.")
+
+
+def test_the_strip_is_one_tab_stop_and_its_keys_do_the_rest(many_page, tab):
+    come(tab, many_page, 6)
+    entries = tab.locator("#my-clips li")
+    stops = tab.evaluate(
+        """() => [...document.querySelectorAll('#my-clips :is(button, input, a)')]
+          .filter(each => each.tabIndex >= 0 && each.checkVisibility()).map(e => e.className)"""
+    )
+    # The four filters are one group of radios.
+    assert stops == ["words", "", "", "", "", "tile", "more"]
+    first, second = entries.nth(0).locator(".tile"), entries.nth(1).locator(".tile")
+    first.focus()
+    tab.keyboard.press("ArrowRight")
+    expect(second).to_be_focused()
+    tab.keyboard.press("ArrowLeft")
+    expect(first).to_be_focused()
+    tab.keyboard.press("End")
+    expect(entries.last.locator(".tile")).to_be_focused()
+    tab.keyboard.press("Home")
+    tab.keyboard.press("Tab")
+    expect(entries.first.locator(".more")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#my-clips .menu")).to_contain_text("Clip number 5")
+    tab.keyboard.press("Escape")
+    expect(entries.first.locator(".more")).to_be_focused()
+    second.press("Enter")
+    expect(entries.nth(1)).to_have_attribute("data-shown", "true")
+    expect(second).to_have_attribute("aria-current", "true")
+
+
+def test_several_are_chosen_saved_compared_and_deleted(many_page, tab, tmp_path):
+    come(tab, many_page, 5)
+    entries, bar = tab.locator("#my-clips li"), tab.locator("#my-clips .chosen")
+    expect(bar).to_be_hidden()
+    entries.nth(0).locator(".tile").press("Space")
+    entries.nth(2).locator(".tile").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("3 selected")
+    expect(bar.get_by_role("button", name="Compare")).to_be_disabled()
+    with tab.expect_download() as download:
+        bar.get_by_role("button", name="Download zip").click()
+    assert download.value.suggested_filename == "veo-clips.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        films = [name for name in archive.namelist() if name.endswith(".mp4")]
+        assert films == [f"Clip number {number}, seed {number}.mp4" for number in (4, 3, 2)]
+    entries.nth(2).locator(".tile").press("Space")
+    bar.get_by_role("button", name="Compare").click()
+    expect(tab.locator("#compare section")).to_be_visible()
+    expect(tab.locator("#compare figcaption").first).to_contain_text("seed 4")
+    expect(bar).to_be_hidden()
+    tab.locator("#compare").get_by_role("button", name="Close").click()
+
+    entries.nth(3).locator(".tile").press("Space")
+    entries.nth(4).locator(".tile").press("Space")
+    asked = []
+    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    bar.get_by_role("button", name="Delete").click()
+    assert asked == ["Delete 2 clips for good?"]
+    expect(entries).to_have_count(5)
+    tab.once("dialog", lambda dialog: dialog.accept())
+    bar.get_by_role("button", name="Delete").click()
+    expect(entries).to_have_count(3)
+    assert titles(tab) == clips_from(4, 2)
+    expect(bar).to_be_hidden()
+    tab.once("dialog", lambda dialog: dialog.accept())
+    entries.last.locator(".tile").press("Delete")
+    expect(entries).to_have_count(2)
+
+
+@pytest.mark.new_browser
+def test_a_clip_plays_without_sound_under_the_pointer_and_with_the_keyboard_on_it(many_page, tab):
+    come(tab, many_page, 6)
+    entries, video = tab.locator("#my-clips li"), tab.locator("#my-clips video")
+    entries.nth(1).hover()
+    expect(video).to_have_count(1)
+    tab.wait_for_function("document.querySelector('#my-clips video')?.currentTime > 0")
+    assert video.evaluate("video => video.muted")
+    entries.nth(2).hover()
+    expect(entries.nth(2).locator("video")).to_have_count(1)
+    expect(video).to_have_count(1)
+    tab.mouse.move(0, 0)
+    expect(video).to_have_count(0)
+    entries.first.locator(".tile").focus()
+    tab.keyboard.press("ArrowRight")
+    expect(entries.nth(1).locator("video")).to_have_count(1)
+    tab.emulate_media(reduced_motion="reduce")
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_timeout(400)
+    expect(video).to_have_count(0)
+
+
+def test_my_clips_have_a_view_of_their_own_and_a_picked_one_is_on_the_stage(many_page, tab):
+    come(tab, many_page, 61)
+    tab.locator("#tabs").get_by_role("button", name="My clips").click()
+    expect(tab.locator("#prompt")).to_be_hidden()
+    wide = tab.locator("#my-clips ul").bounding_box()["width"]
+    assert wide > 1000
+    expect(tab.locator("#my-clips .room")).to_have_text(re.compile(r"[\d.]+ MB of 2 GB"))
+    play(tab.locator("#my-clips li").nth(2))
+    expect(tab.locator("#prompt")).to_be_visible()
+    wait_for(tab, "Your demo clip is ready")
+    expect(tab.locator("#my-clips li").nth(2)).to_have_attribute("data-shown", "true")
+
+
+@pytest.mark.new_browser
+def test_a_thousand_clips_weigh_as_much_as_sixty_one(many_page, browser):
+    weighed = {}
+    for count in (61, 1000):
+        with visiting(browser) as tab:
+            come(tab, many_page, count)
+            expect(tab.locator("#my-clips li")).to_have_count(60)
+            tab.wait_for_timeout(2000)
+            devtools = tab.context.new_cdp_session(tab)
+            devtools.send("HeapProfiler.collectGarbage")
+            devtools.send("Performance.enable")
+            metrics = devtools.send("Performance.getMetrics")["metrics"]
+            found = {each["name"]: each["value"] for each in metrics}
+            weighed[count] = (found["JSHeapUsedSize"], found["Nodes"])
+    for less, more in zip(weighed[61], weighed[1000], strict=True):
+        assert more <= 1.2 * less, weighed
+
+
+def test_a_strangers_star_search_and_zip_reach_nothing(many_page):
+    ids = [row["id"] for row in many_page.rows() if row["owner"] == f"browser:{VISITORS[6]}"]
+    stranger = {"visitor": "s" * 43}
+    for handler, event in {
+        "on_star": {"job": ids[0], "starred": True},
+        "on_find": {"words": "clip", "only": "all", "older_than": [2e9, "z"]},
+        "on_delete": {"chosen": ids},
+    }.items():
+        said = call(many_page, handler, [stranger], event)
+        assert "process_completed" in said
+        assert "Clip number" not in said
+    rows = [row for row in many_page.rows() if row["id"] in ids]
+    assert [(row["starred"], row["deleted"]) for row in rows] == [(None, None)] * 6
+
+
+NONSENSE = [
+    {},
+    {"words": 7, "only": "theirs", "older_than": "yesterday"},
+    {"words": ["a"], "only": ["all"], "older_than": [1]},
+    {"words": "x" * 100_000, "older_than": [None, None]},
+    {"words": "\0\ud800%_\\", "older_than": [1e308, "a"]},
+    {"older_than": [True, "a\0b"]},
+    {"older_than": [1, "\ud800"]},
+]
+
+
+@pytest.mark.parametrize("event", NONSENSE)
+def test_nonsense_that_is_sought_breaks_nothing(many_page, event):
+    said = call(many_page, "on_find", [{"visitor": VISITORS[6]}], event)
+    assert '"success":true' in said.replace(" ", "")

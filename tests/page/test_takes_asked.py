@@ -1,4 +1,4 @@
-"""Several takes of one click, their grid, and two clips side by side, in a real browser."""
+"""Several takes of one click, in the strip, and two clips side by side, in a real browser."""
 
 import re
 
@@ -9,8 +9,11 @@ from playwright.sync_api import Page, expect
 from served import (
     FOX,
     ServedPage,
+    actions_of,
     call,
+    choose,
     open_page,
+    play,
     press_generate,
     service_that_never_finishes,
     wait_for,
@@ -20,53 +23,63 @@ TIMES = "() => [...document.querySelectorAll('#compare video')].map(video => vid
 
 
 def ask_for(tab: Page, takes: int, differs: str = "") -> None:
-    tab.locator("#takes-count").get_by_role("radio", name=str(takes)).check()
+    choose(tab, "1 take" if takes == 1 else str(takes))
     if differs:
-        tab.get_by_label("What differs").click()
+        tab.get_by_role("button", name="Takes: ").click()
+        tab.get_by_label("Vary").click()
         tab.get_by_role("option", name=differs).click()
+        tab.locator("#takes-asked").evaluate("e => e.hidePopover()")
 
 
 def take(tab: Page, number: int):
-    return tab.locator("#takes li").nth(number - 1)
+    return tab.locator(f'#my-clips li[data-take="{number}"]')
+
+
+def finished(tab: Page):
+    return tab.locator("#my-clips li[data-take][data-state=done]")
 
 
 def requests_of(served: ServedPage, prompt: str) -> list[str]:
     return [row["request"] for row in served.rows() if prompt in (row["request"] or "")]
 
 
-def seed_of(cell) -> str:
-    return re.search(r"seed (\d+)", cell.locator(".settings").inner_text())[1]
+def about(entry) -> str:
+    """What its menu says of a clip."""
+    told = actions_of(entry).locator(".facts").inner_text()
+    entry.page.keyboard.press("Escape")
+    return told
 
 
-def test_two_takes_arrive_in_a_grid_that_a_reload_brings_back(keyed_page, tab):
+def seed_of(entry) -> str:
+    return re.search(r"seed (\d+)", about(entry))[1]
+
+
+def test_two_takes_arrive_side_by_side_and_a_reload_brings_them_back(keyed_page, tab):
     prompt = f"{FOX}, twice"
     open_page(tab, keyed_page)
-    expect(tab.get_by_label("What differs")).to_have_count(0)
+    expect(tab.get_by_label("Vary")).to_have_count(0)
     ask_for(tab, 2)
     press_generate(tab, prompt)
-    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
+    expect(finished(tab)).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
-    in_one_line = {each.bounding_box()["y"] for each in tab.locator("#takes-count label").all()}
-    assert len(in_one_line) == 1
     seeds = [seed_of(take(tab, number)) for number in (1, 2)]
     sent = requests_of(keyed_page, prompt)
     assert len(sent) == len(set(seeds)) == 2
     assert all(f'"seed": {seed}' in request for seed, request in zip(seeds, sent, strict=True))
 
     tab.reload()
-    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
+    expect(finished(tab)).to_have_count(2)
     assert [seed_of(take(tab, number)) for number in (1, 2)] == seeds
-    tab.wait_for_function("document.querySelector('#takes img').naturalWidth > 0")
-    take(tab, 2).locator(".show").click()
+    tab.wait_for_function("document.querySelector('#my-clips [data-take] img').naturalWidth > 0")
+    play(take(tab, 2))
     wait_for(tab, "Take 2 of 2: Your clip is ready")
     expect(tab.locator("#status .seed")).to_have_text(f"seed {seeds[1]}")
 
-    take(tab, 2).get_by_role("button", name="Use this seed").click()
-    expect(take(tab, 2).get_by_text("In the form")).to_be_visible()
+    actions_of(take(tab, 2)).get_by_role("button", name="Use this seed").click()
     ask_for(tab, 1)
     press_generate(tab, f"{prompt}, once more")
     wait_for(tab, "Your clip is ready")
-    expect(tab.locator("#takes section")).to_be_hidden()
+    expect(tab.locator("#my-clips li").first).not_to_have_attribute("data-take", "1")
     (again,) = requests_of(keyed_page, f"{prompt}, once more")
     assert f'"seed": {seeds[1]}' in again
 
@@ -84,10 +97,10 @@ def test_a_double_click_begins_each_take_once_and_a_limit_ends_them(tab, tmp_pat
             tab.get_by_label("Prompt", exact=True).fill(FOX)
             tab.get_by_role("button", name="Generate").dblclick()
             wait_for(tab, re.compile("Take 1 of 3"))
-            expect(tab.locator("#status .detail")).to_contain_text("3 of 4 takes were sent")
-            expect(tab.locator("#takes li")).to_have_count(3)
-            tab.get_by_role("button", name="Stop waiting").click()
-            wait_for(tab, "Stopped looking")
+            expect(tab.locator("#status .detail")).to_contain_text("We sent 3 of 4 takes, then: ")
+            expect(tab.locator("#my-clips li[data-take]")).to_have_count(3)
+            tab.get_by_role("button", name="Hide", exact=True).click()
+            wait_for(tab, "No longer watching")
             assert len(served.rows()) == 3
         posts = [request.json() for request in service.requests if request.method == "POST"]
     assert len(posts) == len({post["seed"] for post in posts}) == 3
@@ -99,8 +112,9 @@ def test_a_refused_first_take_is_the_only_one_sent(keyed_page, tab):
     ask_for(tab, 3)
     press_generate(tab, prompt)
     wait_for(tab, "No credits left")
-    expect(tab.locator("#status .detail")).to_contain_text("No other take was sent.")
-    expect(tab.locator("#takes section")).to_be_hidden()
+    expect(tab.locator("#status .detail")).to_contain_text("We sent no other take.")
+    expect(tab.locator("#my-clips li")).to_have_count(1)
+    expect(tab.locator("#my-clips li[data-take]")).to_have_count(0)
     assert len(requests_of(keyed_page, prompt)) == 1
 
 
@@ -108,14 +122,13 @@ def test_two_clips_of_different_length_play_and_seek_as_one(keyed_page, tab):
     open_page(tab, keyed_page)
     ask_for(tab, 2, "Duration")
     press_generate(tab, FOX)
-    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
-    expect(take(tab, 2).locator(".settings")).to_contain_text("6 s")
-    take(tab, 1).get_by_role("button", name="Compare").click()
-    expect(take(tab, 1).get_by_role("button", name="Compare")).to_have_attribute(
-        "aria-pressed", "true"
-    )
-    second = tab.locator("#my-clips li", has_text=f"seed {seed_of(take(tab, 2))}").first
-    second.get_by_role("button", name="Compare").click()
+    expect(finished(tab)).to_have_count(2)
+    expect(take(tab, 2).locator(".what")).to_have_text("Take 2 · 6 s")
+    actions_of(take(tab, 1)).get_by_role("button", name="Compare").click()
+    compare = actions_of(take(tab, 1)).get_by_role("button", name="Compare")
+    expect(compare).to_have_attribute("aria-pressed", "true")
+    tab.keyboard.press("Escape")
+    take(tab, 2).locator(".tile").press("c")
     pair = tab.locator("#compare section")
     expect(pair).to_be_visible()
     expect(pair).to_be_in_viewport()
@@ -156,10 +169,10 @@ def test_another_visitors_takes_and_clips_show_nothing(keyed_page, tab):
     open_page(tab, keyed_page)
     ask_for(tab, 2)
     press_generate(tab, "A secret orchard")
-    expect(tab.locator("#takes li[data-state=done]")).to_have_count(2)
-    ids = tab.evaluate("[...document.querySelectorAll('#takes li')].map(each => each.dataset.job)")
+    expect(finished(tab)).to_have_count(2)
+    ids = tab.evaluate("[...document.querySelectorAll('#my-clips li')].map(e => e.dataset.job)")
     stranger = {"visitor": "x" * 43, "takes": ids, "job": ids[0]}
-    for handler in ("on_load", "on_focus", "on_compare"):
+    for handler in ("on_load", "on_focus", "on_find", "on_star", "on_compare"):
         said = call(keyed_page, handler, [stranger], {"jobs": ids})
         assert "process_completed" in said
         assert ".mp4" not in said

@@ -1,0 +1,93 @@
+import { formPainted } from "./form_painted.js";
+import { keepForm } from "./form_storage.js";
+import { onFormValues } from "./form_values.js";
+
+export function mount({ element, props, watch, trigger }) {
+  if (!("popover" in element)) element.hidden = true; // an older browser shows the widgets
+  const { chips, fields, texts } = props;
+  const seed = element.querySelector(".seed");
+  const buttons = () => [...element.querySelectorAll("button:not([hidden])")];
+  const chipOf = (field) => element.querySelector(`[data-field="${field}"]`);
+  const opened = (chip) => document.getElementById(chip.getAttribute("popovertarget"));
+  const isOpen = (block) => Boolean(block?.popover) && block.matches(":popover-open");
+
+  // The widgets are Gradio's, and come when they come.
+  function prepare(chip) {
+    const block = opened(chip);
+    if (!block || block.popover || !chip.dataset.field) return;
+    block.popover = "auto";
+    block.addEventListener("beforetoggle", () => {
+      const { left, top } = chip.getBoundingClientRect();
+      const below = document.documentElement.clientHeight - top;
+      block.style.setProperty("--left", `${left}px`);
+      block.style.setProperty("--bottom", `${below + 6}px`);
+    });
+    block.addEventListener("toggle", ({ newState }) => {
+      if (newState !== "open") return;
+      (block.querySelector("input:checked") || block.querySelector("input"))?.focus();
+      trigger("focus", { field: chip.dataset.field });
+    });
+    // An arrow key clicks, too: who looks for a choice with the keys has not made it yet.
+    block.addEventListener("click", (event) => {
+      if (event.detail && event.target.matches(".setting:not(#takes-asked) input"))
+        setTimeout(() => block.hidePopover());
+    });
+    block.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target.type === "text") return;
+      event.preventDefault(); // of a press on the chip, which has the focus then
+      block.hidePopover();
+    });
+  }
+  element.addEventListener("click", ({ target }) => {
+    const chip = target.closest("button");
+    if (chip) prepare(chip);
+    if (chip?.matches(".more") && !opened(chip)) chip.dataset.wanted = ""; // it comes later
+    if (chip !== seed) return;
+    trigger("delete");
+    document.querySelector("#prompt textarea").focus();
+  });
+  formPainted().then(() => buttons().forEach(prepare));
+
+  // Tab comes by all of them but the seed, which the arrow keys reach.
+  element.addEventListener("keydown", (event) => {
+    const all = buttons();
+    const end = all.length - 1;
+    const at = all.indexOf(event.target.closest("button"));
+    const next = { ArrowRight: at + 1, ArrowLeft: at + end, Home: 0, End: end };
+    if (at < 0 || !(event.key in next)) return;
+    event.preventDefault();
+    all[next[event.key] % all.length].focus();
+  });
+
+  onFormValues((values) => {
+    const named = Object.fromEntries(fields.map((name, at) => [name, values[at]]));
+    for (const { field, name, words } of chips) {
+      const said = words[String(named[field])];
+      if (!said) continue;
+      chipOf(field).textContent = said;
+      chipOf(field).setAttribute("aria-label", `${name}: ${said}`);
+    }
+    seed.hidden = !named.seed;
+    seed.textContent = texts.seed.replace("{}", named.seed);
+    seed.setAttribute("aria-label", texts.no_seed.replace("{}", named.seed));
+    if ("formRestored" in document.body.dataset) keepForm(values);
+    tellDifferences({});
+    const chip = buttons().find((each) => each.dataset.field && isOpen(opened(each)));
+    if (chip) trigger("focus", { field: chip.dataset.field });
+  });
+
+  // What another choice would cost more or less: beside it, in a place that is kept for it.
+  function tellDifferences(differences) {
+    for (const { field } of chips) {
+      const block = opened(chipOf(field));
+      const found = differences[field] || [];
+      const said = block?.matches("fieldset, #takes-asked") ? found : [found.find(Boolean)];
+      block
+        ?.querySelectorAll("label:has(input:is([type=radio], [type=checkbox]))")
+        .forEach((label, at) => {
+          label.dataset.difference = said[at] || "";
+        });
+    }
+  }
+  watch("value", () => tellDifferences(props.value || {}));
+}

@@ -1,0 +1,104 @@
+import { copyAndSay } from "./copying.js";
+import { label, make, makeButton } from "./elements.js";
+
+// What a clip is, and all that can be done with it, beside its picture.  The browser closes it at
+// Escape and at a click elsewhere, and gives the focus back.
+export function menuOf(menu, { act, texts }) {
+  let opener = null;
+
+  function button(row, name, text, press) {
+    const made = makeButton("", "", press);
+    made.dataset.name = name;
+    label(made, text, row.name);
+    return made;
+  }
+  const action = (row, name, text) =>
+    button(row, name, text, () => {
+      close();
+      act(name, row);
+    });
+  function link(row, name, text, address, file) {
+    const made = make("a");
+    made.href = address;
+    made.download = file;
+    made.dataset.name = name;
+    label(made, text, row.name);
+    return made;
+  }
+  function copyPrompt(row) {
+    const say = (text) => label(made, text, row.name);
+    const made = button(row, "copy", texts.copy, () => copyAndSay(row.name, texts, say));
+    return made;
+  }
+  function compare(row) {
+    const made = action(row, "compare", texts.compare);
+    made.setAttribute("aria-pressed", document.body.dataset.picked === row.id);
+    return made;
+  }
+  function actionsOf(row) {
+    return [
+      action(row, "select", row.clip ? texts.play : texts.show),
+      (row.clip || row.kept) &&
+        link(row, "download", texts.download, row.clip || row.kept, row.file),
+      row.note && link(row, "json", "JSON", row.note, row.file.replace(/mp4$/, "json")),
+      row.again && action(row, "retry", row.again),
+      row.settings && action(row, "edit", texts.use_settings),
+      row.seed && action(row, "input", texts.use_seed),
+      action(row, "star", row.starred ? texts.unstar : texts.star),
+      row.clip && compare(row),
+      row.settings && copyPrompt(row),
+      action(row, "choose", row.isChosen ? texts.unchoose : texts.choose),
+      !row.running && action(row, "delete", texts.delete),
+    ].filter(Boolean);
+  }
+  function fill(row) {
+    const when = new Date(row.created * 1000).toLocaleString([], {
+      dateStyle: "medium",
+      timeStyle: "short",
+    });
+    const facts = [when, row.cost, row.seed].filter(Boolean).join(" · ");
+    const prompt = make("p", "prompt", row.name);
+    prompt.dir = "auto";
+    const actions = make("div", "actions");
+    actions.append(...actionsOf(row));
+    menu.replaceChildren(make("p", "title", row.title));
+    if (row.why) menu.append(make("p", "why", row.why));
+    menu.append(prompt, make("p", "facts", facts), actions);
+    menu.dataset.job = row.id;
+    menu.dataset.row = JSON.stringify(row);
+    menu.setAttribute("aria-label", row.name);
+  }
+  // Beside the picture, where there is room; a phone has it at the lower edge.
+  function place(item) {
+    const at = item.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = menu;
+    const left = at.left > width + 16 ? at.left - width - 8 : at.right + 8;
+    menu.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    menu.style.top = `${Math.max(8, Math.min(at.top, innerHeight - height - 8))}px`;
+  }
+  function open(item, row, from) {
+    opener = from;
+    fill(row);
+    if (!menu.matches(":popover-open")) menu.showPopover();
+    place(item);
+    menu.querySelector("button, a").focus();
+  }
+  function close() {
+    if (!menu.matches(":popover-open")) return;
+    menu.hidePopover();
+    opener?.focus({ preventScroll: true });
+  }
+  // Of what is shown, some may have changed meanwhile.
+  function refresh(row) {
+    if (!menu.matches(":popover-open")) return;
+    if (!row) close();
+    else if (menu.dataset.row !== JSON.stringify(row)) {
+      const { name } = document.activeElement.dataset;
+      const had = menu.contains(document.activeElement);
+      fill(row);
+      const like = menu.querySelector(`[data-name="${name}"]`) || menu.querySelector("button");
+      if (had) like.focus();
+    }
+  }
+  return { open, close, refresh, job: () => menu.matches(":popover-open") && menu.dataset.job };
+}

@@ -1,0 +1,5 @@
+import { tellFormValues } from "./form_values.js";
+
+export function run(...values) {
+  tellFormValues(values);
+}

@@ -1,0 +1,209 @@
+"""The strip: a visitor's clips, newest first, as pictures that play, are found and acted upon.
+
+A Gradio HTML component.  Python sends plain values, a page of them at a time; the browser inserts
+them as text, keeps what it was sent, and tells Python what was pressed on which job: `select` puts
+it on the stage, `star` marks it, `edit` takes its settings, `input` its seed, `retry` looks or
+sends again, `delete` deletes some, `focus` asks for the newest anew, `find` for what is sought.
+What is found comes by a component of its own.  It knows jobs and words, and decides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from backend import states
+from backend.jobs import Job
+from backend.ledger import ACTIVE_STATES, FAILED_STATES, Held, Only, Sought
+from backend.runner import is_kept
+from backend.storage import Storage
+from page import components, texts
+from page.file_name import name_of
+from veo import explain, media
+
+PAGE = 60
+"""Clips that are sent at once; who wants to see more asks for the next."""
+
+KEPT = f"mp4{media.UNCHECKED}"
+"""The ending of a file that no player should take for a clip."""
+
+LONGEST_SEARCH = 200
+"""Characters."""
+
+ONLY: tuple[Only, ...] = ("all", "starred", "running", "failed")
+
+
+def build() -> gr.HTML:
+    """The component; give it a value of `newest`."""
+    return components.component(
+        "strip",
+        {},
+        elem_id="my-clips",
+        label=texts.MY_CLIPS,
+        longest=LONGEST_SEARCH,
+        texts={
+            **texts.MY_CLIPS_ACTIONS,
+            **texts.STRIP,
+            "title": texts.MY_CLIPS,
+            "none": texts.MY_CLIPS_NONE,
+            "compare": texts.COMPARE,
+            "take": texts.TAKE,
+        },
+    )
+
+
+def build_found() -> gr.HTML:
+    """What carries the values of `found` to the strip; nothing of it is seen."""
+    return components.component("strip_found", {}, elem_id="found-clips")
+
+
+def build_tabs() -> gr.HTML:
+    """The page's views: one shot, or all clips at full width."""
+    return components.component("tabs", "", elem_id="tabs", texts=texts.TABS)
+
+
+def newest(
+    jobs: Sequence[Job],
+    storage: Storage,
+    *,
+    held: Held,
+    gone: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The newest of a visitor's `jobs`, of which there is one more than is shown if there are
+    older ones.  Those in `gone` are not there any more."""
+    return {
+        "rows": rows(jobs[:PAGE], storage),
+        "more": len(jobs) > PAGE,
+        "counts": {only: getattr(held, only) for only in ONLY},
+        "room": room(held, storage),
+        "gone": [*gone],
+    }
+
+
+def found(jobs: Sequence[Job], storage: Storage, sought: Sought) -> dict[str, Any]:
+    """A page of what was sought, likewise, with what that was."""
+    return {
+        "words": sought.words,
+        "only": sought.only,
+        "older_than": sought.older_than,
+        "rows": rows(jobs[:PAGE], storage),
+        "more": len(jobs) > PAGE,
+    }
+
+
+def sought_by(event: object) -> Sought:
+    """What a browser asks for, which may be anything."""
+    words, only = getattr(event, "words", ""), getattr(event, "only", "all")
+    return Sought(
+        # Half a character could not be told back.
+        words=words[:LONGEST_SEARCH].encode(errors="ignore").decode()
+        if isinstance(words, str)
+        else "",
+        only=only if only in ONLY else "all",
+        older_than=_place(getattr(event, "older_than", None)),
+    )
+
+
+def _place(told: object) -> tuple[float, str] | None:
+    """When a job was made and its id, if `told` is that."""
+    match told:
+        case [int() | float() as created, str() as job_id] if (
+            math.isfinite(created) and len(job_id) <= 64 and job_id.isascii() and "\0" not in job_id
+        ):
+            return float(created), job_id
+    return None
+
+
+def room(held: Held, storage: Storage) -> str:
+    """What a visitor's clips take of the room that there is; nothing where there is no limit."""
+    if not math.isfinite(storage.most_bytes):
+        return ""
+    # The row of a clip that was evicted from a folder still tells its size.
+    used = min(held.bytes, storage.most_bytes)
+    return texts.ROOM.format(used=_bytes(used), most=_bytes(storage.most_bytes))
+
+
+def _bytes(number: float) -> str:
+    """Bytes as a person reads them."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number / 1e3:.0f} kB"
+
+
+def rows(jobs: Sequence[Job], storage: Storage) -> list[dict[str, Any]]:
+    """What the browser shows of `jobs`; all of it may be shown to their owner."""
+    batches = {job.entry.batch for job in jobs}
+    return [_row(job, storage, is_first=job.id in batches) for job in jobs]
+
+
+def _row(job: Job, storage: Storage, *, is_first: bool) -> dict[str, Any]:
+    entry = job.entry
+    take = entry.take or (1 if is_first else None)
+    request = entry.request or {}
+    clip = storage.address(entry.clip) if entry.state == "done" else ""
+    # It came and cannot be shown: it is paid for, and another player may show it.
+    kept = storage.address(entry.clip, "kept") if is_kept(job.error) else ""
+    again = states.AGAIN.get(entry.state) if not clip else None
+    gone = entry.state == "done" and not clip
+    return {
+        "id": job.id,
+        "state": entry.state,
+        "kind": _kind(job),
+        "running": not job.is_over,
+        "title": _title(job, gone=gone),
+        "why": explain.explain_error(job.error).what_happened if job.error else "",
+        "short": _short(job, gone=gone),
+        "name": str(request.get("prompt") or f"id {entry.generation_id}"),
+        "batch": entry.batch or job.id,
+        "take": take or 1,
+        "starred": entry.starred is not None,
+        "created": entry.created,
+        "elapsed": round(job.elapsed, 1) if not job.is_over else 0,
+        "expected": job.expected if not job.is_over else 0,
+        "cost": states.explain_cost(
+            entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
+        ),
+        "poster": storage.address(entry.clip, "poster") if clip else "",
+        "clip": clip,
+        "note": storage.address(entry.clip, "note") if clip else "",
+        "kept": kept,
+        "file": name_of(job, take=take, ending=KEPT if kept else "mp4") if clip or kept else "",
+        "zip": entry.clip if clip or kept else "",
+        "settings": bool(request),
+        "seed": texts.SEED_IS.format(value=request["seed"]) if request else "",
+        "again": again if entry.state != "done" or entry.generation_id else None,
+        "ask": states.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
+    }
+
+
+def _kind(job: Job) -> str:
+    """Under which of the filters it stands."""
+    if job.state in FAILED_STATES:
+        return "failed"
+    return "running" if job.state in (*ACTIVE_STATES, "needs_key") else "done"
+
+
+def _title(job: Job, *, gone: bool) -> str:
+    """Its state; of what came to nothing, the reason."""
+    if job.error and job.state in FAILED_STATES:
+        return explain.explain_error(job.error).title
+    if job.state == "running" and job.update:
+        return explain.explain_status(job.update)
+    return states.explain_state(job.state, gone=gone)
+
+
+def _short(job: Job, *, gone: bool) -> str:
+    """The same on a small picture; nothing for what is made now, where a clock goes."""
+    if gone:
+        return texts.STRIP_SHORT["gone"]
+    if job.state == "done":
+        duration = (job.entry.request or {}).get("duration")
+        return texts.SECONDS.format(value=duration) if duration else ""
+    if job.state == "running":
+        status = job.update.status if job.update else ""
+        return texts.STRIP_SHORT.get(status, "")
+    return texts.STRIP_SHORT.get(job.state) or _title(job, gone=gone)

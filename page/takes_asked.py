@@ -1,0 +1,64 @@
+"""Takes: how many and in what they differ, and a request's settings in words.
+
+It neither sends nor follows anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from backend import takes as backend_takes
+from page import texts
+from veo_client import MODELS, VideoRequest
+
+COUNTS = range(1, backend_takes.MOST + 1)
+
+
+def controls() -> tuple[gr.Radio, gr.Dropdown]:
+    """How many takes, and in what they differ; the second shows once there are several."""
+    with gr.Column(elem_id="takes-asked", elem_classes="setting"):
+        count = gr.Radio(
+            [(texts.TAKES[number - 1], number) for number in COUNTS],
+            value=1,
+            label=texts.TAKES_LABEL,
+            elem_id="takes-count",
+        )
+        differs = gr.Dropdown(
+            [(_choice(name), name) for name in backend_takes.DIFFERS],
+            value="seed",
+            label=texts.DIFFERS_LABEL,
+            container=False,
+            filterable=False,
+            visible=False,
+            elem_id="takes-differ",
+        )
+    count.change(None, count, differs, js="count => ({ __type__: 'update', visible: count > 1 })")
+    return count, differs
+
+
+def _choice(differs: str) -> str:
+    """What differs, with how many takes that gives if they are fewer than `takes.MOST`."""
+    most = len(backend_takes.takes_of(VideoRequest("how many"), backend_takes.MOST, differs))
+    said = texts.SETTING_DIFFERS if most == backend_takes.MOST else texts.FEW_DIFFER
+    return said.format(setting=texts.DIFFERS[differs].lower(), takes=most)
+
+
+def in_words(request: VideoRequest, names: Sequence[str]) -> str:
+    """The settings `names` of `request` as a person reads them."""
+    return " · ".join(filter(None, (_setting(request, name) for name in names)))
+
+
+def _setting(request: VideoRequest, name: str) -> str:
+    value = getattr(request, name)
+    match name:
+        case "seed":
+            return texts.SEED_IS.format(value=value)
+        case "model":
+            return MODELS[value].label
+        case "duration":
+            return texts.SECONDS.format(value=value)
+        case "negative_prompt":
+            return texts.WITHOUT.format(value=value) if value else ""
+    return texts.SWITCHED[name][value] if name in texts.SWITCHED else str(value)
