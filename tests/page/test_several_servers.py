@@ -146,8 +146,10 @@ def test_who_only_looked_at_the_page_of_a_killed_server_presses_once(behind, tab
     streams.wait_for_their_end()
     before = behind.server_of(tab)
     behind.kill(before)
-    # Where a stream breaks, Gradio's page finds another server, and sends nothing until it has.
-    press_generate(tab, "a heron")
+    # Nothing is asked of the server before the press: Gradio's page would find that it is another,
+    # and send nothing for two seconds, until it has loaded itself anew.
+    tab.get_by_label("Prompt", exact=True).fill("a heron")
+    tab.get_by_role("button", name="Generate").click()
     wait_for(tab, "Making the video")
     assert len(behind.service.accepted["a heron"]) == 1
     behind.start_again(before)
