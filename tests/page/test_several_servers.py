@@ -2,6 +2,7 @@
 visits them."""
 
 import contextlib
+import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -150,7 +151,11 @@ def test_who_only_looked_at_the_page_of_a_killed_server_presses_once(behind, tab
     # and send nothing for two seconds, until it has loaded itself anew.
     tab.get_by_label("Prompt", exact=True).fill("a heron")
     tab.get_by_role("button", name="Generate").click()
-    wait_for(tab, "Making the video")
+    # Where the page comes to a third server, that knows of the job what the ledger tells.
+    wait_for(tab, re.compile("Making the video|Looking for it at the service"))
+    behind.service.is_completed = True
+    wait_for(tab, "Your clip is ready")
+    behind.service.is_completed = False
     assert len(behind.service.accepted["a heron"]) == 1
     behind.start_again(before)
 
