@@ -176,8 +176,8 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
         return action not in SENDING
     return {
         "without_sound": request.generate_audio,
-        "with_auto_fix": not request.auto_fix,
-        "with_enhancement": not request.enhance_prompt,
+        "with_auto_fix": request.auto_fix is False,
+        "with_enhancement": request.enhance_prompt is False,
     }.get(action, True)
 
 
