@@ -4,6 +4,7 @@ What is drawn here touches only its own box of the frame, at full size; `film.py
 makes a film quick. This module knows no prompt and no film.
 """
 
+from copy import copy
 from typing import Protocol
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 from demo.scenery import Array, Dice, Mood, oklch, waves
 
 FPS = 24
+FADE = FPS // 2  # frames
 TO_YUV = np.array(  # BT.709; limited range: luma 16..235, chroma 16..240 around 128
     [[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.4542, -0.0458]]
 )
@@ -55,6 +57,31 @@ class Layer:
             mixed += add[part]
             mixed >>= 8
             box[:] = mixed
+
+    def faded(self, strength: float) -> "Layer":
+        """The same, seen only by `strength`, 0..1."""
+        faint = copy(self)
+        faint.planes = [
+            ((256 - (256 - keep) * strength).astype(np.uint16), (add * strength).astype(np.uint16))
+            for keep, add in self.planes
+        ]
+        return faint
+
+
+class Fading:
+    """A layer that is not there yet in a film's first frame, or no more in its last."""
+
+    def __init__(self, layer: Layer, count: int, *, comes: bool, goes: bool) -> None:
+        self.layer, self.count, self.comes, self.goes = layer, count, comes, goes
+
+    def blend(self, planes: list[Array], number: int) -> None:
+        since = number if self.comes else FADE
+        left = self.count - 1 - number if self.goes else FADE
+        strength = min(since, left, FADE) / FADE
+        if strength == 1:
+            self.layer.blend(planes, number)
+        elif strength:
+            self.layer.faded(strength).blend(planes, number)
 
 
 class Stars:

@@ -10,6 +10,7 @@ from demo.scenery import Array, Dice, F, smoothstep
 from demo.words import throw_dice
 
 SAMPLE_RATE = 48_000
+LEAD_OUT = SAMPLE_RATE // 20
 CHORDS = ((0, 7, 12, 16, 23), (0, 7, 12, 15, 22), (0, 7, 12, 14, 19), (0, 5, 12, 16, 21))
 
 
@@ -60,3 +61,15 @@ def sound_frame(sound: Array, number: int) -> av.AudioFrame:
     frame.sample_rate, frame.pts = SAMPLE_RATE, number * size
     frame.time_base = Fraction(1, SAMPLE_RATE)
     return frame
+
+
+def join(before: Array | None, new: Array | None, frames_before: int, frames: int) -> Array | None:
+    """The sound of a clip and what goes on from it; where only one has any, silence beside it."""
+    if before is None and new is None:
+        return None
+    size = SAMPLE_RATE // FPS
+    before = np.zeros((2, frames_before * size), F) if before is None else before.copy()
+    new = np.zeros((2, frames * size), F) if new is None else new
+    # Whatever the clip ends with: a sound that breaks off is a click.
+    before[:, -LEAD_OUT:] *= np.linspace(1, 0, min(LEAD_OUT, before.shape[1]), dtype=F)
+    return np.concatenate([before, new], axis=1)

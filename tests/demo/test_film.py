@@ -558,13 +558,21 @@ def test_frames_are_made_one_at_a_time():
 # --- What is shipped ------------------------------------------------------------------------------
 
 
+OF_VEO = {
+    ("720p", "16:9"): (1280, 720),
+    ("720p", "9:16"): (720, 1280),
+    ("1080p", "16:9"): (1920, 1080),
+    ("1080p", "9:16"): (1080, 1920),
+}
+
+
 def test_sizes_are_those_the_service_sells():
-    assert {*demo_film.SIZES.values()} <= {(width, height) for width, height, *_ in EVERY_CLIP}
-    assert demo_film.SIZES == {
-        ("720p", "16:9"): (1280, 720),
-        ("720p", "9:16"): (720, 1280),
-        ("1080p", "16:9"): (1920, 1080),
-        ("1080p", "9:16"): (1080, 1920),
+    assert {*OF_VEO.values()} <= {(width, height) for width, height, *_ in EVERY_CLIP}
+    assert demo_film.SIZES == OF_VEO | {
+        ("360p", "16:9"): (640, 360),
+        ("360p", "9:16"): (360, 640),
+        ("4k", "16:9"): (3840, 2160),
+        ("4k", "9:16"): (2160, 3840),
     }
     assert demo_film.FPS == 24
 
