@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from veo.differences import Difference
+from veo.models import MODELS
 from veo.mp4 import Oddity
 from veo.types import (
     About,
@@ -225,6 +226,8 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case Refused(reason="not_found") if has_id:
             next_step = "Check the id: it belongs to the key that made it."
             return words("Not found", "Looking costs nothing.", next_step, "bring_key", retry)
+        case Refused(reason="model_gone"):
+            return words("The service no longer has this model", cost, _instead(error))
         case Refused(reason="not_found"):
             return words("Not found", cost, "Check the base URL: the service is not there.", retry)
         case Refused() if has_id:
@@ -286,6 +289,14 @@ def _for_a_guest(words: Explanation, error: VeoError) -> Explanation:
         next_step = "The owner of this server sees in their account if the service got it."
         return replace(words, next_step=next_step)
     return words
+
+
+def _instead(error: Refused) -> str:
+    """What to do about a model that is gone."""
+    nearest = MODELS.get(error.nearest or "")  # a stored error may name one that is lost by now
+    if not nearest:
+        return "Choose another model."
+    return f"Choose {nearest.in_full} ({error.nearest}), which does the same."
 
 
 def _has_expired(error: VeoError) -> bool:
