@@ -18,7 +18,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from veo.models import LARGEST_PICTURE
 
-__all__ = ["LARGEST_UPLOAD", "MOST_PIXELS", "BadPicture", "film_size", "prepare"]
+__all__ = ["LARGEST_UPLOAD", "MOST_PIXELS", "BadPicture", "as_jpeg", "film_size", "prepare"]
 
 LARGEST_UPLOAD = 12 << 20
 """Bytes of a picture as it comes in."""
@@ -80,7 +80,7 @@ def prepare(content: bytes, size: tuple[int, int], *, crop: bool = True) -> byte
         if isinstance(error, BadPicture):
             raise
         raise BadPicture("This picture is damaged, or not all of it is here.") from None
-    return _as_jpeg(small)
+    return as_jpeg(small)
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -248,7 +248,8 @@ def _as_srgb(picture: Image.Image, profile: object) -> Image.Image:
     return picture
 
 
-def _as_jpeg(picture: Image.Image) -> bytes:
+def as_jpeg(picture: Image.Image) -> bytes:
+    """`picture` as it is sent: as good as fits into what may be sent."""
     for quality in QUALITIES:
         file = io.BytesIO()
         # Every pixel keeps its colour: what is filmed from it is as sharp as it is.
