@@ -195,7 +195,7 @@ class Service:
     async def balance_of(self, owner: str) -> float | None:
         """US dollars left with the key that pays, if whoever looks may know."""
         payer = self.payer_for(owner)
-        is_theirs = payer == "visitor" or (payer == "server" and not self.settings.on_space)
+        is_theirs = payer != "demo" and not self.pays_for_a_guest(payer)
         client = self.jobs.client_for(owner, payer) if is_theirs else None
         return await self.prices.balance(client) if client else None
 
@@ -271,7 +271,7 @@ class Service:
             ) from None
         except OSError as error:
             _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
-            where = "its data folder" if self.settings.on_space else str(self.storage.folder)
+            where = str(self.storage.folder) if self.settings.is_at_home else "its data folder"
             raise TookTooLong(
                 f"The server cannot keep a clip in {where} now ({reason(error)}), so nothing was "
                 "sent. Whoever runs it makes that possible, or sets VEO_DATA_DIR to another folder."

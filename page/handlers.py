@@ -568,7 +568,7 @@ def mode(service: Service, owner: str | None = None, balance: float | None = Non
         return texts.DEMO_MODE
     if service.settings.is_at_home:
         return texts.HOME_MODE.format(variable=service.key_variable, left=left)
-    return texts.SERVER_MODE.format(left=left)
+    return texts.SERVER_MODE
 
 
 def view_of_error(error: VeoError) -> View:

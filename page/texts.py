@@ -40,7 +40,7 @@ DEMO_MODE = (
 VISITOR_MODE = "<b>Your key</b>{left} · clips cost money"
 HOME_MODE = "<b>Your key</b> ({variable}){left}"
 """At home: the key is in the environment of who started the page."""
-SERVER_MODE = "<b>This server's key</b>{left} · its owner pays for clips"
+SERVER_MODE = "<b>This server's key</b> · its owner pays for clips"
 LEFT = " · {balance} left"
 KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from jobs_fixture import ME, in_a_loop
@@ -139,6 +140,30 @@ def test_only_on_a_space_is_somebody_else_a_guest(tmp_path):
     assert not is_guest("server")
 
 
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, 12.5),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, None),  # noqa: S104
+        ({"VEO_ALLOWED_HOSTS": "film.example"}, None),
+        ({"SPACE_ID": "a/b", "VEO_SHARE_SERVER_KEY": "1"}, None),
+    ],
+    ids=str,
+)
+@in_a_loop
+async def test_what_is_left_is_told_to_who_owns_the_key(environment, told, tmp_path, monkeypatch):
+    async def balance(_client):
+        return 12.5
+
+    monkeypatch.setenv("AIMLAPI_KEY", "the-owners")
+    with Service(settings_for(tmp_path / "data", **environment)) as service:
+        monkeypatch.setattr(service.prices, "balance", balance)
+        assert await service.balance_of(ME) == told
+        await service.jobs.set_key(ME, VeoClient("a-visitors"))
+        assert await service.balance_of(ME) == 12.5
+        service.jobs.forget_key(ME)
+
+
 # A place where no clip can be kept
 
 
@@ -164,6 +189,18 @@ async def test_where_no_clip_can_be_kept_nothing_is_sent(shop, monkeypatch, numb
     assert shop.sent == []
     assert str(shop.storage.folder) in str(caught.value)
     assert "VEO_DATA_DIR" in str(caught.value)
+
+
+@in_a_loop
+async def test_only_who_sits_at_the_machine_is_told_where_its_clips_lie(shop, monkeypatch):
+    def cannot(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    shop.settings = replace(shop.settings, address="0.0.0.0")  # noqa: S104
+    with pytest.raises(TookTooLong, match="its data folder") as caught:
+        await begin(shop)
+    assert str(shop.settings.data) not in str(caught.value)
 
 
 @in_a_loop
