@@ -60,11 +60,6 @@ def build_found() -> gr.HTML:
     return components.component("strip_found", {}, elem_id="found-clips")
 
 
-def build_tabs() -> gr.HTML:
-    """The page's views: one shot, or all clips at full width."""
-    return components.component("tabs", "", elem_id="tabs", texts=texts.TABS)
-
-
 def newest(
     jobs: Sequence[Job],
     storage: Storage,
