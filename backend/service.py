@@ -14,7 +14,6 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from backend import states, takes
 from backend.config import Settings
@@ -161,9 +160,9 @@ class Service:
         return VeoClient()
 
     @property
-    def host(self) -> str:
-        """The name of the machine that real clips are asked of."""
-        return urlsplit(self._server_client.base_url).hostname or ""
+    def base_url(self) -> str:
+        """Where real clips are asked of."""
+        return self._server_client.base_url
 
     def payer_for(self, owner: str | None) -> Payer:
         """Whose key pays for a new clip of `owner`: their own, else the server's if it has one to

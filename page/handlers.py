@@ -460,9 +460,8 @@ class Handlers:
                     return
                 heard = self._service.jobs.recent_http.of(told.id)
                 if (told.id, heard) != shown_heard:
-                    view = replace(
-                        view, http=http_panel.of_job(told, heard, host=self._host_of(told))
-                    )
+                    http = http_panel.of_job(told, heard, base_url=self._service.base_url)
+                    view = replace(view, http=http)
                     shown_heard = told.id, heard
                 if clip != playing:
                     view = self._with_player(view, told, visitor)
@@ -475,10 +474,6 @@ class Handlers:
                     browser_state=visitor.browser_state
                     | {"job": told.id, "generation_id": told.generation_id or ""},
                 )
-
-    def _host_of(self, job: Job) -> str:
-        """The name of the service that a job is asked of."""
-        return texts.HOST_OF_THE_DEMO if job.is_demo else self._service.host
 
     def _card(self, job: Job, **more: Any) -> dict[str, Any]:
         has_clip, is_guest = bool(self._clip_of(job)), self._service.is_guest(job)
