@@ -33,6 +33,7 @@ from backend.ledger import (
     ACTIVE_STATES,
     DAY,
     FAILED_STATES,
+    MOST_WORDS,
     TRANSITIONS,
     UNCHARGED_STATES,
     VERSION,
@@ -647,10 +648,18 @@ def test_a_visitors_jobs_and_room_are_counted_and_nobody_elses(ledger, clock):
     assert ledger.held("stranger") == Held(all=0, starred=0, running=0, failed=0, bytes=0)
 
 
+def test_of_a_search_the_first_words_are_looked_for(ledger):
+    """Each is one more pass over every prompt of the visitor."""
+    words = " ".join(f"w{number}" for number in range(MOST_WORDS))
+    entry = add(ledger, request={"prompt": words})
+    assert ledger.of("ann", sought=Sought(words=f"{words} another")) == [entry]
+    assert ledger.of("ann", sought=Sought(words=f"another {words}")) == []
+
+
 def test_the_takes_of_a_press_know_each_other(ledger):
-    first = add(ledger)
+    first = add(ledger, take=1)
     second = add(ledger, batch=first.id, take=2)
-    assert (first.batch, first.take) == (None, None)
+    assert (first.batch, first.take) == (None, 1)
     assert ledger.get(second.id) == second
     assert (second.batch, second.take) == (first.id, 2)
 
