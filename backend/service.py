@@ -225,7 +225,7 @@ class Service:
         `offer` is what was said that `request` and the `others` of the same press cost together: if
         that is more by now, or somebody else would pay, `OfferChanged` is raised.  `payer` says
         only who was to pay, whatever it costs.  A further `take` of a press says which one it is,
-        and in `batch` the id of the first.
+        and in `batch` the id of the first, which is the one that knows of `others`.
         """
         pays = self.payer_for(owner)
         if payer not in (None, pays):
@@ -247,7 +247,7 @@ class Service:
                 dollars=prices[0],
                 limits=self.settings.limits if pays == "server" else None,
                 batch=batch,
-                take=take,
+                take=take or (1 if others else None),
             )
         except PriceNotTold:
             message = "The service doesn't say what this clip costs."

@@ -75,7 +75,7 @@ OFFER_CHANGED = Explanation(
 
 GONE = Explanation(
     title="That clip isn't here any more",
-    what_happened="You deleted it.",
+    what_happened="It was deleted, or this server no longer has its entry.",
     cost="Deleting costs nothing.",
 )
 

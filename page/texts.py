@@ -30,6 +30,7 @@ COPY = "Copy"
 COPIED = "Copied"
 NOT_HANDLED = "We couldn't handle that. Check what was sent, or reload the page."
 NO_FILES = "This page takes plain values: no files, and nothing nested deep."
+HALF_DELETED = "Not all of them are deleted yet. Try again in a minute."
 OUT_OF_REACH = "We can't read your list of clips just now. Try again in a minute."
 
 # Whose key

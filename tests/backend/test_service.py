@@ -29,7 +29,7 @@ def shop(tmp_path, monkeypatch):
     what would be sent."""
     monkeypatch.setenv("AIMLAPI_KEY", "the-owners")
     service = Service(settings_for(tmp_path / "data"))
-    service.dollars, service.asked, service.sent = 1.6, [], []
+    service.dollars, service.asked, service.sent, service.takes = 1.6, [], [], []
 
     async def estimate(client, request):
         service.asked.append(request)
@@ -37,6 +37,7 @@ def shop(tmp_path, monkeypatch):
 
     async def generate(request, **named):
         service.sent.append((request, named["payer"], named["dollars"]))
+        service.takes.append(named["take"])
         return "job"
 
     with service:
@@ -69,6 +70,14 @@ async def test_an_offer_is_for_all_takes_of_a_press_together(shop):
     with pytest.raises(OfferChanged):
         await begin(shop, Offer(payer="server", dollars=1.6), others=others)
     assert len(shop.sent) == 1
+
+
+@in_a_loop
+async def test_the_first_of_several_takes_is_written_down_as_the_first(shop):
+    await begin(shop)
+    await begin(shop, others=[SHORT])
+    await begin(shop, batch="the first", take=2)
+    assert shop.takes == [None, 1, 2]
 
 
 @pytest.mark.parametrize("told", [Offer(payer="server", dollars=1.5), Offer(payer=None, dollars=9)])
