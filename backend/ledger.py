@@ -396,10 +396,6 @@ class Ledger:
             self._hand(connection, str(row["id"]))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
-    def take(self, job_id: str) -> Entry | None:
-        """`take_all` of one; None says that there is nothing to drive."""
-        return self.take_all([job_id]).get(job_id)
-
     def take_all(self, job_ids: Collection[str]) -> dict[str, Entry]:
         """Make these jobs ours that there is something to drive of: whoever took one before writes
         nothing into it any more.
