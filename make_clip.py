@@ -21,24 +21,42 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import fields
-from functools import partial
-from itertools import chain, count
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 from veo import explain
 from veo.files import publish, reason, try_out
+from veo.film_list import Notes, Row, open_notes, read_rows
+from veo.given import Given, model_for
 from veo.models import LONGEST_PROMPT
 from veo.settings import plain
-from veo.terminal import CONTROL_CHARACTERS, DONE, EXIT_CODES, Progress, at_stop, write
+from veo.terminal import (
+    CHANGE_SOMETHING,
+    CONTROL_CHARACTERS,
+    DONE,
+    EXIT_CODES,
+    LOOK_FIRST,
+    NOT_MADE,
+    Progress,
+    at_stop,
+    write,
+)
 from veo_client import (
     MODELS,
     DownloadFailed,
+    Failed,
     InvalidRequest,
+    Price,
+    Refused,
+    SubmissionUncertain,
     Unreachable,
+    Update,
     VeoClient,
     VeoError,
     Video,
@@ -50,6 +68,8 @@ try:
 except ModuleNotFoundError:  # av and Pillow are an extra
     media = None  # type: ignore[assignment]  # a module that is not there
 
+Updates = Generator[Update, None, Video]
+
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
 
@@ -58,6 +78,8 @@ LONGEST_ANSWER_TO_A_STOP = 3.0
 
 ONE_STOP = 0.5
 """Seconds in which several signals are one stop: a shell and its terminal may each send one."""
+
+HALF_A_CENT = 0.005
 
 MIN_FREE_BYTES = 1 << 20
 """Bytes that must fit where the clip will go: about a small clip."""
@@ -70,13 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         at_stop(Stop(progress))
     with ExitStack() as stack:
+        code = DONE
         try:
-            _run(options, stack, progress)
+            if options.list:
+                code = _run_list(options, stack, progress)
+            else:
+                _run(options, stack, progress)
         except VeoError as error:
             code = progress.failed(error)
         except KeyboardInterrupt:
             code = progress.interrupted()
-        else:
+        if code == DONE:
             return DONE
     if progress.is_unread:
         _write_down(progress, options.output)
@@ -84,9 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> None:
-    request = None
+    request, given = None, Given()
     if options.resume is None:
-        request = VideoRequest(**_request_fields(options) | _prompt(options, progress))
+        fields = _request_fields(options) | _prompt(options, progress)
+        request = VideoRequest(**_with_inputs(options, fields, given))
     else:
         _check_id(options.resume)
     if request and options.price:
@@ -94,16 +121,167 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
         return
     _check_place(options.output)
     client = _client(stack, progress) if request else VeoClient()
+    if request:
+        given.make_ready(request, client)
     progress.begin(options.resume, _resume_command(options))
     if request:
-        expected = DEMO_EXPECTED if progress.demo else None
-        updates = client.generate(request, expected=expected, sleep=progress.sleep)
+        updates = _generate(client, request, given, progress)
     else:
         updates = client.follow(options.resume, sleep=progress.sleep)
+    _watch(updates, client, progress, options.output, request)
+
+
+def _generate(
+    client: VeoClient, request: VideoRequest, given: Given, progress: Progress
+) -> Updates:
+    expected = DEMO_EXPECTED if progress.demo else None
+    return client.generate(request, attach=given.attach, expected=expected, sleep=progress.sleep)
+
+
+def _watch(
+    updates: Updates,
+    client: VeoClient,
+    progress: Progress,
+    place: Path,
+    request: VideoRequest | None,
+) -> Video:
+    """Show the way to the video, and save it."""
     video = progress.watch(updates)
-    path, facts = _receive(client, video, options.output, request)
+    path, facts = _receive(client, video, place, request)
     progress.saved(path, facts, request, video.usd_spent)
     write(sys.stdout, os.fsencode(path) + b"\n")
+    return video
+
+
+# A list of films
+
+
+def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> int:
+    """Make the film of each row that has none; all are checked before the first is paid for."""
+    films = [Film(options, row) for row in read_rows(options.list, COLUMNS)]
+    client = _client(stack, progress)
+    price_of = cache(client.price)
+    for film in films:
+        film.estimate(price_of)
+    if options.price:
+        dollars = sum(film.dollars or 0.0 for film in films)
+        progress.say("price", "", dollars=dollars)
+        write(sys.stdout, f"{explain.dollars(dollars)}\n".encode())
+        return DONE
+    if options.budget is None and not progress.demo:
+        raise InvalidRequest("Give --budget, in US dollars for the whole list.", field="budget")
+    # A demo clip is no film of the list.
+    folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
+    beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
+    notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
+    codes = [_run_film(film, client, progress, notes, options.budget) for film in films]
+    return max(codes, key=WORST_LAST.index)
+
+
+WORST_LAST = (DONE, NOT_MADE, CHANGE_SOMETHING, LOOK_FIRST)
+
+
+class Film:
+    """One row of a list as a request."""
+
+    def __init__(self, options: argparse.Namespace, row: Row) -> None:
+        self.row, self.dollars = row, 0.0
+        try:
+            self.options = _options_of_row(options, row)
+            self.request = self.read()[0]
+        except InvalidRequest as error:
+            message = f"Row {row.number}: {error}"
+            raise InvalidRequest(message, field=error.field) from error
+
+    def read(self) -> tuple[VideoRequest, Given]:
+        """The request and what is attached to it, which is not kept: it may be megabytes."""
+        given = Given()
+        fields = _request_fields(self.options)
+        return VideoRequest(**_with_inputs(self.options, fields, given)), given
+
+    def estimate(self, price_of: Callable[[str], Price]) -> None:
+        dollars = price_of(self.request.model).estimate(self.request)
+        if dollars is None:
+            message = f"Row {self.row.number}: the service does not say what it costs."
+            raise Refused(message, reason="no_price")
+        self.dollars = dollars
+
+
+def _run_film(
+    film: Film, client: VeoClient, progress: Progress, notes: Notes, budget: float | None
+) -> int:
+    """Make one film unless it was made; what is no fault of its own row ends the list."""
+    row, known = film.row, notes.of(film.row)
+    if known.state == "saved":
+        return DONE
+    if known.state == "failed":
+        return NOT_MADE
+    if known.state == "sending":
+        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
+        progress.say("uncertain", f"{text} {explain.LOOK_FIRST}", row=row.number)
+        return LOOK_FIRST
+    progress.generation_id = None  # that of the row before
+    _check_place(film.options.output)
+    request, given = film.read()
+    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
+    if known.state == "taken":
+        progress.begin(known.generation_id, _resume_command(film.options))
+        updates = client.follow(known.generation_id, sleep=progress.sleep)
+    else:
+        _require_budget(film, notes, budget)
+        given.make_ready(request, client)
+        progress.begin(None, _resume_command(film.options))
+        notes.write(row, "sending", dollars=film.dollars)
+        updates = _noted(_generate(client, request, given, progress), row, notes)
+    try:
+        video = _watch(updates, client, progress, film.options.output, request)
+    except Failed as error:
+        notes.write(row, "failed", dollars=0.0)
+        return progress.failed(error)
+    except SubmissionUncertain:
+        raise
+    except VeoError as error:
+        if notes.of(row).state != "sending":
+            raise
+        notes.write(row, "new", dollars=0.0)  # it was not taken
+        if not isinstance(error, Refused) or error.reason != "request":
+            raise
+        return progress.failed(error)
+    notes.write(row, "saved", dollars=video.usd_spent)
+    return DONE
+
+
+def _noted(updates: Updates, row: Row, notes: Notes) -> Updates:
+    """The same updates; the id in the first is noted before anybody sees it."""
+    first = next(updates)
+    notes.write(row, "taken", generation_id=first.generation_id)
+    yield first
+    return (yield from updates)
+
+
+def _require_budget(film: Film, notes: Notes, budget: float | None) -> None:
+    if budget is not None and notes.dollars + film.dollars > budget + HALF_A_CENT:
+        left = explain.dollars(max(budget - notes.dollars, 0.0))
+        raise InvalidRequest(
+            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and {left} of the "
+            "budget is left.",
+            field="budget",
+        )
+
+
+def _options_of_row(options: argparse.Namespace, row: Row) -> argparse.Namespace:
+    """The command's options with those of the row, as if it had been typed."""
+    parser, typed = _parser(), list[str]()
+    parser.of_a_row = True
+    for name, cell in row.cells.items():
+        if name in SWITCHES:
+            typed += [f"--{name}"] if cell.lower() in ("yes", "true", "1", "x") else []
+        elif name == "reference":
+            typed += [f"--reference={each}" for each in cell.split()]
+        elif name != "prompt":
+            typed.append(f"--{name}={cell}")
+    known = argparse.Namespace(**vars(options) | {"list": None, "is_literal": True})
+    return parser.parse_args([*typed, "--", row.cells.get("prompt", "")], known)
 
 
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
@@ -318,9 +496,32 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
     options.is_literal = "--" in given
-    if options.resume is not None and (options.price or _request_fields(options)):
+    others = ("price", "budget", *INPUT_OPTIONS)
+    if options.resume is not None and (
+        any(getattr(options, each) for each in others) or _request_fields(options)
+    ):
         parser.error("--resume fetches what was asked for then: only -o and --json go with it")
     return options
+
+
+def _with_inputs(
+    options: argparse.Namespace, fields: dict[str, Any], given: Given
+) -> dict[str, Any]:
+    """`fields` with the pictures and the clip, and the model that makes a film of them."""
+    if options.image:
+        fields["image_url"] = given.picture("image_url", options.image)
+    if options.last_frame_of:
+        fields["image_url"] = given.last_frame_of(options.last_frame_of)
+    if options.last_image:
+        fields["last_image_url"] = given.picture("last_image_url", options.last_image)
+    if options.references:
+        named = [given.picture("image_urls", each) for each in options.references]
+        fields["image_urls"] = tuple(named)
+    if options.extend:
+        fields["video_url"] = given.clip(options.extend)
+    fields.setdefault("model", model_for(fields, options.grade))
+    shape = given.shape(MODELS[fields["model"]])
+    return {"aspect_ratio": shape} | fields if shape else fields
 
 
 def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
@@ -329,11 +530,25 @@ def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]',
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong with a row of a list by an error, for the command has not ended."""
+
+    of_a_row = False
+
+    def error(self, message: str) -> NoReturn:
+        if self.of_a_row:
+            raise InvalidRequest(f"{message}.", field="from")
+        super().error(message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]\n'
+        "       %(prog)s --from FILE.csv --budget USD [-o FOLDER] [options]",
         description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
-        epilog="exit codes:\n"
+        epilog="models:\n"
+        + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
+        + "\n\nexit codes:\n"
         + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -350,6 +565,19 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--resume", metavar="ID", help="fetch the clip of an earlier request; --resume=ID for any"
     )
+    what.add_argument(
+        "--from",
+        dest="list",
+        type=Path,
+        metavar="FILE.csv",
+        help="make a clip of each row: prompt, and any option as a column",
+    )
+    parser.add_argument(
+        "--budget",
+        type=_dollars,
+        metavar="USD",
+        help="what the whole list of --from may cost at most",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -358,10 +586,53 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder)",
     )
+    _add_inputs(parser)
     parser.add_argument("--price", action="store_true", help="print the estimate; make nothing")
     parser.add_argument("--json", action="store_true", help="progress as JSON lines")
     _add_request_options(parser)
     return parser
+
+
+SWITCHES = ("fast", "lite", "no-audio", "no-enhance-prompt", "no-auto-fix")
+COLUMNS = frozenset(
+    {
+        *("prompt", "output", "image", "last-image", "last-frame-of", "reference", "extend"),
+        *("model", "aspect-ratio", "duration", "resolution", "negative-prompt", "seed"),
+        *("person-generation", "provider", "task", *SWITCHES),
+    }
+)
+"""What a list may have of each film: the names of options."""
+
+INPUT_OPTIONS = ("image", "last_frame_of", "last_image", "references", "extend", "grade")
+"""What says of what a film is made, beside the fields of a request."""
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    """What the film is made of beside the words; the model follows from it."""
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument("--image", metavar="FILE|URL", help="the first frame")
+    first.add_argument(
+        "--last-frame-of", metavar="ID|FILE", help="the first frame: the last of another clip"
+    )
+    parser.add_argument("--last-image", metavar="FILE|URL", help="the last frame, with a first")
+    parser.add_argument(
+        "--reference",
+        dest="references",
+        action="append",
+        metavar="FILE|URL",
+        help="who or what is to be seen; up to three times",
+    )
+    parser.add_argument("--extend", metavar="ID|FILE|URL", help="a clip to go on from")
+    grade = parser.add_mutually_exclusive_group()
+    for name, text in (("fast", "less waiting, at less cost"), ("lite", "the least cost")):
+        grade.add_argument(f"--{name}", dest="grade", action="store_const", const=name, help=text)
+
+
+def _dollars(text: str) -> float:
+    dollars = float(text)
+    if not 0 <= dollars < math.inf:
+        raise ValueError
+    return dollars
 
 
 def _place(text: str) -> Path:
@@ -375,23 +646,30 @@ def _place(text: str) -> Path:
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
     defaults = VideoRequest("defaults")
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    models = MODELS.values()
-    for name, of_each_model in (
-        ("model", [tuple(MODELS)]),
-        ("aspect_ratio", [model.aspect_ratios for model in models]),
-        ("duration", [model.durations for model in models]),
-        ("resolution", [model.resolutions for model in models]),
+    add("--model", choices=[*MODELS], metavar="MODEL", help="wins over what the above says")
+    for name, of_each_model, metavar in (
+        ("aspect_ratio", "aspect_ratios", "W:H"),
+        ("duration", "durations", "SECONDS"),
+        ("resolution", "resolutions", "SIZE"),
     ):
         default = getattr(defaults, name)
+        # What any model takes; the request checks the combination.
+        taken = {choice for model in MODELS.values() for choice in getattr(model, of_each_model)}
+        choices = sorted(taken, key=lambda choice: (len(str(choice)), str(choice)))
         add(
             f"--{name.replace('_', '-')}",
             type=type(default),
-            # What any model takes, in the table's order; the request checks the combination.
-            choices=list(dict.fromkeys(chain.from_iterable(of_each_model))),
-            help=f"default: {default}",
+            choices=choices,
+            metavar=metavar,
+            help=f"{', '.join(map(str, choices))}, as the model takes it (mostly {default})",
         )
     add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
     add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
+    add("--person-generation", choices=["dont_allow", "allow_adult"], help="of the lite model")
+    add("--provider", choices=["auto", "google", "fal"], help="who makes it, of Veo (auto)")
+    add(
+        "--task", choices=[*TASKS], metavar="TASK", help=f"of a model that asks: {', '.join(TASKS)}"
+    )
     for option, field, text in (
         ("--no-audio", "generate_audio", "a silent clip"),
         (
@@ -402,6 +680,9 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
     ):
         add(option, dest=field, action="store_false", help=text)
+
+
+TASKS = tuple(dict.fromkeys(task for model in MODELS.values() for task in model.tasks.values()))
 
 
 class Stop:

@@ -360,13 +360,16 @@ def _problems_of_inputs(request: VideoRequest, model: Model) -> Iterator[tuple[s
     for name in model.needs:
         if not getattr(request, name):
             yield name, f"{IN_WORDS[name]} is missing: {model.in_full} needs it."
-    for name in ("image_url", "last_image_url", "video_url"):
-        if value := getattr(request, name):
-            yield from _problems_of_address(name, value)
+    if type(request.image_urls) is not tuple:
+        yield "image_urls", f"{IN_WORDS['image_urls']} must be a list of addresses."
+    for name in INPUTS:
+        value = getattr(request, name)
+        # What is empty may still be no text: `False`, 0.
+        for each in value if name == "image_urls" else [value] if value != "" else []:
+            if problem := problem_with(name, each):
+                yield name, problem
     if (count := len(request.image_urls)) > model.most_references:
         yield "image_urls", f"{count} references are too many: {model.most_references} at most."
-    for value in request.image_urls:
-        yield from _problems_of_address("image_urls", value)
     if request.last_image_url and not request.image_url:
         yield "image_url", "A last picture needs a first one."
     does = what_is_made_of(filled(request))
@@ -401,24 +404,31 @@ def is_kept_here(address: str) -> bool:
     return any(name.fullmatch(address) for name in _HERE.values())
 
 
-def _problems_of_address(name: str, value: object) -> Iterator[tuple[str, str]]:
+def problem_with(name: str, value: object) -> str | None:
+    """Why `value` is no picture's or clip's address for the field `name`, in a sentence."""
     kind = "clip" if name == "video_url" else "picture"
     words = "A reference" if name == "image_urls" else IN_WORDS[name]
     if not isinstance(value, str):
-        yield name, f"{words} must be an address."
-    elif value.startswith("data:"):
-        # Only the head is looked at by a pattern that may try again: the rest is megabytes.
-        head, _, content = value.partition(",")
-        largest = LARGEST_CLIP if kind == "clip" else LARGEST_PICTURE
-        if not _DATA[kind].fullmatch(head):
-            formats = "MP4" if kind == "clip" else "JPEG, PNG or WebP"
-            yield name, f"{words} must be {formats}, in base64."
-        elif len(content) > (largest + 2) // 3 * 4:
-            yield name, f"{words} is larger than {largest >> 20} MiB."
-        elif len(content) % 4 or not _BASE64.fullmatch(content):
-            yield name, f"{words} is no base64."
-    elif not _ADDRESS.fullmatch(value) and not _HERE[kind].fullmatch(value):
-        yield name, f"{words} must be an address that begins with https://."
+        return f"{words} must be an address."
+    if value.startswith("data:"):
+        return _problem_with_data(kind, words, value)
+    if not _ADDRESS.fullmatch(value) and not _HERE[kind].fullmatch(value):
+        return f"{words} must be an address that begins with https://."
+    return None
+
+
+def _problem_with_data(kind: str, words: str, value: str) -> str | None:
+    # Only the head is looked at by a pattern that may try again: the rest is megabytes.
+    head, _, content = value.partition(",")
+    largest = LARGEST_CLIP if kind == "clip" else LARGEST_PICTURE
+    if not _DATA[kind].fullmatch(head):
+        formats = "MP4" if kind == "clip" else "JPEG, PNG or WebP"
+        return f"{words} must be {formats}, in base64."
+    if len(content) > (largest + 2) // 3 * 4:
+        return f"{words} is larger than {largest >> 20} MiB."
+    if len(content) % 4 or not _BASE64.fullmatch(content):
+        return f"{words} is no base64."
+    return None
 
 
 def shows_something(text: str) -> bool:

@@ -87,7 +87,7 @@ class Progress:
 
     def begin(self, generation_id: str | None, resume_command: Sequence[str]) -> None:
         """What follows is about a clip: that of `generation_id`, or a new one."""
-        self._resume_command = resume_command
+        self._resume_command, self._update = resume_command, None
         self.generation_id = generation_id
         self._resuming = generation_id is not None
         if self._resuming:
@@ -142,7 +142,7 @@ class Progress:
         `usd_spent` is what the service says that it charged.
         """
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        seed = f", seed {request.seed}" if request else ""
+        seed = f", seed {request.seed}" if request and request.seed is not None else ""
         cost = "" if usd_spent is None else f", {explain.dollars(usd_spent)}"
         differs = differences(request, facts) if request and facts else []
         remarks = [

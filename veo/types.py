@@ -31,7 +31,15 @@ from typing import Any, Literal, Self
 from veo.models import MODELS, filled, problems, resolved
 
 Reason = Literal[
-    "no_key", "no_price", "key", "credits", "forbidden", "request", "not_found", "guard"
+    "no_key",
+    "no_price",
+    "key",
+    "credits",
+    "forbidden",
+    "request",
+    "not_found",
+    "model_gone",
+    "guard",
 ]
 """The first two are said here, before anything is sent; the others are the service's.
 
@@ -71,11 +79,21 @@ class Refused(VeoError):
     """The service said no.  Nothing was charged."""
 
     def __init__(
-        self, message: str, *, reason: Reason = "request", about: About | None = None
+        self,
+        message: str,
+        *,
+        reason: Reason = "request",
+        about: About | None = None,
+        model: str = "",
+        nearest: str | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.about = about
+        self.model = model
+        """The model that the service no longer has (`model_gone`)."""
+        self.nearest = nearest
+        """One that does the same, if there is one: see `VideoRequest.for_model`."""
 
     @property
     def is_about_the_key(self) -> bool:
@@ -437,6 +455,15 @@ def _amount(value: object) -> float | None:
     return None if number is None or number < 0 else number
 
 
+def read_catalogue(answer: Mapping[str, Any]) -> frozenset[str] | None:
+    """Every name under which the service offers a model; None when it gave no list."""
+    if not isinstance(answer.get("data"), list):
+        return None
+    entries = [*map(_mapping, answer["data"])]
+    names = (name for each in entries for name in (each.get("id"), *_list(each.get("aliases"))))
+    return frozenset(name for name in names if isinstance(name, str))
+
+
 def read_price(model: str, answer: Mapping[str, Any]) -> Price:
     """The `Price` of `model` in the service's catalogue; an empty one when it is not listed."""
     for entry in map(_mapping, _list(answer.get("data"))):
@@ -565,6 +592,18 @@ _SIGNED = re.compile(
     r'([\s"][^\s"/]*+(?:/(?!\\?/)[^\s"/]*+)*+/\\?/[^\s"?#]*+)'  # "https://host/path, \/\/host
     r'[?#][^\s"]*+'
 )
+
+
+def names_lost_model(message: str, model: str) -> bool:
+    """Whether a refusal of a create request says that `model` is no longer offered.
+
+    The service has no code for it.  Call it where those words are read, and nowhere else.
+    """
+    name = rf"{re.escape(model.rpartition('/')[2])}(?![\w-])"
+    return all(re.search(each, message, re.IGNORECASE) for each in (name, _LOST))
+
+
+_LOST = r"\bdeprecated\b|no longer (available|supported)|\bnot found\b"
 
 
 def subject_of(message: str) -> About | None:

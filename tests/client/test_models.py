@@ -101,7 +101,8 @@ def test_the_table_has_these_models_and_no_other():
     assert len(MODELS) == 11
 
 
-DOCUMENTS = Path(__file__).parents[3] / "shared" / "api"
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ROOT.parent / "shared" / "api"
 
 
 def create_schemas():
