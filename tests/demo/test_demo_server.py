@@ -469,8 +469,12 @@ anything = st.recursive(
 
 def orders(wrong: st.SearchStrategy) -> st.SearchStrategy:
     """Orders in which any field may be `wrong` instead."""
+    address = (
+        st.sampled_from(["https://a.example/b", "data:image/png;base64,", "gs://a/b/c"]) | wrong
+    )
+    media = ("image_url", "last_image_url", "video_url", "previous_interaction_id")
     return st.fixed_dictionaries(
-        {"model": st.just(MODEL) | wrong, "prompt": st.text(min_size=1) | wrong},
+        {"model": st.sampled_from([*MODELS]) | wrong, "prompt": st.text(min_size=1) | wrong},
         optional={
             "aspect_ratio": st.sampled_from(["16:9", "9:16"]) | wrong,
             "duration": st.sampled_from([4, 6, 8]) | wrong,
@@ -480,6 +484,9 @@ def orders(wrong: st.SearchStrategy) -> st.SearchStrategy:
             "generate_audio": st.booleans() | wrong,
             "seed": st.integers() | wrong,
             "auto_fix": st.booleans() | wrong,
+            "task": st.sampled_from(["edit", "extend", "image_to_video"]) | wrong,
+            "image_urls": st.lists(address) | wrong,
+            **dict.fromkeys(media, address),
             "more": anything,
         },
     )
