@@ -62,6 +62,25 @@ def test_a_chip_says_its_value_and_opens_its_choices(demo_page, tab):
     expect(chip(tab, "Sound: ♪ off")).to_have_text("♪ off")
 
 
+PRESS_AT_ONCE = """
+new MutationObserver((_, observer) => {
+  const chip = document.querySelector('#chips [data-field="duration"]');
+  if (!chip || document.getElementById('first-paint')) return;
+  observer.disconnect();
+  window.there = Boolean(document.getElementById('duration'));
+  chip.click();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@pytest.mark.new_browser
+def test_a_chip_pressed_before_its_choices_are_there_opens_them_then(demo_page, tab):
+    tab.add_init_script(PRESS_AT_ONCE)
+    tab.goto(demo_page.url)
+    expect(tab.locator("#duration")).to_be_visible()
+    assert tab.evaluate("window.there") is False
+
+
 def test_what_another_choice_costs_stands_beside_it(tmp_path, tab):
     with FaultServer(Shop()) as service:
         with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
