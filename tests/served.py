@@ -276,13 +276,16 @@ def visiting(browser: Browser, **options) -> Iterator[Page]:
 
 class KeptTab:
     """One tab for many visitors, each of whom finds it new; a page in it takes half the CPU that it
-    takes in a new one, for its scripts are compiled."""
+    takes in a new one, for its scripts are compiled.
+
+    They want no motion: the example film alone takes as much CPU as the form.
+    """
 
     STAYS = ("add_init_script", "emulate_media", "expose_function", "route")
     """What would be there for the next visitor."""
 
     def __init__(self, browser: Browser):
-        self._visitors = Visitors(browser)
+        self._visitors = Visitors(browser, reduced_motion="reduce")
         self._page: Page | None = None
 
     @contextlib.contextmanager
