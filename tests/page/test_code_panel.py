@@ -1,4 +1,4 @@
-"""See the code: it follows the form, asks for little, can be used by keyboard, and is only text."""
+"""Code: it follows the form, asks for little, can be used by keyboard, and is only text."""
 
 import pytest
 from playwright.sync_api import expect
@@ -36,7 +36,7 @@ def test_a_seed_that_is_left_open_stays_while_the_prompt_does():
 
 
 def unfold(tab):
-    tab.get_by_role("button", name="See the code").click()
+    tab.locator("#clip-tools").get_by_role("button", name="Code").click()
 
 
 def shown(tab):

@@ -18,24 +18,16 @@ from served import (
     in_a_fresh_python,
     open_page,
     open_sheet,
+    press_example,
+    prompt_of,
     visiting,
     wait_for,
 )
 from test_money import Shop
 
-SURF = re.compile("^Waves roll")
-
 
 def chip(tab: Page, name: str):
     return tab.locator("#chips").get_by_role("button", name=name)
-
-
-def prompt_of(tab: Page):
-    return tab.locator("#prompt textarea")
-
-
-def press_example(tab: Page, name: str) -> None:
-    tab.locator("#examples").get_by_role("button", name=name).click()
 
 
 # Chips

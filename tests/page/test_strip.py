@@ -23,8 +23,10 @@ from served import (
     call,
     choice,
     fill_unfolded,
+    hide,
     open_page,
     play,
+    posts,
     press_generate,
     refused_start,
     service_that_never_finishes,
@@ -150,7 +152,7 @@ def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
     press_generate(tab, "A robin")
     wait_for(tab, "Your clip is ready")
     expect(first(tab).locator(".state")).to_have_text("Ready")
-    tab.get_by_role("button", name="See the code").click()
+    tab.locator("#clip-tools").get_by_role("button", name="Code").click()
     expect(tab.locator("#programs code")).to_contain_text("A robin")
     pasted = tab.get_by_label("Prompt", exact=True)
     tab.locator("#status").get_by_role("button", name="Details").click()
@@ -192,8 +194,7 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     expect(first(tab).locator(".state")).to_have_text("Ready")
     wait_for(tab, "No longer watching")
     tab.unroute_all(behavior="ignoreErrors")
@@ -227,8 +228,7 @@ def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(de
     assert asks_in(30) == 0
     press_generate(tab, f"{FOX} #stuck")
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     for _ in range(3):
         with tab.expect_request(lambda request: "queue/join" in request.url):
             tab.clock.fast_forward(10_000)
@@ -330,18 +330,14 @@ def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_
             send_again()
             expect(tab.locator("#my-clips li")).to_have_count(1)
             assert "charges a second clip" in asked[0]
-            assert posted(service) == 1
+            assert len(posts(service)) == 1
             tab.once("dialog", lambda dialog: dialog.accept())
             send_again()
             expect(tab.locator("#my-clips li")).to_have_count(2)
             expect(tab.locator("#my-clips .state")).to_have_text(
                 ["We don't know if the service got it"] * 2
             )
-        assert posted(service) == 2
-
-
-def posted(service: FaultServer) -> int:
-    return sum(request.method == "POST" for request in service.requests)
+        assert len(posts(service)) == 2
 
 
 def test_a_second_server_on_the_same_folder_refuses_to_start(tmp_path):
@@ -463,7 +459,7 @@ def test_a_hundred_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
         assert len(told) == 7, told
         assert all("event: error" not in answer and '"error"' not in answer for _, answer in told)
         rows = served.rows()
-    assert posted(service) == len(rows) == 7
+    assert len(posts(service)) == len(rows) == 7
     assert {row["spender"] for row in rows} == {"address:127.0.0.1"}
 
 
