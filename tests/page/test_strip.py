@@ -651,6 +651,18 @@ def test_my_clips_have_a_view_of_their_own_and_a_picked_one_is_on_the_stage(many
     expect(tab.locator("#my-clips li").nth(2)).to_have_attribute("data-shown", "true")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_head_leaves_a_phone_to_the_clip(scheme, many_page, browser):
+    with visiting(browser, width=390, scheme=scheme) as tab:
+        come(tab, many_page, 1000)
+        expect(tab.locator("#tabs .count")).to_have_text("1000")
+        expect(tab.locator("#mode")).to_contain_text("Add a key for real Veo clips.")
+        assert tab.locator("#head").bounding_box()["height"] <= 96
+        for part in ("h1", "[data-view=shot]", "[data-view=clips]", "#mode b", "#key button"):
+            expect(tab.locator(f"#head {part}").first).to_be_in_viewport(ratio=1)
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390
+
+
 @pytest.mark.new_browser
 def test_a_thousand_clips_weigh_as_much_as_sixty_one(many_page, browser):
     weighed = {}
