@@ -13,7 +13,7 @@ export function mount({ element, props, watch, trigger }) {
   // The widgets are Gradio's, and come after the form is painted.
   function prepare(chip) {
     const block = opened(chip);
-    if (!block || block.popover || !chip.dataset.field) return;
+    if (block?.popover !== null || !chip.dataset.field) return;
     block.popover = "auto";
     block.addEventListener("beforetoggle", () => {
       const { left, top } = chip.getBoundingClientRect();
@@ -96,5 +96,10 @@ export function mount({ element, props, watch, trigger }) {
         });
     }
   }
-  watch("value", () => tellDifferences(props.value || {}));
+  // Each answer is taken once, so that the same one again is news.
+  watch("value", () => {
+    if (!props.value) return;
+    tellDifferences(props.value);
+    props.value = null;
+  });
 }

@@ -16,6 +16,8 @@ from served import (
     choose,
     close_sheet,
     fill_unfolded,
+    finished_takes,
+    hide,
     open_page,
     open_sheet,
     visiting,
@@ -31,8 +33,8 @@ AT_200_PERCENT = {"desk at 200 %": {"width": 640, "height": 450}}
 FOLDED = (
     "Your own API key",
     "Find a clip by its ID",
-    "See the code",
-    "Under the hood",
+    "Code",
+    "HTTP",
 )
 
 IN_THE_SHEET = ("Help with the prompt", "Presets")
@@ -134,16 +136,15 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     wait_for(tab, "No credits left")
     send(tab, f"{FOX} #stuck")
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Under the hood").click()
+    tab.locator("#clip-tools").get_by_role("button", name="HTTP").click()
     tab.locator("#exchanges summary").first.click()
     found = violations(tab, "on its way")
-    tab.locator("#status .puts-away").click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
 
     choose(tab, "2")
     choose_the_quickest(tab)
     send(tab, FOX)
-    expect(tab.locator("#my-clips li[data-take][data-state=done]")).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
     for state in ("rejected", "running", "done"):
         expect(tab.locator(f"#my-clips li[data-state={state}]").first).to_be_visible()
@@ -216,8 +217,8 @@ ORDER = (
     "One shot",
     "Your own API key",
     "Download",
-    "See the code",
-    "Under the hood",
+    "Code",
+    "HTTP",
     "Find a clip by its ID",
     "Fox in the snow",
     "Prompt",
