@@ -42,16 +42,12 @@ UNCERTAIN = "We don't know if the service got it"
 
 NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "You pay only if the clip completes."
+CHARGED_IF_TAKEN = "If the service got it, you pay once it completes."
+OWNER_CHARGED_WHEN_COMPLETE = "This server's owner pays, and only if the clip completes."
+OWNER_CHARGED_IF_TAKEN = "If the service got it, this server's owner pays once it completes."
+"""What costs mean to whoever spends this server's key: the last two."""
 CHARGED = "The clip is already charged; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
-
-OF_A_GUEST = {
-    CHARGED_WHEN_COMPLETE: "This server's owner pays, and only if the clip completes.",
-    "If the service got it, you pay once it completes.": (
-        "If the service got it, this server's owner pays once it completes."
-    ),
-}
-"""What costs mean to whoever spends this server's key."""
 
 SETTINGS: Mapping[Setting, str] = {
     "VEO_CA_BUNDLE": "If the network signs certificates itself, as many companies' do, "
@@ -117,10 +113,6 @@ class Explanation:
         """The same about a demo clip, which never costs anything."""
         return replace(self, cost=DEMO_FREE)
 
-    def for_a_guest(self) -> Explanation:
-        """The same about a clip that this server's key pays for, which is somebody else's."""
-        return replace(self, cost=OF_A_GUEST.get(self.cost, self.cost))
-
 
 def explain_status(update: Update) -> str:
     """The state of a running generation, and what stands in the way if anything does.
@@ -147,10 +139,10 @@ def explain_error(
     `is_guest` says that this server's key pays, and that its account is somebody else's.
     `was_complete` says that the service had the video before.
     """
-    words = _explain(error, was_complete=was_complete)
+    words = _explain(error, was_complete=was_complete, is_guest=is_guest)
     if is_guest:
-        words = _for_a_guest(words, error).for_a_guest()
-    happened = _what_happened(error, is_demo=is_demo) or words.title
+        words = _for_a_guest(words, error)
+    happened = _what_happened(error, is_free=is_demo or is_guest) or words.title
     if is_demo:
         words = words.for_a_demo()
         if isinstance(error, SubmissionUncertain):
@@ -160,10 +152,10 @@ def explain_error(
     return replace(words, what_happened=happened, actions=possible[:2])
 
 
-def _what_happened(error: VeoError, *, is_demo: bool) -> str:
+def _what_happened(error: VeoError, *, is_free: bool) -> str:
     if isinstance(error, SubmissionUncertain) and error.event:
         # The error's own text says what to do, too; here that is the next step.
-        return maybe_sent(error.event, is_free=is_demo)
+        return maybe_sent(error.event, is_free=is_free)
     happened = as_sentence(str(error))
     if isinstance(error, Unreachable | DownloadFailed) and error.setting:
         happened += f" {SETTINGS[error.setting]}"
@@ -181,10 +173,11 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
     }.get(action, True)
 
 
-def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
+def _explain(error: VeoError, *, was_complete: bool, is_guest: bool) -> Explanation:
     """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
     has_id = bool(error.generation_id)
-    cost = CHARGED if was_complete else CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
+    when_complete = OWNER_CHARGED_WHEN_COMPLETE if is_guest else CHARGED_WHEN_COMPLETE
+    cost = CHARGED if was_complete else when_complete if has_id else NOT_CHARGED
     again = "look again" if has_id else "try again"
     retry: Action = "check_again" if has_id else "send"
 
@@ -243,7 +236,7 @@ def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
         case Unreachable():
             return words("No answer from the service", cost, f"{again.capitalize()} later.", retry)
         case SubmissionUncertain():
-            cost = "If the service got it, you pay once it completes."
+            cost = OWNER_CHARGED_IF_TAKEN if is_guest else CHARGED_IF_TAKEN
             return words(UNCERTAIN, cost, LOOK_FIRST, "send_again")
         case TookTooLong() if has_id:
             return words("We stopped looking", cost, "The id is kept: look again later.", retry)
