@@ -34,7 +34,7 @@ from veo import explain
 from veo.files import publish, reason, try_out
 from veo.film_list import Notes, Row, open_notes, read_rows
 from veo.given import Given, model_for
-from veo.models import LONGEST_PROMPT
+from veo.models import CHOICES, LONGEST_PROMPT
 from veo.settings import plain
 from veo.terminal import (
     CHANGE_SOMETHING,
@@ -543,8 +543,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(
-        usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]\n'
-        "       %(prog)s --from FILE.csv --budget USD [-o FOLDER] [options]",
+        usage='%(prog)s "PROMPT" | --from FILE.csv [-o PATH] [options]\n'
+        "       %(prog)s --resume ID [-o PATH]",
         description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
         epilog="models:\n"
         + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
@@ -665,11 +665,14 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         )
     add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
     add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
-    add("--person-generation", choices=["dont_allow", "allow_adult"], help="of the lite model")
-    add("--provider", choices=["auto", "google", "fal"], help="who makes it, of Veo (auto)")
-    add(
-        "--task", choices=[*TASKS], metavar="TASK", help=f"of a model that asks: {', '.join(TASKS)}"
-    )
+    tasks = list(dict.fromkeys(each for model in MODELS.values() for each in model.tasks.values()))
+    words: Sequence[object]
+    for name, words, text in (
+        ("person_generation", CHOICES["person_generation"], "of lite: dont_allow, allow_adult"),
+        ("provider", CHOICES["provider"], "who makes it, of Veo: auto, google, fal"),
+        ("task", tasks, f"of a model that asks: {', '.join(tasks)}"),
+    ):
+        add(f"--{name.replace('_', '-')}", choices=words, metavar="WORD", help=text)
     for option, field, text in (
         ("--no-audio", "generate_audio", "a silent clip"),
         (
@@ -680,9 +683,6 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
     ):
         add(option, dest=field, action="store_false", help=text)
-
-
-TASKS = tuple(dict.fromkeys(task for model in MODELS.values() for task in model.tasks.values()))
 
 
 class Stop:
