@@ -388,10 +388,8 @@ def test_what_the_client_sends_is_taken_and_costs_what_it_says_beforehand(model,
         price = client.price(model).estimate(request)
         for update in client.generate(request, expected=1, sleep=lambda _: None):
             video = update.video
-    # The price list says "720P", as lite's requests do; the client looks for its own "720p".
-    if model != LITE:
-        assert price is not None
-        assert video.usd_spent == pytest.approx(price)
+    assert price is not None
+    assert video.usd_spent == pytest.approx(price)
 
 
 # --- What is given --------------------------------------------------------------------------------
