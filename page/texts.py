@@ -188,6 +188,7 @@ CODE_SECTION = "See the code"
 CODE_LANGUAGES_LABEL = "Language"
 CODE_LANGUAGES = {
     "client": "Python · client",
+    "command": "Command",
     "requests": "Python · requests",
     "curl": "curl",
     "node": "JavaScript",
