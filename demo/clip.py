@@ -23,6 +23,7 @@ __all__ = ["Clip", "NoClip", "frames_of", "inspect", "last_frame", "sound_of"]
 MOST_PIXELS = 4096 * 2304
 LONGEST = 141  # seconds: the longest clip that any of the documents lets one extend
 OPTIONS = {"max_pixels": str(MOST_PIXELS)}
+NEARLY = 0.001  # seconds: times are rounded in a file
 UNSPECIFIED = 2  # in the colour spaces of H.273
 
 
@@ -74,7 +75,7 @@ def frames_of(clip: Clip, width: int, height: int) -> Iterator[av.VideoFrame]:
             raise NoClip("a clip that can be read to its end")
         start = current.time
         for number in range(clip.count):
-            while upcoming and upcoming.time - start <= (number + 0.5) / FPS:
+            while upcoming and upcoming.time - start < number / FPS + NEARLY:
                 current, upcoming = upcoming, next(frames, None)
             yield covering(current, width, height, reformatter)
 

@@ -39,6 +39,7 @@ from demo.picture_film import (
     ContinuedClip,
     PictureFilm,
     draw_references,
+    fitted_into,
     rgb_of,
     yuv_of,
 )
@@ -161,7 +162,7 @@ def picture_of(picture: Picture, width: int, height: int) -> Image.Image:
 def print_of(picture: Picture, width: int, height: int) -> Image.Image:
     """The picture in its own shape, no larger than the film."""
     if picture.path:
-        return ImageOps.contain(open_picture(picture.path, width, height), (width, height), LANCZOS)
+        return fitted_into(open_picture(picture.path, width, height), width, height)
     return draw_stand_in(picture.address, width, height)
 
 

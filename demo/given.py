@@ -15,9 +15,8 @@ from demo.clip import Clip
 
 __all__ = ["Given", "NoPicture", "Picture", "look_at", "open_picture"]
 
-MOST_PIXELS = 20_000_000
-MOST_PIXELS_OF_A_JPEG = 50_000_000
-"""One that is decoded by lines is never in memory at its full size."""
+MOST_PIXELS = {"JPEG by lines": 50_000_000, "JPEG": 2**24, "PNG": 2**24, "WEBP": 7_000_000}
+"""A JPEG that is read by lines is never in memory at its full size; libwebp keeps five copies."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 ORIENTATION = 0x0112
 LYING = 5  # an orientation from here on has width and height exchanged
@@ -89,11 +88,11 @@ def opened(source: BytesIO | Path) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(source, formats=FORMATS)
     except Image.DecompressionBombError:
-        raise NoPicture(f"a picture of at most {MOST_PIXELS:,} pixels") from None
+        raise NoPicture(f"a picture of at most {MOST_PIXELS['PNG']:,} pixels") from None
     except (OSError, ValueError, SyntaxError):
         raise NoPicture("a JPEG, PNG or WebP picture") from None
     by_lines = picture.format == "JPEG" and not picture.info.get("progressive")
-    most = MOST_PIXELS_OF_A_JPEG if by_lines else MOST_PIXELS
+    most = MOST_PIXELS["JPEG by lines" if by_lines else str(picture.format)]
     if picture.width * picture.height > most:
         picture.close()
         raise NoPicture(f"a picture of at most {most:,} pixels")
@@ -101,28 +100,35 @@ def opened(source: BytesIO | Path) -> Image.Image:
 
 
 def open_picture(path: Path, width: int, height: int) -> Image.Image:
-    """The picture turned as it is meant, on white.
-
-    A JPEG is decoded at the smallest fraction of its size that is enough for such a film.
-    """
+    """The picture turned as it is meant, on white, not much larger than such a film needs it."""
+    large = max(width, height)
     with opened(path) as picture:
         try:
-            picture.draft("RGB", (2 * max(width, height),) * 2)
-            upright = ImageOps.exif_transpose(picture)
-            upright.load()
+            picture.draft("RGB", (large, large))  # libjpeg then decodes a fraction of the size
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
         except (OSError, ValueError, SyntaxError):
             raise NoPicture("a picture that can be read to its end") from None
-    return on_white(upright)
+        return on_white(reduced(picture, large))
+
+
+def reduced(picture: Image.Image, large: int) -> Image.Image:
+    """The picture in a plain mode, at a whole fraction of its size where that is enough.
+
+    A copy at its full size may take 64 MiB.
+    """
+    times = min(picture.width // large, picture.height // large)
+    if picture.mode in ("1", "P", "PA"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        picture = picture.point(lambda value: value / 256).convert("L")
+    return picture.reduce(times) if times > 1 else picture
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = picture.point(lambda value: value / 256).convert("L")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     layer = picture.convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
-    white.paste(layer, mask=layer.getchannel("A"))
+    white.paste(layer, mask=layer)
     return white

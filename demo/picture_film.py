@@ -11,13 +11,21 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter
 
 from demo.clip import Clip, frames_of
 from demo.layers import FPS, Layer, Sharp, even, planes_of
 from demo.scenery import Array, Dice, smoothstep
 
-__all__ = ["ChangedClip", "ContinuedClip", "PictureFilm", "draw_references", "rgb_of", "yuv_of"]
+__all__ = [
+    "ChangedClip",
+    "ContinuedClip",
+    "PictureFilm",
+    "draw_references",
+    "fitted_into",
+    "rgb_of",
+    "yuv_of",
+]
 
 ZOOM = 0.14
 """How much of the picture is left out where the camera is closest."""
@@ -203,12 +211,18 @@ def draw_references(
     return layers
 
 
+def fitted_into(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """The whole picture, as large as fits."""
+    scale = min(width / picture.width, height / picture.height)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
 def draw_print(
     picture: Image.Image, room: tuple[float, float], middle: tuple[float, float], turn: float
 ) -> Layer:
     """Draw a print with a white rim and a shadow, as large as fits when it is turned."""
-    inside = round(room[0] * 0.78), round(room[1] * 0.78)
-    small = ImageOps.contain(picture, inside, Image.Resampling.LANCZOS)
+    small = fitted_into(picture, room[0] * 0.78, room[1] * 0.78)
     rim = max(2, round(min(room) * 0.02))
     edge = 4 * rim
     paper = Image.new("RGBA", (small.width + 2 * edge, small.height + 2 * edge), (0, 0, 0, 0))

@@ -5,12 +5,14 @@ import functools
 import io
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import requests
-from PIL import Image, ImageOps
+from films import copy_film
+from PIL import Image
 from test_demo_server import (
     Renderer,
     assert_refused,
@@ -20,6 +22,7 @@ from test_demo_server import (
 )
 
 from demo import film as demo_film
+from demo.layers import planes_of
 from demo.orders import MODELS
 from demo.picture_film import rgb_of
 from demo_server import DemoServer
@@ -119,24 +122,37 @@ ORDERS = {
     OMNI: {"duration": 3, "resolution": "360p"},
 }
 SIZES = dict.fromkeys(ORDERS, (1280, 720)) | {OMNI: (640, 360)}
+SMALLER = 4
+"""Their films are drawn so many times smaller than ordered, because drawing takes its time."""
 SECONDS = {model: order.get("duration", 8) for model, order in ORDERS.items()}
 SECONDS |= {EXTEND: 4 + 7, FAST_EXTEND: 4 + 7}
 
 
+@pytest.fixture(scope="module")
+def small_films(films):
+    """The demo service, with real films that are `SMALLER`."""
+
+    def render(path: Path, *, width: int, height: int, **asked: object) -> Path:
+        return copy_film(films, path, width=width // SMALLER, height=height // SMALLER, **asked)
+
+    with DemoServer(render=render) as running:
+        yield running
+
+
 @functools.cache
-def film_of(demo: DemoServer, model: str) -> Film:
+def film_of(service: DemoServer, model: str) -> Film:
     """Order the model's film and look at it, once for all tests."""
     fields = {
         name: [*map(picture_uri, value)]
         if name == "image_urls"
         else picture_uri(value)
         if name.endswith("image_url")
-        else film_of(demo, value).url
+        else film_of(service, value).url
         if name == "video_url"
         else value
         for name, value in ORDERS[model].items()
     }
-    told = finish(demo, create(demo, "a fox", model=model, **fields))
+    told = finish(service, create(service, "a fox", model=model, **fields))
     assert told["status"] == "completed", told
     url = told["video"]["url"]
     return Film(told=told, url=url, **seen(requests.get(url, timeout=10).content))
@@ -149,7 +165,7 @@ def seen(data: bytes) -> dict:
         facts = {"seconds": container.duration / av.time_base}
         before, changes = None, []
         for number, frame in enumerate(container.decode(video=0)):
-            luma = frame.to_ndarray()[: frame.height : 2, ::2].astype(np.int16)
+            luma = planes_of(frame, np.uint8)[0][::4, ::4].astype(np.int16)
             if number in (0, 50):
                 facts["middle" if number else "first"] = np.asarray(rgb_of(frame))
             if before is not None:
@@ -165,15 +181,44 @@ def seen(data: bytes) -> dict:
 
 
 def psnr(one: np.ndarray | Image.Image, other: np.ndarray | Image.Image) -> float:
-    error = np.mean((np.asarray(one, float) - np.asarray(other, float)) ** 2)
+    error = np.mean((np.asarray(one, np.float32) - np.asarray(other, np.float32)) ** 2)
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
+ALIKE = [
+    (T2V, f"{T2V}-fast"),
+    (I2V, f"{I2V}-fast", LITE),
+    (FIRST_LAST, f"{FIRST_LAST}-fast"),
+    (REFERENCES,),
+    (EXTEND, FAST_EXTEND),
+    (OMNI,),
+]
+"""Models of which the demo makes the same film, so that it is drawn once."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ORDERS)
-def test_every_models_film_is_of_the_size_and_length_asked_for_and_sounds(demo, model):
-    film = film_of(demo, model)
-    assert film.size == SIZES[model]
+@pytest.mark.parametrize("models", ALIKE, ids=lambda models: models[0])
+def test_every_model_makes_the_film_that_it_was_asked_for(small_films, models):
+    for model in models:
+        film, order = film_of(small_films, model), ORDERS[model]
+        is_of_the_size_and_length_asked_for_and_sounds(film, model)
+        moves_and_nothing_in_it_jumps(film)
+        if "image_url" in order:
+            begins_with(film, small(1))
+        if "last_image_url" in order:
+            comes_to_rest_on(film, small(2))
+        if "image_urls" in order:
+            shows_in_the_scene(film, [picture(1), picture(2)])
+        if "video_url" in order:
+            goes_on_without_a_jump_from(film, film_of(small_films, T2V))
+
+
+def test_the_films_above_are_every_models():
+    assert {model for models in ALIKE for model in models} == {*ORDERS} == {*MODELS}
+
+
+def is_of_the_size_and_length_asked_for_and_sounds(film, model):
+    assert [SMALLER * length for length in film.size] == [*SIZES[model]]
     assert film.frames == 24 * SECONDS[model]
     assert film.seconds == film.told["duration"] == SECONDS[model]
     assert film.told["video"]["duration"] == SECONDS[model]
@@ -182,62 +227,50 @@ def test_every_models_film_is_of_the_size_and_length_asked_for_and_sounds(demo, 
     assert np.abs(np.diff(film.sound)).max() < 0.05, "a click"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ORDERS)
-def test_every_models_film_moves_and_nothing_in_it_jumps(demo, model):
-    changes = film_of(demo, model).changes
-    assert sum(changes) > 10
-    assert max(changes) < 3 * float(np.median(changes)) + 1
+def moves_and_nothing_in_it_jumps(film):
+    assert sum(film.changes) > 10
+    triples = zip(film.changes, film.changes[1:], film.changes[2:], strict=False)
+    assert [
+        change for before, change, after in triples if change > 2 * max(before, after) + 1
+    ] == []
 
 
-FROM_A_PICTURE = [model for model, order in ORDERS.items() if "image_url" in order]
+def small(kind: int) -> Image.Image:
+    return picture(kind).resize((1280 // SMALLER, 720 // SMALLER), Image.Resampling.LANCZOS)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", FROM_A_PICTURE)
-def test_the_first_frame_is_the_picture_given(demo, model):
-    """All of it: caption and badge come only after it."""
-    assert psnr(film_of(demo, model).first, picture(1)) > 36
+def begins_with(film, given):
+    """With all of it: caption and badge come only after it."""
+    assert psnr(film.first, given) > 33
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", [FIRST_LAST, f"{FIRST_LAST}-fast"])
-def test_it_comes_to_rest_on_the_last_picture_given(demo, model):
-    film = film_of(demo, model)
-    assert psnr(film.last, picture(2)) > 36
-    assert film.changes[-1] < 1
+def comes_to_rest_on(film, given):
+    assert psnr(film.last, given) > 33
+    assert film.changes[-1] < 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", [EXTEND, FAST_EXTEND])
-def test_a_clip_goes_on_without_a_jump(demo, model):
+def goes_on_without_a_jump_from(film, clip):
     """The clip is there as it was, its last frame and the first new one are all but the same."""
-    clip, longer = film_of(demo, T2V), film_of(demo, model)
-    assert psnr(longer.first, clip.first) > 36
+    assert psnr(film.first, clip.first) > 33
     joint = clip.frames - 1
-    assert longer.changes[joint] < 1
-    assert longer.changes[joint] < 2 * max(longer.changes[joint - 24 : joint])
+    assert film.changes[joint] < min(2, max(film.changes[joint - 24 : joint]))
     at = round(clip.seconds * 48_000)
-    before, after = longer.sound[:, at - 480 : at], longer.sound[:, at : at + 480]
-    assert max(np.abs(before).max(), np.abs(after).max()) < 0.01, "quiet at the joint"
-    assert np.abs(longer.sound[:, at + 48_000 :]).max() > 0.1
+    around = film.sound[:, at - 480 : at + 480]
+    assert np.abs(around).max() < 0.01, "quiet at the joint"
+    assert np.abs(film.sound[:, at + 48_000 :]).max() > 0.1
 
 
-@pytest.mark.slow
-def test_references_lie_in_the_scene(demo):
-    """Each is found where its print lies, turned a little: its colours are the print's."""
-    shown = film_of(demo, REFERENCES).middle
-    for number, kind in enumerate((1, 2)):
-        x = round(1280 * (0.5 + 0.45 * (number - 0.5)))
-        print_middle = shown[720 * 44 // 100 - 90 : 720 * 44 // 100 + 90, x - 160 : x + 160]
-        small = ImageOps.contain(picture(kind), (449, 348))
-        left, top = (small.width - 320) // 2, (small.height - 180) // 2
-        there = np.asarray(small.crop((left, top, left + 320, top + 180)))
-        blurred = (coarse(print_middle), coarse(there))
-        assert psnr(*blurred) > 22
-        assert psnr(*blurred) > psnr(
-            coarse(print_middle), coarse(np.asarray(small)[::-1][:180, :320])
-        )
+def shows_in_the_scene(film, given):
+    """Each lies where its print should, turned a little, so only its colours are compared."""
+    width, height = film.size
+    for number, image in enumerate(given):
+        x, y = round(width * (0.5 + 0.45 * (number - 0.5))), round(height * 0.44)
+        there = film.middle[y - height // 8 : y + height // 8, x - width // 8 : x + width // 8]
+        small = image.resize((round(width * 0.45 * 0.78), round(width * 0.45 * 0.78 * 9 / 16)))
+        left, top = (small.width - there.shape[1]) // 2, (small.height - there.shape[0]) // 2
+        middle = np.asarray(small)[top : top + there.shape[0], left : left + there.shape[1]]
+        fits, turned = coarse(middle), coarse(middle[::-1])
+        assert psnr(coarse(there), fits) > max(22, psnr(coarse(there), turned) + 5)
 
 
 def coarse(box: np.ndarray) -> Image.Image:
@@ -402,8 +435,8 @@ BAD_PICTURES = {
     "text": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a JPEG, PNG or WebP picture"),
     "gif": (encoded(picture(1, 64, 36), "GIF"), "a JPEG, PNG or WebP picture"),
     "only a head": (WHOLE[:10], "a JPEG, PNG or WebP picture"),
-    "900 million pixels": (bomb(30_000, 30_000), "a picture of at most 20,000,000 pixels"),
-    "21 million pixels": (bomb(7_000, 3_000), "a picture of at most 20,000,000 pixels"),
+    "900 million pixels": (bomb(30_000, 30_000), "a picture of at most 16,777,216 pixels"),
+    "17 million pixels": (bomb(4_097, 4_096), "a picture of at most 16,777,216 pixels"),
     "too many bytes": (bytes(8 * 2**20 + 3), "at most 8,388,608 bytes"),
 }
 
