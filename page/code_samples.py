@@ -354,7 +354,9 @@ def _command(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> s
         for each in _each(value)
     ]
     if any("\0" in text for text in (request.prompt, request.negative_prompt)):
-        return NO_COMMAND
+        return NO_COMMAND.format("a text holds a character (NUL) that ends an argument")
+    if True in body.values():
+        return NO_COMMAND.format("it only switches off, and here auto_fix is on")
     return COMMAND.substitute(
         key=KEY,
         needed=_needed(body),
@@ -364,7 +366,7 @@ def _command(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> s
     )
 
 
-NO_COMMAND = "# No command can say this: a text holds a character (NUL) that ends an argument.\n"
+NO_COMMAND = "# The command cannot say this request: {}.\n"
 
 _READING = """
 def data_uri(kind, path):
