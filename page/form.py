@@ -5,6 +5,7 @@ It knows the table of what models take and nothing of jobs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -80,13 +81,24 @@ def values_after_action(action: str) -> Mapping[str, Any]:
 def request_from_untrusted(settings: object) -> VideoRequest:
     """A checked request from settings that nobody vouches for: a file's, a browser's storage.
 
-    What is no field of a request is left aside; what is missing is the service's default.
+    What is no field of a request is left aside; what is missing is the service's default.  A model
+    that is not offered, because the table has lost it or the form has no place for what it needs,
+    is left aside as well, with what only it takes.
     """
     if not isinstance(settings, dict):
         raise InvalidRequest("These are no settings of a clip.")
     known = {name: settings[name] for name in FIELDS if name in settings}
+    model = known.get("model", OFFERED[0])
+    if model not in OFFERED and isinstance(model, str) and MODEL_NAME.fullmatch(model):
+        del known["model"]
+        known = {
+            name: value for name, value in known.items() if value in CHOICES.get(name, [value])
+        }
     return VideoRequest(**{"prompt": "", **known})
 
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,99}", re.ASCII)
+"""What a model may be called; anything else is a wrong value, and told."""
 
 OFFERED = models_for(*FIELDS)
 """The models that make a film of all that the form has, and need no more."""
