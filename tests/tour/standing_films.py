@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 from films import copy_film
@@ -23,21 +24,33 @@ SETTLES = 2
 looked_at = (1, 5)
 """How many pictures the notebook shows of a clip; each is the middle one of as many equal parts."""
 film_it = film.render
+DRAWING = 0.5
+"""Seconds that a film takes: a look meets one in the making."""
 
 
-class StandingFilm(film.Film):
+class Standing:
     def _frame(self, number):
         places = {(2 * part + 1) * self.count // (2 * of) for of in looked_at for part in range(of)}
+        places.add(self.count - 1)
         if number == 0 or any(place - SETTLES <= number <= place for place in places):
-            self.last = super()._frame(number)
-        self.last.pts = number
-        return self.last
+            self.seen = super()._frame(number)
+        self.seen.pts = number
+        return self.seen
+
+
+class StandingFilm(Standing, film.Film):
+    """A painted one."""
+
+
+class StandingPictureFilm(Standing, film.PictureFilm):
+    """One of a picture."""
 
 
 def render(path, *, prompt, seed, given=None, **shape):
-    if given:
-        return film_it(path, prompt=prompt, seed=seed, given=given, **shape)
+    if given:  # to models without a seed, so that chance would choose
+        return film_it(path, prompt=prompt, seed=1, given=given, **shape)
     if re.search(r"#[a-z]", prompt) and prompt not in SHOWN_WITH_A_FAULT:
+        time.sleep(DRAWING)
         return copy_film(FOLDER, path, prompt=prompt, seed=seed, **shape)
     text = repr((prompt, seed, shape, looked_at))
     there = FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()}.mp4"
@@ -47,5 +60,5 @@ def render(path, *, prompt, seed, given=None, **shape):
     return Path(shutil.copyfile(there, path))
 
 
-film.Film = StandingFilm
+film.Film, film.PictureFilm = StandingFilm, StandingPictureFilm
 film.render = render

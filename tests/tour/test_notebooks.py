@@ -39,7 +39,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 LONGEST_CELL = 15  # lines
-LOOKED_AT = {"03": (1, 4), "07": (6,)}
+LOOKED_AT = {"03": (1, 4), "07": (6,), "08": (4,)}
 """How many pictures a lesson shows of a clip, if not one or five; 6 is what `poster` looks at."""
 LARGEST_PICTURE, LARGEST_NOTEBOOK = 150_000, 500_000  # bytes
 ENDING = ["Exercises", "Troubleshooting", "What you spent"]
@@ -283,8 +283,8 @@ def repository() -> str:
     return re.search(r'REPOSITORY = "https://github\.com/([^"]+)"', code(NOTEBOOKS[0])[0])[1]
 
 
-def test_there_are_eight_lessons():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(8)]
+def test_there_are_nine_lessons():
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(9)]
 
 
 @LESSONS
