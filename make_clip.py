@@ -543,8 +543,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(
-        usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]\n'
-        "       %(prog)s --from FILE.csv --budget USD [-o FOLDER] [options]",
+        usage='%(prog)s "PROMPT" | --from FILE.csv [-o PATH] [options]\n'
+        "       %(prog)s --resume ID [-o PATH]",
         description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
         epilog="models:\n"
         + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
