@@ -131,10 +131,9 @@ def kept(values: object) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value in CHOICES.get(name, (value,))}
 
 
-def build() -> dict[str, Any]:
-    """The prompt, and a widget for each setting that `page.chips` opens."""
-    defaults = VideoRequest("defaults")
-    prompt = gr.Textbox(
+def build_prompt() -> gr.Textbox:
+    """The one field that is always in sight."""
+    return gr.Textbox(
         label=texts.PROMPT_LABEL,
         lines=2,
         max_lines=12,
@@ -143,29 +142,32 @@ def build() -> dict[str, Any]:
         autofocus=True,
         elem_id="prompt",
     )
-    with gr.Row(elem_id="settings"):
-        names = [(MODELS[name].label, name) for name in OFFERED]
-        lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
-        return {
-            "prompt": prompt,
-            "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),
-            "aspect_ratio": _radio(
-                "aspect-ratio",
-                CHOICES["aspect_ratio"],
-                defaults.aspect_ratio,
-                texts.ASPECT_RATIO_LABEL,
-            ),
-            "duration": _radio("duration", lengths, defaults.duration, texts.DURATION_LABEL),
-            "resolution": _radio(
-                "resolution", CHOICES["resolution"], defaults.resolution, texts.RESOLUTION_LABEL
-            ),
-            "generate_audio": gr.Checkbox(
-                value=True,
-                label=texts.SOUND_LABEL,
-                elem_id="generate-audio",
-                elem_classes="setting",
-            ),
-        }
+
+
+def build_settings() -> dict[str, Any]:
+    """A widget for each setting that `page.chips` opens."""
+    defaults = VideoRequest("defaults")
+    names = [(MODELS[name].label, name) for name in OFFERED]
+    lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
+    return {
+        "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),
+        "aspect_ratio": _radio(
+            "aspect-ratio",
+            CHOICES["aspect_ratio"],
+            defaults.aspect_ratio,
+            texts.ASPECT_RATIO_LABEL,
+        ),
+        "duration": _radio("duration", lengths, defaults.duration, texts.DURATION_LABEL),
+        "resolution": _radio(
+            "resolution", CHOICES["resolution"], defaults.resolution, texts.RESOLUTION_LABEL
+        ),
+        "generate_audio": gr.Checkbox(
+            value=True,
+            label=texts.SOUND_LABEL,
+            elem_id="generate-audio",
+            elem_classes="setting",
+        ),
+    }
 
 
 def _radio(elem_id: str, offered: Sequence[Any], value: Any, label: str) -> gr.Radio:

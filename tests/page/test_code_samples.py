@@ -1,4 +1,4 @@
-"""What "See the code" shows runs as shown: each program, unchanged, against a service that listens.
+"""What "Code" shows runs as shown: each program, unchanged, against a service that listens.
 
 Only the waiting is not real: each language's own sleep is shortened from outside.
 """
@@ -259,7 +259,7 @@ def shown(address):
     return PIL.Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_references_are_addresses_and_files_in_their_order(name, tmp_path):
     there = "https://example.com/cat.jpg?a=1&b='2'"
     content = photo(tmp_path / "reference-2.jpg", (64, 64))
@@ -278,7 +278,7 @@ def test_references_are_addresses_and_files_in_their_order(name, tmp_path):
     assert body == {key: request.body()[key] for key in body}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_nothing_is_sent_without_the_picture(name, tmp_path):
     request = VideoRequest(FOX, model="google/veo-3.1-i2v", image_url=f"picture:{'0' * 64}")
     with Service() as service:
