@@ -29,8 +29,10 @@ __all__ = [
 
 ZOOM = 0.14
 """How much of the picture is left out where the camera is closest."""
+MOVES = (0.08, 0.92)
+"""Between which parts of the film the camera moves; before and after it rests."""
 PASSES = (0.3, 0.8)
-"""Between which parts of the film one picture passes into the other."""
+"""Between which parts one picture passes into the other."""
 
 
 def yuv_of(picture: Image.Image) -> list[Array]:
@@ -73,7 +75,8 @@ class PictureFilm:
         self.height, self.width = first[0].shape
         self.count = duration * FPS
         self.towards = dice.uniform(0.25, 0.75, 2)
-        self.first, self.last, self.layers = as_images(first), last and as_images(last), layers
+        self.first, self.last, self.layers = as_images(first), as_images(last or []), layers
+        self.kept: dict[int, tuple[float, Image.Image]] = {}
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         for number in range(self.count):
@@ -82,54 +85,60 @@ class PictureFilm:
     def _frame(self, number: int) -> av.VideoFrame:
         frame = av.VideoFrame(self.width, self.height, "yuv420p")
         planes = planes_of(frame, np.uint8)
-        for plane, seen in zip(planes, self._seen(number / (self.count - 1)), strict=True):
-            plane[:] = seen
+        for plane, image in zip(planes, self._seen(number), strict=True):
+            plane[:] = np.asarray(image)
         for layer in self.layers:
             layer.blend(planes, number)
         frame.pts, frame.time_base = number, Fraction(1, FPS)
         return frame
 
-    def _seen(self, part: float) -> list[Array]:
-        """What the camera sees after this part, 0..1, of the film."""
-        way = ease(part)
-        if not self.last:
-            return self._cut(self.first, way)
-        begins, ends = PASSES
-        passed = ease((part - begins) / (ends - begins))
-        if passed in (0, 1):
-            return self._cut(self.last, 1 - way) if passed else self._cut(self.first, way)
-        images = [
-            Image.blend(*pair, passed)
-            for pair in zip(
-                self._boxed(self.first, way), self._boxed(self.last, 1 - way), strict=True
-            )
-        ]
-        return [np.asarray(image) for image in images]
+    def _seen(self, number: int) -> list[Image.Image]:
+        """What the camera sees in this frame."""
+        passed = self._eased(number, PASSES) if self.last else 0
+        if passed == 0:
+            return self._zoomed(self.first, number)
+        if passed == 1:
+            return self._zoomed(self.last, number, back=True)
+        pairs = zip(
+            self._zoomed(self.first, number),
+            self._zoomed(self.last, number, back=True),
+            strict=True,
+        )
+        return [Image.blend(one, other, passed) for one, other in pairs]
 
-    def _cut(self, images: list[Image.Image], way: float) -> list[Array]:
-        return [np.asarray(image) for image in self._boxed(images, way)]
+    def _eased(self, number: int, between: tuple[float, float]) -> float:
+        """How much of what happens between two parts of the film is done, 0..1."""
+        begins, ends = between
+        part = number / (self.count - 1)
+        return float(smoothstep(np.array((part - begins) / (ends - begins))))
 
-    def _boxed(self, images: list[Image.Image], way: float) -> list[Image.Image]:
-        """The planes as the camera sees them on its way in, 0..1; at 0 they are what they are."""
-        if way == 0:
-            return images
-        share = 1 - ZOOM * way
+    def _zoomed(
+        self, images: list[Image.Image], number: int, *, back: bool = False
+    ) -> list[Image.Image]:
+        """The planes as the camera sees them on its way in, or on its way `back`.
+
+        Colours move in every other frame: they are stored at half the size, where nobody sees it,
+        and cutting them is a third of the work.
+        """
+        moments = number, number // 2 * 2, number // 2 * 2
+        ways = [self._eased(moment, MOVES) for moment in moments]
         return [
-            image.resize(
-                image.size,
-                Image.Resampling.BILINEAR,
-                box=box_of(image.size, share, self.towards),
-            )
-            for image in images
+            self._cut(image, 1 - way if back else way)
+            for image, way in zip(images, ways, strict=True)
         ]
+
+    def _cut(self, image: Image.Image, way: float) -> Image.Image:
+        """A plane as it is seen after this part, 0..1, of the way in; what it was is kept."""
+        before, seen = self.kept.get(id(image), (0.0, image))
+        if way != before:
+            box = box_of(image.size, 1 - ZOOM * way, self.towards)
+            seen = image.resize(image.size, Image.Resampling.BILINEAR, box)
+            self.kept[id(image)] = way, seen
+        return seen
 
 
 def as_images(planes: list[Array]) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes]
-
-
-def ease(part: float) -> float:
-    return float(smoothstep(np.array(part)))
 
 
 def box_of(

@@ -35,6 +35,7 @@ from veo_client import VeoClient, VideoRequest
 ROOT = Path(__file__).parents[2]
 MODEL = "google/veo-3.1-t2v"
 KEY = {"Authorization": "Bearer any-key"}
+RETIRED = "google/veo-3.1-i2v"
 ERROR_FIELDS = {"message", "path", "requestId", "statusCode", "timestamp"}
 
 
@@ -469,8 +470,12 @@ anything = st.recursive(
 
 def orders(wrong: st.SearchStrategy) -> st.SearchStrategy:
     """Orders in which any field may be `wrong` instead."""
+    address = (
+        st.sampled_from(["https://a.example/b", "data:image/png;base64,", "gs://a/b/c"]) | wrong
+    )
+    media = ("image_url", "last_image_url", "video_url", "previous_interaction_id")
     return st.fixed_dictionaries(
-        {"model": st.just(MODEL) | wrong, "prompt": st.text(min_size=1) | wrong},
+        {"model": st.sampled_from([*MODELS]) | wrong, "prompt": st.text(min_size=1) | wrong},
         optional={
             "aspect_ratio": st.sampled_from(["16:9", "9:16"]) | wrong,
             "duration": st.sampled_from([4, 6, 8]) | wrong,
@@ -480,6 +485,9 @@ def orders(wrong: st.SearchStrategy) -> st.SearchStrategy:
             "generate_audio": st.booleans() | wrong,
             "seed": st.integers() | wrong,
             "auto_fix": st.booleans() | wrong,
+            "task": st.sampled_from(["edit", "extend", "image_to_video"]) | wrong,
+            "image_urls": st.lists(address) | wrong,
+            **dict.fromkeys(media, address),
             "more": anything,
         },
     )
@@ -968,9 +976,9 @@ def test_help_lists_every_fault() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "option", "a_second"),
-    [(signal.SIGINT, [], 0.0), (signal.SIGTERM, ["--prices"], 0.26)],
+    [(signal.SIGINT, [], 0.0), (signal.SIGTERM, ["--prices", "--retire", RETIRED], 0.26)],
 )
-def test_by_hand_it_stops_cleanly_and_tells_prices_if_it_is_told_to(
+def test_by_hand_it_stops_cleanly_and_tells_prices_and_retires_a_model_if_it_is_told_to(
     tmp_path: Path, how: signal.Signals, option: list[str], a_second: float
 ) -> None:
     options = ["--port", "0", "--seconds", "0", *option]
@@ -989,6 +997,8 @@ def test_by_hand_it_stops_cleanly_and_tells_prices_if_it_is_told_to(
             base_url = process.stdout.readline().split()[-1]
             listed = requests.get(f"{base_url}/v1/models?include=pricing", timeout=10).json()
             assert listed["data"][0]["pricing"]["variants"][0]["price"] == a_second
+            there = {entry["id"] for entry in listed["data"]}
+            assert {*MODELS} - there == {*option} & {RETIRED}
             assert len(list(tmp_path.iterdir())) == 1
             process.send_signal(how)
             _, complaints = process.communicate(timeout=30)

@@ -27,6 +27,7 @@ from demo.orders import MODELS
 from demo.picture_film import rgb_of
 from demo_server import DemoServer
 from veo import models as client_models
+from veo_client import VeoClient, VideoRequest
 
 T2V, I2V = "google/veo-3.1-t2v", "google/veo-3.1-i2v"
 FIRST_LAST = "google/veo-3.1-first-last-image-to-video"
@@ -377,6 +378,18 @@ def test_the_clients_table_and_this_one_say_the_same(model):
     assert ours.choices["duration"] == theirs.durations
     assert ours.choices.get("aspect_ratio", ("16:9",)) == theirs.aspect_ratios
     assert {*client_models.MODELS} == {*MODELS}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_the_client_sends_is_taken_and_costs_what_it_says_beforehand(model, renderer):
+    request = VideoRequest("a fox", model=model, **{k: NEEDED[k] for k in MODELS[model].needs})
+    with DemoServer(render=renderer, prices=True) as server:
+        client = VeoClient("any", base_url=server.base_url)
+        price = client.price(model).estimate(request)
+        for update in client.generate(request, expected=1, sleep=lambda _: None):
+            video = update.video
+    assert price is not None
+    assert video.usd_spent == pytest.approx(price)
 
 
 # --- What is given --------------------------------------------------------------------------------

@@ -159,8 +159,8 @@ CLEAR = Image.merge("RGBA", [*ONE.split(), Image.new("L", SIZE, 0)])
 KINDS = {
     "grey": (encoded(ONE.convert("L")), ONE.convert("L").convert("RGB")),
     "16 bits of grey, large": (
-        encoded(GREY16.resize((3840, 2160))),
-        ONE.convert("L").convert("RGB").resize((1920, 1080)),
+        encoded(GREY16.resize((960, 540))),
+        ONE.convert("L").convert("RGB"),
     ),
     "16 bits of grey": (encoded(GREY16), ONE.convert("L").convert("RGB")),
     "palette": (encoded(ONE.quantize(256)), ONE),
