@@ -36,6 +36,7 @@ from page import (
     sheet,
     stage,
     strip,
+    tabs,
     takes_asked,
     texts,
 )
@@ -64,7 +65,7 @@ def lay_out(service: Service) -> Parts:
     there: dict[str, Any] = {}
     with gr.Row(elem_id="head"):
         gr.HTML(f"<h1>{texts.TITLE}</h1>", padding=False)
-        strip.build_tabs()
+        tabs.build()
         there["mode"] = gr.HTML(mode(service), padding=False, elem_id="mode")
         with gr.Column(elem_id="own-key", visible=False) as own_key:
             there |= key_section.build(service.settings.key_seconds)
@@ -103,7 +104,7 @@ def lay_out_more() -> dict[str, Any]:
 def lay_out_composer() -> dict[str, Any]:
     """The form and the button that sends it.
 
-    What is `late` there comes after the form is painted.
+    What is not `visible` there comes after the form is painted.
     """
     there: dict[str, Any] = {}
     with gr.Column(elem_id="form"):
@@ -214,7 +215,8 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
             **parts.named("count", "differs", "offer"),
         },
         "outputs": [*follows["outputs"], parts.mistake],
-        # Who presses before the page has begun is known, too.
+        # Who presses before the page has begun is known, too: `become_known.js` takes what the
+        # browser keeps as its first argument, so `browser_state` stands first of the inputs.
         "js": components.function("become_known"),
     }
     asks = [clips.select, clips.retry, parts.look.click, parts.generate.click]

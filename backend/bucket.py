@@ -18,7 +18,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -321,7 +321,7 @@ class Bucket(Storage):
             pieces=_pieces(found),
         )
 
-    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncIterator[bytes]:
+    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncGenerator[bytes]:
         async for piece in (await self.open(clip_id, self.name(clip_id, kind))).pieces:
             yield piece
 

@@ -80,9 +80,14 @@ class Settings:
 
     @property
     def is_at_home(self) -> bool:
-        """Whether only who sits at this machine comes: the key of the environment is theirs."""
+        """Whether only who sits at this machine comes: the key of the environment is theirs.
+
+        A proxy that serves the page at its root, and asks for it as who sits here does, cannot be
+        seen: whoever puts one there says so by `VEO_ALLOWED_HOSTS` or `GRADIO_ROOT_PATH`.
+        """
         is_local = self.address in ("localhost", "[::1]") or self.address.startswith("127.")
-        return is_local and not self.on_space and self.hosts <= {self.address}
+        ours = {self.address, self.address.strip("[]"), "localhost"}
+        return is_local and not self.on_space and not self.root_path and self.hosts <= ours
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:

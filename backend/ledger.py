@@ -77,6 +77,9 @@ UNCHARGED_STATES: tuple[State, ...] = ("rejected", "failed")
 WITHOUT_ID: tuple[State, ...] = ("prepared", "submitting", "uncertain")
 """What has not been given an id."""
 
+RUNNING_STATES: tuple[State, ...] = (*ACTIVE_STATES, "needs_key")
+"""What is on its way, or will be once a key is given."""
+
 FAILED_STATES: tuple[State, ...] = ("rejected", "failed", "uncertain", "needs_attention")
 """What did not come to a clip, or not yet and not by itself."""
 
@@ -87,6 +90,9 @@ ONE_CALL = "program:"
 """Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
 PICTURE = "picture:"
 """Begins the name of a picture."""
+
+MOST_WORDS = 8
+"""Of a search that are looked for: each is one more pass over all prompts of a visitor."""
 
 DAY = 86400.0
 BUSY_TIMEOUT = 10_000  # milliseconds that a writer waits for another
@@ -186,7 +192,7 @@ class Entry:
     batch: str | None
     """The id of the first take, if one press asked for several; the first one's row names none."""
     take: int | None
-    """Its number among those takes, from 2."""
+    """Its number among those takes, from 1."""
 
 
 _NAMES = tuple(each.name for each in fields(Entry))
@@ -200,7 +206,7 @@ class Sought:
     """Which of a visitor's jobs are meant."""
 
     words: str = ""
-    """Each of them is in the prompt, in whatever case."""
+    """Each of the first `MOST_WORDS` is in the prompt, in whatever case."""
     only: Only = "all"
     older_than: tuple[float, str] | None = None
     """Those after the job with this `created` and `id`, newest first."""
@@ -211,7 +217,7 @@ EVERY_JOB = Sought()
 _ONLY: Mapping[Only, sa.ColumnElement[bool]] = {
     "all": sa.true(),
     "starred": _jobs.c.starred.is_not(None),
-    "running": _jobs.c.state.in_((*ACTIVE_STATES, "needs_key")),
+    "running": _jobs.c.state.in_(RUNNING_STATES),
     "failed": _jobs.c.state.in_(FAILED_STATES),
 }
 
@@ -408,10 +414,6 @@ class Ledger:
                 )
             self._hand(connection, str(row["id"]))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
-
-    def take(self, job_id: str) -> Entry | None:
-        """`take_all` of one; None says that there is nothing to drive."""
-        return self.take_all([job_id]).get(job_id)
 
     def take_all(self, job_ids: Collection[str]) -> dict[str, Entry]:
         """Make these jobs ours that there is something to drive of: whoever took one before writes
@@ -700,7 +702,7 @@ class Ledger:
                 _ONLY[sought.only],
                 *(
                     _jobs.c.words.contains(word, autoescape=True)
-                    for word in _as_searched(sought.words).split()
+                    for word in _as_searched(sought.words).split()[:MOST_WORDS]
                 ),
                 *([_is_older(*sought.older_than)] if sought.older_than else []),
                 newest_first=True,

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from backend import states, takes
 from backend.config import Settings
@@ -166,9 +165,9 @@ class Service:
         return VeoClient()
 
     @property
-    def host(self) -> str:
-        """The name of the machine that real clips are asked of."""
-        return urlsplit(self._server_client.base_url).hostname or ""
+    def base_url(self) -> str:
+        """Where real clips are asked of."""
+        return self._server_client.base_url
 
     def payer_for(self, owner: str | None) -> Payer:
         """Whose key pays for a new clip of `owner`: their own, else the server's if it has one to
@@ -200,7 +199,7 @@ class Service:
     async def balance_of(self, owner: str) -> float | None:
         """US dollars left with the key that pays, if whoever looks may know."""
         payer = self.payer_for(owner)
-        is_theirs = payer == "visitor" or (payer == "server" and not self.settings.on_space)
+        is_theirs = payer != "demo" and not self.pays_for_a_guest(payer)
         client = self.jobs.client_for(owner, payer) if is_theirs else None
         return await self.prices.balance(client) if client else None
 
@@ -231,7 +230,7 @@ class Service:
         `offer` is what was said that `request` and the `others` of the same press cost together: if
         that is more by now, or somebody else would pay, `OfferChanged` is raised.  `payer` says
         only who was to pay, whatever it costs.  A further `take` of a press says which one it is,
-        and in `batch` the id of the first.
+        and in `batch` the id of the first, which is the one that knows of `others`.
         """
         pays = self.payer_for(owner)
         if payer not in (None, pays):
@@ -253,7 +252,7 @@ class Service:
                 dollars=prices[0],
                 limits=self.settings.limits if pays == "server" else None,
                 batch=batch,
-                take=take,
+                take=take or (1 if others else None),
             )
         except PriceNotTold:
             message = "The service doesn't say what this clip costs."
@@ -332,7 +331,7 @@ class Service:
             ) from None
         except OSError as error:
             _log.error("No clip can be kept in %s. %s", self.storage.folder, error.strerror)
-            where = "its data folder" if self.settings.on_space else str(self.storage.folder)
+            where = str(self.storage.folder) if self.settings.is_at_home else "its data folder"
             raise TookTooLong(
                 f"The server cannot keep a clip in {where} now ({reason(error)}), so nothing was "
                 "sent. Whoever runs it makes that possible, or sets VEO_DATA_DIR to another folder."

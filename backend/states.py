@@ -14,6 +14,7 @@ from veo.explain import (
     CHARGED,
     CHARGED_WHEN_COMPLETE,
     DEMO_FREE,
+    OWNER_CHARGED_WHEN_COMPLETE,
     STATUSES,
     UNCERTAIN,
     Explanation,
@@ -75,7 +76,7 @@ OFFER_CHANGED = Explanation(
 
 GONE = Explanation(
     title="That clip isn't here any more",
-    what_happened="You deleted it.",
+    what_happened="It was deleted, or this server no longer has its entry.",
     cost="Deleting costs nothing.",
 )
 
@@ -148,24 +149,29 @@ WAITING: Mapping[str, Explanation] = {
 }
 """A job on its way."""
 
+COMPLETE = ("saving", "checking")
+"""Those in which the service has the video, and has charged it."""
+
 
 def explain_waiting(
     state: str,
     update: Update | None = None,
     *,
     is_demo: bool = False,
+    is_guest: bool = False,
     was_complete: bool = False,
     list_is_away: bool = False,
 ) -> Explanation:
     """A job on its way, by a name in `WAITING`, and what its last look showed.
 
-    `was_complete` says that the service had the video before, `list_is_away` that the ledger cannot
-    be reached.
+    `is_guest` says that this server's key pays, and that its account is somebody else's;
+    `was_complete` that the service had the video before, `list_is_away` that the ledger cannot be
+    reached.
     """
     words = WAITING[state]
     if update and state in ("queued", "generating", "saving"):
         words = replace(words, title=explain_status(replace(update, trouble=None)))
-    if update and update.trouble and state not in ("saving", "checking"):
+    if update and update.trouble and state not in COMPLETE:
         words = WAITING["reconnecting"]
         trouble = as_sentence(update.trouble)
         words = replace(words, what_happened=f"{trouble} {words.what_happened}")
@@ -173,12 +179,17 @@ def explain_waiting(
         words = WAITING["away"]
     if was_complete:
         words = replace(words, cost=CHARGED)
+    elif is_guest and (list_is_away or state not in COMPLETE):
+        words = replace(words, cost=OWNER_CHARGED_WHEN_COMPLETE)
     return words.for_a_demo() if is_demo else words
 
 
-def explain_stopped(*, is_demo: bool = False, was_complete: bool = False) -> Explanation:
+def explain_stopped(
+    *, is_demo: bool = False, is_guest: bool = False, was_complete: bool = False
+) -> Explanation:
     """A job that goes on though whoever asked for it no longer waits."""
-    words = replace(STOPPED, cost=CHARGED) if was_complete else STOPPED
+    words = replace(STOPPED, cost=OWNER_CHARGED_WHEN_COMPLETE) if is_guest else STOPPED
+    words = replace(words, cost=CHARGED) if was_complete else words
     return words.for_a_demo() if is_demo else words
 
 

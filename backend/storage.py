@@ -15,7 +15,14 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    MutableMapping,
+)
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -162,7 +169,7 @@ class Storage:
         """
         raise FileNotFoundError(clip_id, name, part)
 
-    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncIterator[bytes]:
+    async def read(self, clip_id: str, kind: Kind = "clip") -> AsyncGenerator[bytes]:
         """A file of a clip as it comes, in pieces; raises `FileNotFoundError` or `BucketAway`."""
         path = self.file(clip_id, kind)
         if not path:

@@ -14,7 +14,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from demo import film as demo_film  # its folder is on the path only now
-from page.example_film import NUMBER, film_of
+from page.example_film import NUMBER
 from page.examples import EXAMPLES, Example
 
 SEED = 7
@@ -37,7 +37,7 @@ def film_without_words(example: Example) -> demo_film.Film:
 def write_film(example: Example) -> None:
     """The whole clip, small enough to come right after the form."""
     width, height = FILM_SIZE
-    with av.open(film_of(example), "w", options={"movflags": "faststart"}) as file:
+    with av.open(example.film, "w", options={"movflags": "faststart"}) as file:
         stream = file.add_stream("libx264", rate=demo_film.FPS, options=X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in film_without_words(example):

@@ -7,6 +7,7 @@ would cost once a chip is opened.  This module knows the form and asks no prices
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -85,8 +86,8 @@ async def differences(field: object, offer_for: OfferFor, **values: Any) -> dict
     """
     if not isinstance(field, str) or field not in CHOICES:
         return {}
-    now = await _price(offer_for, values)
-    prices = [await _price(offer_for, values | {field: choice}) for choice in CHOICES[field]]
+    choices = [values, *(values | {field: choice} for choice in CHOICES[field])]
+    now, *prices = await asyncio.gather(*(_price(offer_for, each) for each in choices))
     return {field: [price_label.difference(now, price) for price in prices]}
 
 

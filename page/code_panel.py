@@ -58,7 +58,11 @@ def connect(programs: gr.HTML, fields: Mapping[str, Component]) -> None:
 
 
 def base_url_of(event: gr.EventData) -> str:
-    """Against which service the programs are to be, by the panel's choice."""
+    """Against which service the programs are to be, by the panel's choice.
+
+    The real one is the one that everybody reaches, whichever this server asks by
+    `AIMLAPI_BASE_URL`: the programs are taken away, and run elsewhere.
+    """
     return code_samples.DEMO_URL if getattr(event, "against", "") == "demo" else BASE_URL
 
 

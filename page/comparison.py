@@ -16,7 +16,8 @@ import gradio as gr
 from backend import takes
 from backend.jobs import Job
 from backend.storage import Storage
-from page import components, takes_asked, texts
+from page import components, texts
+from veo_client import MODELS, VideoRequest
 
 
 def build() -> gr.HTML:
@@ -70,5 +71,24 @@ def side_by_side(jobs: Sequence[Job], storage: Storage) -> dict[str, Any]:
 def _caption(job: Job, names: Sequence[str]) -> str:
     if not job.request:
         return f"id {job.generation_id}"
-    settings = takes_asked.in_words(job.request, [name for name in names if name != "prompt"])
+    settings = _in_words(job.request, [name for name in names if name != "prompt"])
     return f"{settings}\n{job.request.prompt}" if "prompt" in names else settings
+
+
+def _in_words(request: VideoRequest, names: Sequence[str]) -> str:
+    """The settings `names` of `request` as a person reads them."""
+    return " · ".join(filter(None, (_setting(request, name) for name in names)))
+
+
+def _setting(request: VideoRequest, name: str) -> str:
+    value = getattr(request, name)
+    match name:
+        case "seed":
+            return texts.SEED_IS.format(value=value)
+        case "model":
+            return MODELS[value].label
+        case "duration":
+            return texts.SECONDS.format(value=value)
+        case "negative_prompt":
+            return texts.WITHOUT.format(value=value) if value else ""
+    return texts.SWITCHED[name][value] if name in texts.SWITCHED else str(value)

@@ -7,20 +7,13 @@ renderer.  This module knows the examples and nothing of jobs.
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import quote
-
 import gradio as gr
 
 from page import components, texts
-from page.examples import EXAMPLES, POSTERS, Example
+from page.examples import EXAMPLES, address_of
 
 NUMBER = next(at for at, each in enumerate(EXAMPLES) if each.name == "Northern lights")
 """Whose prompt it is, in `EXAMPLES`: its film moves most for the fewest bytes."""
-
-
-def film_of(example: Example) -> Path:
-    return example.poster.with_suffix(".mp4")
 
 
 def build() -> gr.HTML:
@@ -33,13 +26,9 @@ def build() -> gr.HTML:
         elem_id="example-film",
         label=texts.EXAMPLES_TITLE,
         number=NUMBER,
-        poster=_address(example.poster),
-        film=_address(film_of(example)),
+        poster=address_of(example.poster),
+        film=address_of(example.film),
         drawn=example.drawn,
         sentence=f"\N{LEFT DOUBLE QUOTATION MARK}{sentence}.\N{RIGHT DOUBLE QUOTATION MARK}",
         texts={"film_this": texts.FILM_THIS, "note": texts.EXAMPLES_NOTE},
     )
-
-
-def _address(file: Path) -> str:
-    return f"gradio_api/file={quote(str(POSTERS / file.name))}"

@@ -36,6 +36,11 @@ class Example:
     def poster(self) -> Path:
         return POSTERS / f"{self.name.lower().replace(' ', '-')}.webp"
 
+    @property
+    def film(self) -> Path:
+        """That of the empty stage; no other example has one."""
+        return self.poster.with_suffix(".mp4")
+
 
 EXAMPLES = (
     Example(
@@ -102,7 +107,7 @@ def build() -> gr.HTML:
         {
             "name": each.name,
             "drawn": each.drawn,
-            "poster": f"gradio_api/file={quote(str(each.poster))}",
+            "poster": address_of(each.poster),
         }
         for each in EXAMPLES
     ]
@@ -113,6 +118,11 @@ def build() -> gr.HTML:
         label=texts.EXAMPLES_TITLE,
         texts={"title": texts.EXAMPLES_TITLE, "note": texts.EXAMPLES_NOTE},
     )
+
+
+def address_of(file: Path) -> str:
+    """Where the page's browser finds one of `POSTERS`."""
+    return f"gradio_api/file={quote(str(file))}"
 
 
 def connect(examples: gr.HTML, fields: Mapping[str, Component]) -> None:

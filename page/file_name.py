@@ -7,24 +7,45 @@ many bytes.  On the server each clip has a folder of its own, and one name does 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from backend.jobs import Job
 from page import texts
+from veo import media
+
+PLAYS = "mp4"
+KEPT = f"mp4{media.UNCHECKED}"
+"""The ending of a file that no player should take for a clip."""
 
 MOST_BYTES = 120
 """Of the prompt's part in UTF-8: file systems take 255 for a name."""
 
 
-def name_of(job: Job, *, take: int | None = None, ending: str = "mp4") -> str:
-    """The name for the clip of `job`, the `take`th of those that one press began."""
-    request = job.entry.request or {}
+def name_of(job: Job, *, ending: str = PLAYS) -> str:
+    """The name for the clip of `job`."""
+    entry = job.entry
+    fallback = job.generation_id or ""
+    name = name_for(entry.request or {}, fallback, is_demo=job.is_demo, take=entry.take)
+    return f"{name}.{ending}"
+
+
+def name_for(
+    request: Mapping[str, Any],
+    fallback: str = "",
+    *,
+    is_demo: bool = False,
+    take: int | None = None,
+) -> str:
+    """The name, without an ending, for a clip of `request`, or of `fallback` where no prompt is
+    known; the `take`th of those that one press began."""
     words = [
-        texts.FILE_DEMO if job.is_demo else "",
-        _fit(str(request.get("prompt") or job.generation_id or "")) or texts.FILE_CLIP,
+        texts.FILE_DEMO if is_demo else "",
+        _fit(str(request.get("prompt") or fallback)) or texts.FILE_CLIP,
         texts.FILE_TAKE.format(number=take) if take else "",
         texts.FILE_SEED.format(seed=request["seed"]) if "seed" in request else "",
     ]
-    return f"{'-'.join(filter(None, words))}.{ending}"
+    return "-".join(filter(None, words))
 
 
 def _fit(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -18,7 +19,7 @@ import gradio as gr
 
 from backend import takes
 from backend.jobs import Job
-from backend.ledger import Sought
+from backend.ledger import OutOfReach, Sought
 from backend.pricing import Offer, OfferChanged
 from backend.service import Service, checked_id
 from backend.states import OFFER_CHANGED
@@ -42,6 +43,8 @@ from veo import explain
 from veo.settings import key_in
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
+_log = logging.getLogger(__name__)
+
 MOST_CHOSEN = 1000
 """Clips that are deleted at once."""
 
@@ -64,9 +67,8 @@ class Handlers:
         card where it is now."""
         visitor = identify(browser_state, request)
         running = await self._running_of(visitor)
-        before = next(
-            iter(await self._jobs_of([visitor.browser_state.get("job")], visitor.owner)), None
-        )
+        job_id = str(visitor.browser_state.get("job", ""))
+        before = await self._service.jobs.get(job_id, visitor.owner)
         job = before if before and not before.is_over else running or before
         if job and job.was_left:
             with suppress(VeoError):
@@ -231,7 +233,8 @@ class Handlers:
         visitor = identify(browser_state, request)
         sought = strip.sought_by(event)
         jobs = await self._service.jobs.of(visitor.owner, sought, limit=strip.PAGE + 1)
-        return View(found=strip.found(jobs, self._service.storage, sought)).of(self._parts)
+        found = strip.found(jobs, self._service.storage, sought, is_guest=self._service.is_guest)
+        return View(found=found).of(self._parts)
 
     async def on_star(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
@@ -353,12 +356,27 @@ class Handlers:
         chosen = getattr(event, "chosen", None)
         ids = [*map(str, chosen[:MOST_CHOSEN])] if isinstance(chosen, list) else []
         jobs = await self._service.jobs.some_of(visitor.owner, ids)
-        gone = [job.id for job in jobs if await self._service.jobs.delete(job)]
+        gone = await self._deleted(jobs)
         view = View()
         if visitor.browser_state.get("job") in gone:
             card, http = status_card.idle(), http_panel.nothing()
             view = View(card=card, video="", download=download.of_nothing(), http=http)
         return (await self._with_strip(view, visitor, gone=gone)).of(self._parts)
+
+    async def _deleted(self, jobs: Sequence[Job]) -> list[str]:
+        """Delete `jobs`; gives the ids of those that are gone, though the ledger went out of reach
+        meanwhile."""
+        gone = list[str]()
+        try:
+            for job in jobs:
+                if await self._service.jobs.delete(job):
+                    gone.append(job.id)
+        except OutOfReach as error:
+            if not gone:
+                raise
+            _log.error("The ledger is out of reach. %s", error)
+            gr.Warning(texts.HALF_DELETED)
+        return gone
 
     async def on_focus(self, request: gr.Request, *, browser_state: BrowserState) -> Changed:
         """The newest of the strip anew: another tab may have changed them."""
@@ -381,7 +399,7 @@ class Handlers:
                 job, has_clip=bool(clip), is_guest=bool(job and self._service.is_guest(job))
             ),
         )
-        return (self._with_player(view, job, visitor) if clip else view).of(self._parts)
+        return (self._with_player(view, job) if clip else view).of(self._parts)
 
     async def on_key(
         self, request: gr.Request, *, key_box: str, browser_state: BrowserState
@@ -460,12 +478,11 @@ class Handlers:
                     return
                 heard = self._service.jobs.recent_http.of(told.id)
                 if (told.id, heard) != shown_heard:
-                    view = replace(
-                        view, http=http_panel.of_job(told, heard, host=self._host_of(told))
-                    )
+                    http = http_panel.of_job(told, heard, base_url=self._service.base_url)
+                    view = replace(view, http=http)
                     shown_heard = told.id, heard
                 if clip != playing:
-                    view = self._with_player(view, told, visitor)
+                    view = self._with_player(view, told)
                     playing = clip
                 yield replace(
                     view,
@@ -475,10 +492,6 @@ class Handlers:
                     browser_state=visitor.browser_state
                     | {"job": told.id, "generation_id": told.generation_id or ""},
                 )
-
-    def _host_of(self, job: Job) -> str:
-        """The name of the service that a job is asked of."""
-        return texts.HOST_OF_THE_DEMO if job.is_demo else self._service.host
 
     def _card(self, job: Job, **more: Any) -> dict[str, Any]:
         has_clip, is_guest = bool(self._clip_of(job)), self._service.is_guest(job)
@@ -503,14 +516,13 @@ class Handlers:
         is_there = job.state == "done" and self._service.storage.has(job.entry.clip)
         return job.entry.clip if is_there else None
 
-    def _with_player(self, view: View, job: Job | None, visitor: Visitor) -> View:
+    def _with_player(self, view: View, job: Job | None) -> View:
         """`view` with the clip of `job` in the player, and to download; or with none."""
         clip_id = self._clip_of(job) if job else None
         if job is None or clip_id is None:
             return replace(view, video="", download=download.of_nothing())
         storage = self._service.storage
-        name = file_name.name_of(job, take=visitor.take_numbers.get(job.id, job.entry.take))
-        button = download.of_clip(storage.to_give(clip_id), name)
+        button = download.of_clip(storage.to_give(clip_id), file_name.name_of(job))
         return replace(view, video=storage.address(clip_id), download=button)
 
     async def _with_strip(self, view: View, visitor: Visitor, *, gone: Sequence[str] = ()) -> View:
@@ -520,6 +532,7 @@ class Handlers:
             jobs,
             self._service.storage,
             held=await self._service.jobs.held(visitor.owner),
+            is_guest=self._service.is_guest,
             gone=gone,
         )
         return replace(view, clips=clips)
@@ -568,7 +581,7 @@ def mode(service: Service, owner: str | None = None, balance: float | None = Non
         return texts.DEMO_MODE
     if service.settings.is_at_home:
         return texts.HOME_MODE.format(variable=service.key_variable, left=left)
-    return texts.SERVER_MODE.format(left=left)
+    return texts.SERVER_MODE
 
 
 def view_of_error(error: VeoError) -> View:

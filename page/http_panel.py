@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 
@@ -29,10 +30,9 @@ def build() -> gr.HTML:
         )
 
 
-# The component's value, a note and the rows, is a list and not a dict: what an accordion folds away
-# is not mounted, and Gradio's page keeps the very value that it got for it.  A later message that
-# leaves the component as it is would turn a dict, in place, into Gradio's own
-# {"__type__": "update"}.
+# The component's value, a note and the rows, is a list and not a dict.  Where it is not mounted at
+# first, as in a folded accordion, the component keeps the very value that it got; a later message
+# that leaves it as it is would turn a dict, in place, into Gradio's own {"__type__": "update"}.
 
 
 def nothing() -> list[Any]:
@@ -40,14 +40,15 @@ def nothing() -> list[Any]:
     return [texts.EXCHANGES_NO_JOB, []]
 
 
-def of_job(job: Job, heard: Sequence[RepeatedExchange], *, host: str = "") -> list[Any]:
-    """What was heard of `job` from the service at `host`, or why there is nothing."""
+def of_job(job: Job, heard: Sequence[RepeatedExchange], *, base_url: str = BASE_URL) -> list[Any]:
+    """What was heard of `job` from the service at `base_url`, or from the demo; or why there is
+    nothing."""
     not_yet = job.state in ("prepared", "submitting")
     why_none = texts.EXCHANGES_NOT_YET if not_yet else texts.EXCHANGES_GONE
-    return ["" if heard else why_none, [_row(job, each, host) for each in heard]]
+    return ["" if heard else why_none, [_row(job, each, base_url) for each in heard]]
 
 
-def _row(job: Job, heard: RepeatedExchange, host: str) -> dict[str, Any]:
+def _row(job: Job, heard: RepeatedExchange, base_url: str) -> dict[str, Any]:
     exchange = heard.exchange
     is_the_service = exchange.address.startswith("/")  # of a file, it is the host
     is_whole = not exchange.sent.endswith("…")
@@ -63,27 +64,35 @@ def _row(job: Job, heard: RepeatedExchange, host: str) -> dict[str, Any]:
     return {
         "key": f"{job.id} {heard.number}",
         "what": f"{exchange.method} {exchange.address}",
-        "host": host if is_the_service else "",
+        "host": _host(job, base_url) if is_the_service else "",
         "began": heard.began,
         "ended": heard.ended,
         "outcome": _outcome(exchange),
         "timing": timing.format(times=heard.times, time=_time(exchange.seconds)),
         "texts": [[title, text] for title, text in said.items() if text],
-        "curl": _curl(exchange, is_demo=job.is_demo) if is_the_service and is_whole else "",
+        "curl": _curl(exchange, job, base_url) if is_the_service and is_whole else "",
         "texts_of_curl": {"copy": texts.COPY_AS_CURL, "copied": texts.COPIED},
     }
 
 
-def _curl(exchange: Exchange, *, is_demo: bool) -> str:
-    """The same question for a terminal, with the key from the environment."""
-    base_url = code_samples.DEMO_URL if is_demo else BASE_URL
+def _host(job: Job, base_url: str) -> str:
+    """The name of the service that `job` is asked of."""
+    return texts.HOST_OF_THE_DEMO if job.is_demo else urlsplit(base_url).hostname or ""
+
+
+def _curl(exchange: Exchange, job: Job, base_url: str) -> str:
+    """The same question for a terminal, with the key from the environment.
+
+    The demo is the one that a person starts: this page's own is gone with it.
+    """
+    asked = code_samples.DEMO_URL if job.is_demo else base_url
     parts = [
-        f"curl -X {exchange.method} {shlex.quote(base_url + exchange.address)}",
+        f"curl -X {exchange.method} {shlex.quote(asked + exchange.address)}",
         f'-H "Authorization: Bearer ${code_samples.KEY}"',
     ]
     if exchange.sent:
         parts += ["-H 'Content-Type: application/json'", f"--data {shlex.quote(exchange.sent)}"]
-    warning = f"{texts.CURL_COSTS}\n" if exchange.method == "POST" and not is_demo else ""
+    warning = f"{texts.CURL_COSTS}\n" if exchange.method == "POST" and not job.is_demo else ""
     return warning + " \\\n  ".join(parts)
 
 

@@ -113,8 +113,10 @@ def card_for_stopped(job: Job | None, *, has_clip: bool, is_guest: bool) -> dict
     if job.is_over:
         # Its other takes may go on: this is no end that somebody is told of.
         return card_for_job(job, has_clip=has_clip, is_guest=is_guest) | {"click": ""}
-    words = states.explain_stopped(is_demo=job.is_demo, was_complete=bool(job.entry.clip))
-    return _of(job, "stopped", words.for_a_guest() if is_guest else words)
+    words = states.explain_stopped(
+        is_demo=job.is_demo, is_guest=is_guest, was_complete=bool(job.entry.clip)
+    )
+    return _of(job, "stopped", words)
 
 
 def card_for_job(
@@ -187,11 +189,6 @@ def _as_it_stands(job: Job, words: Explanation, has_clip: bool) -> dict[str, Any
 
 def words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     """What a job's card says and offers."""
-    words = _words_for_job(job, has_clip=has_clip, is_guest=is_guest)
-    return words.for_a_guest() if is_guest else words
-
-
-def _words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
     if job.error:
         words = explain.explain_error(
             job.error,
@@ -218,6 +215,7 @@ def _words_for_job(job: Job, *, has_clip: bool, is_guest: bool) -> Explanation:
         _waits(job),
         job.update,
         is_demo=job.is_demo,
+        is_guest=is_guest,
         was_complete=bool(job.entry.clip),
         list_is_away=job.list_is_away,
     )

@@ -10,30 +10,31 @@ What is found comes by a component of its own.  It knows jobs and words, and dec
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 import gradio as gr
 
 from backend import states
 from backend.jobs import Job
-from backend.ledger import ACTIVE_STATES, FAILED_STATES, Held, Only, Sought
+from backend.ledger import FAILED_STATES, RUNNING_STATES, Held, Only, Sought
 from backend.runner import is_kept
 from backend.storage import Storage
 from page import components, texts
-from page.file_name import name_of
-from veo import explain, media
+from page.file_name import KEPT, PLAYS, name_of
+from veo import explain
+from veo.explain import Explanation
 
 PAGE = 60
 """Clips that are sent at once; who wants to see more asks for the next."""
 
-KEPT = f"mp4{media.UNCHECKED}"
-"""The ending of a file that no player should take for a clip."""
-
 LONGEST_SEARCH = 200
 """Characters."""
 
-ONLY: tuple[Only, ...] = ("all", "starred", "running", "failed")
+ONLY: tuple[Only, ...] = get_args(Only)
+
+IsGuest = Callable[[Job], bool]
+"""Whether the key that pays for a job is somebody else's."""
 
 
 def build() -> gr.HTML:
@@ -60,22 +61,18 @@ def build_found() -> gr.HTML:
     return components.component("strip_found", {}, elem_id="found-clips")
 
 
-def build_tabs() -> gr.HTML:
-    """The page's views: one shot, or all clips at full width."""
-    return components.component("tabs", "", elem_id="tabs", texts=texts.TABS)
-
-
 def newest(
     jobs: Sequence[Job],
     storage: Storage,
     *,
     held: Held,
+    is_guest: IsGuest,
     gone: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The newest of a visitor's `jobs`, of which there is one more than is shown if there are
     older ones.  Those in `gone` are not there any more."""
     return {
-        "rows": rows(jobs[:PAGE], storage),
+        "rows": rows(jobs[:PAGE], storage, is_guest=is_guest),
         "more": len(jobs) > PAGE,
         "counts": {only: getattr(held, only) for only in ONLY},
         "room": room(held, storage),
@@ -83,13 +80,15 @@ def newest(
     }
 
 
-def found(jobs: Sequence[Job], storage: Storage, sought: Sought) -> dict[str, Any]:
+def found(
+    jobs: Sequence[Job], storage: Storage, sought: Sought, *, is_guest: IsGuest
+) -> dict[str, Any]:
     """A page of what was sought, likewise, with what that was."""
     return {
         "words": sought.words,
         "only": sought.only,
         "older_than": sought.older_than,
-        "rows": rows(jobs[:PAGE], storage),
+        "rows": rows(jobs[:PAGE], storage, is_guest=is_guest),
         "more": len(jobs) > PAGE,
     }
 
@@ -134,15 +133,22 @@ def _bytes(number: float) -> str:
     return f"{number / 1e3:.0f} kB"
 
 
-def rows(jobs: Sequence[Job], storage: Storage) -> list[dict[str, Any]]:
+def rows(jobs: Sequence[Job], storage: Storage, *, is_guest: IsGuest) -> list[dict[str, Any]]:
     """What the browser shows of `jobs`; all of it may be shown to their owner."""
-    batches = {job.entry.batch for job in jobs}
-    return [_row(job, storage, is_first=job.id in batches) for job in jobs]
+    return [_row(job, storage, _words_of_error(job, is_guest=is_guest(job))) for job in jobs]
 
 
-def _row(job: Job, storage: Storage, *, is_first: bool) -> dict[str, Any]:
+def _words_of_error(job: Job, *, is_guest: bool) -> Explanation | None:
+    """The same as on its card."""
+    if job.error is None:
+        return None
+    return explain.explain_error(
+        job.error, is_demo=job.is_demo, is_guest=is_guest, was_complete=bool(job.entry.clip)
+    )
+
+
+def _row(job: Job, storage: Storage, wrong: Explanation | None) -> dict[str, Any]:
     entry = job.entry
-    take = entry.take or (1 if is_first else None)
     request = entry.request or {}
     clip = storage.address(entry.clip) if entry.state == "done" else ""
     # It came and cannot be shown: it is paid for, and another player may show it.
@@ -154,12 +160,12 @@ def _row(job: Job, storage: Storage, *, is_first: bool) -> dict[str, Any]:
         "state": entry.state,
         "kind": _kind(job),
         "running": not job.is_over,
-        "title": _title(job, gone=gone),
-        "why": explain.explain_error(job.error).what_happened if job.error else "",
-        "short": _short(job, gone=gone),
+        "title": _title(job, wrong, gone=gone),
+        "why": wrong.what_happened if wrong else "",
+        "short": _short(job, wrong, gone=gone),
         "name": str(request.get("prompt") or f"id {entry.generation_id}"),
         "batch": entry.batch or job.id,
-        "take": take or 1,
+        "take": entry.take or 1,
         "starred": entry.starred is not None,
         "created": entry.created,
         "elapsed": round(job.elapsed, 1) if not job.is_over else 0,
@@ -171,7 +177,7 @@ def _row(job: Job, storage: Storage, *, is_first: bool) -> dict[str, Any]:
         "clip": clip,
         "note": storage.address(entry.clip, "note") if clip else "",
         "kept": kept,
-        "file": name_of(job, take=take, ending=KEPT if kept else "mp4") if clip or kept else "",
+        "file": name_of(job, ending=KEPT if kept else PLAYS) if clip or kept else "",
         "zip": entry.clip if clip or kept else "",
         "settings": bool(request),
         "seed": texts.SEED_IS.format(value=request["seed"]) if request else "",
@@ -184,19 +190,19 @@ def _kind(job: Job) -> str:
     """Under which of the filters it stands."""
     if job.state in FAILED_STATES:
         return "failed"
-    return "running" if job.state in (*ACTIVE_STATES, "needs_key") else "done"
+    return "running" if job.state in RUNNING_STATES else "done"
 
 
-def _title(job: Job, *, gone: bool) -> str:
+def _title(job: Job, wrong: Explanation | None, *, gone: bool) -> str:
     """Its state; of what came to nothing, the reason."""
-    if job.error and job.state in FAILED_STATES:
-        return explain.explain_error(job.error).title
+    if wrong and job.state in FAILED_STATES:
+        return wrong.title
     if job.state == "running" and job.update:
         return explain.explain_status(job.update)
     return states.explain_state(job.state, gone=gone)
 
 
-def _short(job: Job, *, gone: bool) -> str:
+def _short(job: Job, wrong: Explanation | None, *, gone: bool) -> str:
     """The same on a small picture; nothing for what is made now, where a clock goes."""
     if gone:
         return texts.STRIP_SHORT["gone"]
@@ -206,4 +212,4 @@ def _short(job: Job, *, gone: bool) -> str:
     if job.state == "running":
         status = job.update.status if job.update else ""
         return texts.STRIP_SHORT.get(status, "")
-    return texts.STRIP_SHORT.get(job.state) or _title(job, gone=gone)
+    return texts.STRIP_SHORT.get(job.state) or _title(job, wrong, gone=gone)

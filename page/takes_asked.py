@@ -1,17 +1,12 @@
-"""Takes: how many and in what they differ, and a request's settings in words.
-
-It neither sends nor follows anything.
-"""
+"""How many takes, and in what they differ; it neither sends nor follows anything."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import gradio as gr
 
 from backend import takes as backend_takes
 from page import texts
-from veo_client import MODELS, VideoRequest
+from veo_client import VideoRequest
 
 COUNTS = range(1, backend_takes.MOST + 1)
 
@@ -43,22 +38,3 @@ def _choice(differs: str) -> str:
     most = len(backend_takes.takes_of(VideoRequest("how many"), backend_takes.MOST, differs))
     said = texts.SETTING_DIFFERS if most == backend_takes.MOST else texts.FEW_DIFFER
     return said.format(setting=texts.DIFFERS[differs].lower(), takes=most)
-
-
-def in_words(request: VideoRequest, names: Sequence[str]) -> str:
-    """The settings `names` of `request` as a person reads them."""
-    return " · ".join(filter(None, (_setting(request, name) for name in names)))
-
-
-def _setting(request: VideoRequest, name: str) -> str:
-    value = getattr(request, name)
-    match name:
-        case "seed":
-            return texts.SEED_IS.format(value=value)
-        case "model":
-            return MODELS[value].label
-        case "duration":
-            return texts.SECONDS.format(value=value)
-        case "negative_prompt":
-            return texts.WITHOUT.format(value=value) if value else ""
-    return texts.SWITCHED[name][value] if name in texts.SWITCHED else str(value)

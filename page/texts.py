@@ -30,6 +30,7 @@ COPY = "Copy"
 COPIED = "Copied"
 NOT_HANDLED = "We couldn't handle that. Check what was sent, or reload the page."
 NO_FILES = "This page takes plain values: no files, and nothing nested deep."
+HALF_DELETED = "Not all of them are deleted yet. Try again in a minute."
 OUT_OF_REACH = "We can't read your list of clips just now. Try again in a minute."
 
 # Whose key
@@ -40,7 +41,7 @@ DEMO_MODE = (
 VISITOR_MODE = "<b>Your key</b>{left} · clips cost money"
 HOME_MODE = "<b>Your key</b> ({variable}){left}"
 """At home: the key is in the environment of who started the page."""
-SERVER_MODE = "<b>This server's key</b>{left} · its owner pays for clips"
+SERVER_MODE = "<b>This server's key</b> · its owner pays for clips"
 LEFT = " · {balance} left"
 KEY_SECTION = "Your own API key"
 KEY_LABEL = "AI/ML API key"

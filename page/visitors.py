@@ -24,8 +24,8 @@ VISITOR_ID_HEADER = "x-veo-visitor"
 address can send it, for a browser asks us first whether it may, and we do not answer that."""
 
 BrowserState = dict[str, Any]
-"""What the browser keeps: who the visitor is, the form, the job on the card, and the takes of the
-last press."""
+"""What the browser keeps: who the visitor is, since when, the form and how many takes in what, if a
+draft lies beside it, the job on the card and its id, and the takes of the last press."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,6 @@ class Visitor:
     viewer_id: tuple[str, str | None]
     """One page in one tab, which looks at the card."""
     browser_state: BrowserState
-
-    @property
-    def take_numbers(self) -> dict[str, int]:
-        """Of the jobs in the grid, which take each is."""
-        return {job_id: number for number, job_id in enumerate(self.browser_state["takes"], 1)}
 
     def keeping(self, **changes: Any) -> Visitor:
         """The same, whose browser keeps something else."""

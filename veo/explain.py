@@ -43,16 +43,12 @@ UNCERTAIN = "We don't know if the service got it"
 
 NOT_CHARGED = "Nothing was charged."
 CHARGED_WHEN_COMPLETE = "You pay only if the clip completes."
+CHARGED_IF_TAKEN = "If the service got it, you pay once it completes."
+OWNER_CHARGED_WHEN_COMPLETE = "This server's owner pays, and only if the clip completes."
+OWNER_CHARGED_IF_TAKEN = "If the service got it, this server's owner pays once it completes."
+"""What costs mean to whoever spends this server's key: the last two."""
 CHARGED = "The clip is already charged; fetching it costs nothing more."
 DEMO_FREE = "Demo clips are free."
-
-OF_A_GUEST = {
-    CHARGED_WHEN_COMPLETE: "This server's owner pays, and only if the clip completes.",
-    "If the service got it, you pay once it completes.": (
-        "If the service got it, this server's owner pays once it completes."
-    ),
-}
-"""What costs mean to whoever spends this server's key."""
 
 SETTINGS: Mapping[Setting, str] = {
     "VEO_CA_BUNDLE": "If the network signs certificates itself, as many companies' do, "
@@ -118,10 +114,6 @@ class Explanation:
         """The same about a demo clip, which never costs anything."""
         return replace(self, cost=DEMO_FREE)
 
-    def for_a_guest(self) -> Explanation:
-        """The same about a clip that this server's key pays for, which is somebody else's."""
-        return replace(self, cost=OF_A_GUEST.get(self.cost, self.cost))
-
 
 def explain_status(update: Update) -> str:
     """The state of a running generation, and what stands in the way if anything does.
@@ -148,10 +140,10 @@ def explain_error(
     `is_guest` says that this server's key pays, and that its account is somebody else's.
     `was_complete` says that the service had the video before.
     """
-    words = _explain(error, was_complete=was_complete)
+    words = _explain(error, was_complete=was_complete, is_guest=is_guest)
     if is_guest:
-        words = _for_a_guest(words, error).for_a_guest()
-    happened = _what_happened(error, is_demo=is_demo) or words.title
+        words = _for_a_guest(words, error)
+    happened = _what_happened(error, is_free=is_demo or is_guest) or words.title
     if is_demo:
         words = words.for_a_demo()
         if isinstance(error, SubmissionUncertain):
@@ -161,10 +153,10 @@ def explain_error(
     return replace(words, what_happened=happened, actions=possible[:2])
 
 
-def _what_happened(error: VeoError, *, is_demo: bool) -> str:
+def _what_happened(error: VeoError, *, is_free: bool) -> str:
     if isinstance(error, SubmissionUncertain) and error.event:
         # The error's own text says what to do, too; here that is the next step.
-        return maybe_sent(error.event, is_free=is_demo)
+        return maybe_sent(error.event, is_free=is_free)
     happened = as_sentence(str(error))
     if isinstance(error, Unreachable | DownloadFailed) and error.setting:
         happened += f" {SETTINGS[error.setting]}"
@@ -182,89 +174,132 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
     }.get(action, True)
 
 
-def _explain(error: VeoError, *, was_complete: bool) -> Explanation:
-    """All but what happened.  With an id, a clip may come of it: no charge is ruled out."""
-    has_id = bool(error.generation_id)
-    cost = CHARGED if was_complete else CHARGED_WHEN_COMPLETE if has_id else NOT_CHARGED
-    again = "look again" if has_id else "try again"
-    retry: Action = "check_again" if has_id else "send"
+def _explain(error: VeoError, *, was_complete: bool, is_guest: bool) -> Explanation:
+    """All but what happened.  With an id, a clip may come of it: no charge is ruled out, and it is
+    looked for again instead of sent again."""
+    if was_complete and _has_expired(error):
+        return _EXPIRED
+    words = _by_kind(error, is_guest=is_guest)
+    cost, again = NOT_CHARGED, "try again"
+    retry: Action = "send"
+    if error.generation_id:
+        cost = OWNER_CHARGED_WHEN_COMPLETE if is_guest else CHARGED_WHEN_COMPLETE
+        again, retry = "look again", "check_again"
+    next_step = words.next_step.format(again=again, Again=again.capitalize())
+    actions = tuple(retry if each == "send" else each for each in words.actions)
+    cost = words.cost or (CHARGED if was_complete else cost)
+    return replace(words, cost=cost, next_step=next_step, actions=actions)
 
-    def words(title: str, cost: str, next_step: str, *actions: Action) -> Explanation:
-        return Explanation(
-            title=title, what_happened="", cost=cost, next_step=next_step, actions=actions
-        )
 
+def _words(title: str, next_step: str, *actions: Action, cost: str = "") -> Explanation:
+    """Words to which `_explain` gives the usual `cost` if they have none, and what is meant by
+    `{again}` and by sending."""
+    return Explanation(
+        title=title, what_happened="", cost=cost, next_step=next_step, actions=actions
+    )
+
+
+_EXPIRED = _words(
+    "The service no longer has this video",
+    "Sent again, with the same seed, it comes out much the same.",
+    "send",
+    "check_again",
+    cost="It was charged when it completed, and one more is charged again.",
+)
+
+_REFUSED: Mapping[Reason, Explanation] = {
+    "no_key": _words("A key is needed", "Enter it, then {again}.", "bring_key", "send"),
+    "key": _words(
+        "The key is not accepted",
+        "Check it: your AI/ML API account shows your keys.",
+        "bring_key",
+        "send",
+    ),
+    "no_price": _words(
+        "No price available", "{Again} later, or enter a key of your own.", "send", "bring_key"
+    ),
+    "credits": _words(
+        "No credits left", "Top up your AI/ML API account, then {again}.", "send", "bring_key"
+    ),
+    "guard": _words(
+        "The request did not get through",
+        "It may be a firewall, a VPN or a sign-in page of the network: "
+        "try from another one, or later.",
+        "send",
+    ),
+    "forbidden": _words(
+        "The service does not allow this",
+        "Look at your AI/ML API account for what it names, then {again}.",
+        "send",
+        "bring_key",
+    ),
+}
+"""What is refused whatever was asked for."""
+
+
+def _by_kind(error: VeoError, *, is_guest: bool) -> Explanation:
     match error:
         case InvalidRequest():
             next_step = "Change it, then try again."
-            return words("Something to change", "Nothing was sent.", next_step)
-        case Refused(reason="no_key"):
-            return words("A key is needed", cost, f"Enter it, then {again}.", "bring_key", retry)
-        case Refused(reason="key"):
-            next_step = "Check it: your AI/ML API account shows your keys."
-            return words("The key is not accepted", cost, next_step, "bring_key", retry)
-        case Refused(reason="no_price"):
-            next_step = f"{again.capitalize()} later, or enter a key of your own."
-            return words("No price available", cost, next_step, retry, "bring_key")
-        case Refused(reason="credits"):
-            next_step = f"Top up your AI/ML API account, then {again}."
-            return words("No credits left", cost, next_step, retry, "bring_key")
-        case Refused(reason="guard"):
-            next_step = (
-                "It may be a firewall, a VPN or a sign-in page of the network: "
-                "try from another one, or later."
-            )
-            return words("The request did not get through", cost, next_step, retry)
-        case Refused(reason="forbidden") if has_id or not error.about:
-            title = "The service does not allow this"
-            next_step = f"Look at your AI/ML API account for what it names, then {again}."
-            return words(title, cost, next_step, retry, "bring_key")
-        case _ if was_complete and _has_expired(error):
-            cost = "It was charged when it completed, and one more is charged again."
-            next_step = "Sent again, with the same seed, it comes out much the same."
-            return words("The service no longer has this video", cost, next_step, "send", retry)
-        case Refused(reason="not_found") if has_id:
-            next_step = "Check the id: it belongs to the key that made it."
-            return words("Not found", "Looking costs nothing.", next_step, "bring_key", retry)
-        case Refused(reason="model_gone"):
-            return words("The service no longer has this model", cost, _instead(error))
-        case Refused(reason="not_found"):
-            return words("Not found", cost, "Check the base URL: the service is not there.", retry)
-        case Refused() if has_id:
-            next_step = "Check the id, then look again."
-            return words("The service does not show this video", cost, next_step, retry)
+            return _words("Something to change", next_step, cost="Nothing was sent.")
         case Refused():
-            return _after_refusal(error.about, "The service refused this request")
+            return _of_refusal(error)
         case Failed():
             # It has an id, yet the vendor says that failed generations are never charged.
             return _after_refusal(error.about, "The service could not make this video")
         case Busy():
-            next_step = f"Wait {_for_how_long(error.retry_after)}, then {again}."
+            next_step = f"Wait {_for_how_long(error.retry_after)}, then {{again}}."
             # Whoever spends this server's key meets its limits; with their own they may go on.
-            own_key: tuple[Action, ...] = () if has_id else ("bring_key",)
-            return words("Too many requests", cost, next_step, retry, *own_key)
+            own_key: tuple[Action, ...] = () if error.generation_id else ("bring_key",)
+            return _words("Too many requests", next_step, "send", *own_key)
         case Unreachable():
-            return words("No answer from the service", cost, f"{again.capitalize()} later.", retry)
+            return _words("No answer from the service", "{Again} later.", "send")
         case SubmissionUncertain():
-            cost = "If the service got it, you pay once it completes."
-            return words(UNCERTAIN, cost, LOOK_FIRST, "send_again")
-        case TookTooLong() if has_id:
-            return words("We stopped looking", cost, "The id is kept: look again later.", retry)
+            cost = OWNER_CHARGED_IF_TAKEN if is_guest else CHARGED_IF_TAKEN
+            return _words(UNCERTAIN, LOOK_FIRST, "send_again", cost=cost)
+        case TookTooLong() if error.generation_id:
+            return _words("We stopped looking", "The id is kept: look again later.", "send")
         case TookTooLong():
-            return words("We stopped", cost, "Try again.", retry)
-        case DownloadFailed() if error.kept:
-            next_step = "Another player may show it; else fetch it again from the service."
-            return words("The video cannot be shown", CHARGED, next_step, "fetch_again")
-        case DownloadFailed() if has_id:
-            next_step = "It stays at the service for a while: fetch it again."
-            return words("The video did not arrive", CHARGED, next_step, "fetch_again")
+            return _words("We stopped", "Try again.", "send")
         case DownloadFailed():
-            return words("The video did not arrive", cost, "Try again.", retry)
-    if has_id:
-        return words("Something went wrong", cost, "The id is kept: look again later.", retry)
+            return _of_download(error)
+    if error.generation_id:
+        return _words("Something went wrong", "The id is kept: look again later.", "send")
     # An error that nobody foresaw: the request may have been on its way.
     cost = "We don't know if anything was charged."
-    return words("Something went wrong", cost, LOOK_FIRST, "send_again")
+    return _words("Something went wrong", LOOK_FIRST, "send_again", cost=cost)
+
+
+def _of_refusal(error: Refused) -> Explanation:
+    has_id, reason = bool(error.generation_id), error.reason
+    is_about_a_request = reason == "forbidden" and error.about and not has_id
+    if reason in _REFUSED and not is_about_a_request:
+        return _REFUSED[reason]
+    if reason == "model_gone":
+        return _words("The service no longer has this model", _instead(error))
+    if reason == "not_found" and has_id:
+        next_step, free = (
+            "Check the id: it belongs to the key that made it.",
+            "Looking costs nothing.",
+        )
+        return _words("Not found", next_step, "bring_key", "send", cost=free)
+    if reason == "not_found":
+        return _words("Not found", "Check the base URL: the service is not there.", "send")
+    if has_id:
+        title = "The service does not show this video"
+        return _words(title, "Check the id, then look again.", "send")
+    return _after_refusal(error.about, "The service refused this request")
+
+
+def _of_download(error: DownloadFailed) -> Explanation:
+    if error.kept:
+        next_step = "Another player may show it; else fetch it again from the service."
+        return _words("The video cannot be shown", next_step, "fetch_again", cost=CHARGED)
+    title = "The video did not arrive"
+    if error.generation_id:
+        next_step = "It stays at the service for a while: fetch it again."
+        return _words(title, next_step, "fetch_again", cost=CHARGED)
+    return _words(title, "Try again.", "send")
 
 
 _OF_THE_OWNER: Mapping[Reason, str] = {
@@ -328,9 +363,7 @@ def _after_refusal(about: About | None, title: str) -> Explanation:
             next_step = "Change the prompt first. Another seed rarely helps."
             # The same words on another seed are refused again, as a rule.
             actions = ("change_prompt", "with_auto_fix", "another_seed")
-    return Explanation(
-        title=title, what_happened="", cost=NOT_CHARGED, next_step=next_step, actions=actions
-    )
+    return _words(title, next_step, *actions, cost=NOT_CHARGED)
 
 
 def explain_differences(found: Sequence[Difference]) -> str:

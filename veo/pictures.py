@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from PIL import Image, ImageCms
@@ -18,7 +18,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from veo.models import LARGEST_PICTURE
 
-__all__ = ["LARGEST_UPLOAD", "MOST_PIXELS", "BadPicture", "film_size", "prepare"]
+__all__ = [
+    "LARGEST_UPLOAD",
+    "MOST_PIXELS",
+    "BadPicture",
+    "as_jpeg",
+    "film_size",
+    "nearest_shape",
+    "prepare",
+]
 
 LARGEST_UPLOAD = 12 << 20
 """Bytes of a picture as it comes in."""
@@ -64,6 +72,24 @@ def film_size(aspect_ratio: str, resolution: str) -> tuple[int, int]:
     return (longer, short) if wide >= high else (short, longer)
 
 
+def nearest_shape(content: bytes, shapes: Sequence[str]) -> str | None:
+    """Which of `shapes`, such as `9:16`, loses least of the picture; None if it cannot be read."""
+    try:
+        with _opened(content) as picture:
+            width, height = picture.size
+            if TURNS.get(_orientation(picture)) in ON_ITS_SIDE:
+                width, height = height, width
+    except Exception:  # whatever it is, `prepare` says it
+        return None
+    known = {each: film_size(each, "720p") for each in shapes if ":" in each}
+    return min(known, key=lambda each: _lost((width, height), known[each]), default=None)
+
+
+def _lost(whole: tuple[int, int], shape: tuple[int, int]) -> float:
+    """How far two shapes are from each other."""
+    return abs(math.log(max(whole[0], 1) * shape[1] / (max(whole[1], 1) * shape[0])))
+
+
 def prepare(content: bytes, size: tuple[int, int], *, crop: bool = True) -> bytes:
     """The picture as a JPEG of `size`, its middle if it is of another shape; raises `BadPicture`.
 
@@ -80,7 +106,7 @@ def prepare(content: bytes, size: tuple[int, int], *, crop: bool = True) -> byte
         if isinstance(error, BadPicture):
             raise
         raise BadPicture("This picture is damaged, or not all of it is here.") from None
-    return _as_jpeg(small)
+    return as_jpeg(small)
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -248,7 +274,8 @@ def _as_srgb(picture: Image.Image, profile: object) -> Image.Image:
     return picture
 
 
-def _as_jpeg(picture: Image.Image) -> bytes:
+def as_jpeg(picture: Image.Image) -> bytes:
+    """`picture` as it is sent: as good as fits into what may be sent."""
     for quality in QUALITIES:
         file = io.BytesIO()
         # Every pixel keeps its colour: what is filmed from it is as sharp as it is.

@@ -10,9 +10,9 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 import zipfile
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -20,12 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.storage import CLIP_ID, PIECE, BucketAway, Storage
 from page import texts
+from page.file_name import KEPT, PLAYS, name_for
 
 PATH = "/clips.zip"
 MOST = 300
 """Clips of one file: all their ids are its address."""
-LONGEST_NAME = 60
-"""Characters of a prompt in a file's name."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +41,13 @@ class ClipsZip:
             return
         asked = scope["query_string"].decode("latin-1").split(",")
         ids = [each for each in dict.fromkeys(asked) if CLIP_ID.fullmatch(each)]
-        answer = await self._answer(ids[:MOST])
-        await answer(scope, receive, send)
+        # Where somebody leaves in the middle, this closes the generator, and each closes the next:
+        # else Python does, in any order, and no zip file closes while one in it is open.
+        async with aclosing(zipped(self._storage, ids[:MOST])) as pieces:
+            answer = await self._answer(pieces)
+            await answer(scope, receive, send)
 
-    async def _answer(self, ids: Sequence[str]) -> Response:
-        pieces = zipped(self._storage, ids)
+    async def _answer(self, pieces: AsyncIterator[bytes]) -> Response:
         try:
             first = await anext(pieces, b"")
         except BucketAway as error:
@@ -64,7 +65,7 @@ async def _both(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
         yield piece
 
 
-async def zipped(storage: Storage, ids: Sequence[str]) -> AsyncIterator[bytes]:
+async def zipped(storage: Storage, ids: Sequence[str]) -> AsyncGenerator[bytes]:
     """The zip file of those of these clips that are there, in pieces; nothing if none is.
 
     Raises `BucketAway` before anything came.  What breaks off later is told in a file of its own:
@@ -76,9 +77,10 @@ async def zipped(storage: Storage, ids: Sequence[str]) -> AsyncIterator[bytes]:
         for number, clip_id in enumerate(ids, 1):
             before = len(archive.namelist())
             try:
-                async for _ in _written(archive, storage, clip_id):
-                    if sink.size >= PIECE:
-                        yield sink.take()
+                async with aclosing(_written(archive, storage, clip_id)) as written:
+                    async for _ in written:
+                        if sink.size >= PIECE:
+                            yield sink.take()
             except FileNotFoundError:
                 continue  # deleted, or removed to make room
             except BucketAway:
@@ -92,29 +94,33 @@ async def zipped(storage: Storage, ids: Sequence[str]) -> AsyncIterator[bytes]:
     yield sink.take()
 
 
-async def _written(archive: zipfile.ZipFile, storage: Storage, clip_id: str) -> AsyncIterator[None]:
+async def _written(
+    archive: zipfile.ZipFile, storage: Storage, clip_id: str
+) -> AsyncGenerator[None]:
     """Write a clip and then its note, and let whoever asks take what was written in between."""
     note = await _note(storage, clip_id)
-    first, rest = await _opened(storage, clip_id)
+    first, rest, ending = await _opened(storage, clip_id)
     name = name_of(note, archive.namelist())
-    with archive.open(f"{name}.mp4", "w", force_zip64=True) as file:
-        file.write(first)
-        async for piece in rest:
-            file.write(piece)
-            yield
+    async with aclosing(rest):
+        with archive.open(f"{name}.{ending}", "w", force_zip64=True) as file:
+            file.write(first)
+            async for piece in rest:
+                file.write(piece)
+                yield
     if note:
         archive.writestr(f"{name}.json", note)
     yield
 
 
-async def _opened(storage: Storage, clip_id: str) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The clip's first bytes and the rest; or those of what came and cannot be shown."""
+async def _opened(storage: Storage, clip_id: str) -> tuple[bytes, AsyncGenerator[bytes], str]:
+    """The clip's first bytes, the rest, and the ending of its name; or those of what came and
+    cannot be shown."""
     try:
         pieces = storage.read(clip_id)
-        return await anext(pieces, b""), pieces
+        return await anext(pieces, b""), pieces, PLAYS
     except FileNotFoundError:
         pieces = storage.read(clip_id, "kept")
-        return await anext(pieces, b""), pieces
+        return await anext(pieces, b""), pieces, KEPT
 
 
 async def _note(storage: Storage, clip_id: str) -> bytes:
@@ -125,16 +131,15 @@ async def _note(storage: Storage, clip_id: str) -> bytes:
 
 
 def name_of(note: bytes, taken: Collection[str]) -> str:
-    """What a clip is called that has this note, by its prompt and seed, unlike those in `taken`."""
+    """What a clip is called that has this note, as when it is saved alone, without an ending;
+    unlike those in `taken`."""
     try:
         request: Any = json.loads(note)["request"] or {}
     except (ValueError, LookupError, TypeError):
         request = {}
-    prompt = re.sub(r"\W+", " ", str(request.get("prompt", "")))[:LONGEST_NAME].strip()
-    seed = texts.SEED_IS.format(value=request["seed"]) if "seed" in request else ""
-    plain = ", ".join(filter(None, (prompt, seed))) or texts.CLIP
+    plain = name_for(request)
     names = (plain if number == 1 else f"{plain} ({number})" for number in range(1, MOST + 1))
-    return next(name for name in names if f"{name}.mp4" not in taken)
+    return next(name for name in names if not {f"{name}.{PLAYS}", f"{name}.{KEPT}"} & {*taken})
 
 
 class _Sink(io.RawIOBase):

@@ -47,6 +47,28 @@ def test_on_a_space_visitors_are_limited_and_the_key_is_the_owners():
     assert found.limits == Limits(clips_a_visitor=3, dollars_a_visitor=10, clips=30, dollars=100)
 
 
+@pytest.mark.parametrize(
+    ("environment", "at_home"),
+    [
+        ({}, True),
+        ({"GRADIO_SERVER_NAME": "localhost"}, True),
+        ({"GRADIO_SERVER_NAME": "::1"}, True),
+        ({"GRADIO_SERVER_NAME": "[::1]"}, True),
+        ({"VEO_ALLOWED_HOSTS": "localhost"}, True),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, False),  # noqa: S104
+        ({"GRADIO_SERVER_NAME": "::"}, False),
+        ({"GRADIO_SERVER_NAME": "nas.home"}, False),
+        ({"VEO_ALLOWED_HOSTS": "film.example"}, False),
+        ({"GRADIO_ROOT_PATH": "/veo"}, False),
+        ({"GRADIO_ROOT_PATH": "https://film.example/veo"}, False),
+        (SPACE, False),
+    ],
+    ids=str,
+)
+def test_at_home_is_where_nobody_else_comes(environment, at_home):
+    assert read(environment).is_at_home is at_home
+
+
 @pytest.mark.parametrize("said", ["", "0", "no", "1"])
 def test_the_servers_key_is_shared_on_a_space_only_when_told(said):
     assert read({**SPACE, "VEO_SHARE_SERVER_KEY": said}).may_share_key is (said == "1")

@@ -33,6 +33,7 @@ from backend.ledger import (
     ACTIVE_STATES,
     DAY,
     FAILED_STATES,
+    MOST_WORDS,
     TRANSITIONS,
     UNCHARGED_STATES,
     VERSION,
@@ -115,6 +116,11 @@ def ledger(url, opened, clock):
 def add(ledger, **changes):
     asked = {"owner": "ann", "payer": "server", "request": CALLED_FOX, "expected": 60.0}
     return ledger.add(**asked | changes)
+
+
+def take(ledger, job_id):
+    """None says that there is nothing to drive."""
+    return ledger.take_all([job_id]).get(job_id)
 
 
 def way_to(state):
@@ -289,7 +295,7 @@ def test_who_goes_on_with_a_job_that_rested_drives_it_and_no_other(url, opened, 
 def test_who_takes_a_job_alone_writes_it_from_then_on(url, opened):
     here, there = (opened(url, runner=name) for name in ("here", "there"))
     entry = bring(there, "running")
-    taken = here.take(entry.id)
+    taken = take(here, entry.id)
     assert taken == here.get(entry.id)
     assert taken == dataclasses.replace(entry, epoch=1, runner="here")
     assert not there.move(entry.id, "running", "downloading", epoch=0)
@@ -299,14 +305,14 @@ def test_who_takes_a_job_alone_writes_it_from_then_on(url, opened):
 @pytest.mark.parametrize("state", STATES)
 def test_only_what_somebody_has_to_drive_is_taken(ledger, state):
     entry = bring(ledger, state)
-    taken = ledger.take(entry.id)
+    taken = take(ledger, entry.id)
     assert (taken is not None) == (state in (*ACTIVE_STATES, "needs_attention"))
     assert ledger.get(entry.id).epoch == (1 if taken else 0)
 
 
 def test_of_twenty_who_take_a_job_each_has_an_epoch_of_its_own(ledger):
     entry = add(ledger)
-    taken = all_at_once([partial(ledger.take, entry.id)] * 20)
+    taken = all_at_once([partial(take, ledger, entry.id)] * 20)
     assert sorted(each.epoch for each in taken) == [*range(1, 21)]
     moves = [
         partial(ledger.move, entry.id, "prepared", "submitting", epoch=each.epoch) for each in taken
@@ -325,7 +331,7 @@ def test_two_servers_that_take_the_same_jobs_do_not_wait_for_each_other(url, ope
 @pytest.mark.parametrize("state", STATES)
 def test_an_id_that_comes_late_is_written_whoever_took_the_job(ledger, clock, state):
     entry = bring(ledger, state)
-    ledger.take(entry.id)
+    take(ledger, entry.id)
     found = ledger.found(entry.id, "late")
     assert found == (state in ("submitting", "uncertain"))
     row = ledger.get(entry.id)
@@ -596,7 +602,7 @@ def test_a_star_outlives_what_becomes_of_the_job(url, opened, clock):
     """Whoever drives it, on whatever server, writes its state alone."""
     here, there = (opened(url, runner=name, clock=clock) for name in ("here", "there"))
     entry = bring(here, "running")
-    taken = here.take(entry.id)
+    taken = take(here, entry.id)
     assert there.star(entry.id, "ann", starred=True)
     assert here.move(entry.id, "running", "downloading", epoch=taken.epoch, clip="it")
     assert there.get(entry.id).starred == clock.now
@@ -647,10 +653,18 @@ def test_a_visitors_jobs_and_room_are_counted_and_nobody_elses(ledger, clock):
     assert ledger.held("stranger") == Held(all=0, starred=0, running=0, failed=0, bytes=0)
 
 
+def test_of_a_search_the_first_words_are_looked_for(ledger):
+    """Each is one more pass over every prompt of the visitor."""
+    words = " ".join(f"w{number}" for number in range(MOST_WORDS))
+    entry = add(ledger, request={"prompt": words})
+    assert ledger.of("ann", sought=Sought(words=f"{words} another")) == [entry]
+    assert ledger.of("ann", sought=Sought(words=f"another {words}")) == []
+
+
 def test_the_takes_of_a_press_know_each_other(ledger):
-    first = add(ledger)
+    first = add(ledger, take=1)
     second = add(ledger, batch=first.id, take=2)
-    assert (first.batch, first.take) == (None, None)
+    assert (first.batch, first.take) == (None, 1)
     assert ledger.get(second.id) == second
     assert (second.batch, second.take) == (first.id, 2)
 
@@ -1045,7 +1059,7 @@ def test_who_is_frozen_in_the_middle_of_a_write_holds_the_row_no_longer(
     with pytest.raises(sa.exc.DBAPIError):
         with frozen._writing.begin() as connection:
             connection.exec_driver_sql("UPDATE veo_jobs SET state = 'submitting'")
-            assert alive.take(entry.id).state == "prepared"
+            assert take(alive, entry.id).state == "prepared"
     assert alive.get(entry.id).state == "prepared"
 
 
@@ -1482,7 +1496,7 @@ def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_and_keeps_all_it_has(
     # Which is another than the earlier one's, so that no program of that time opens it.
     assert versions == [(VERSION,)]
     assert VERSION not in (1, 2, 3)
-    assert ledgers[1].take(entries[0].id).epoch == 1
+    assert take(ledgers[1], entries[0].id).epoch == 1
     # What was there before is found and starred as what comes.
     assert ledgers[2].of("ann", sought=Sought(words="ärger")) == odd[:1]
     assert {each.id for each in ledgers[2].of("ann", sought=Sought(words="fox"))} == {

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from jobs_fixture import ME, in_a_loop
@@ -28,7 +29,7 @@ def shop(tmp_path, monkeypatch):
     what would be sent."""
     monkeypatch.setenv("AIMLAPI_KEY", "the-owners")
     service = Service(settings_for(tmp_path / "data"))
-    service.dollars, service.asked, service.sent = 1.6, [], []
+    service.dollars, service.asked, service.sent, service.takes = 1.6, [], [], []
 
     async def estimate(client, request):
         service.asked.append(request)
@@ -36,6 +37,7 @@ def shop(tmp_path, monkeypatch):
 
     async def generate(request, **named):
         service.sent.append((request, named["payer"], named["dollars"]))
+        service.takes.append(named["take"])
         return "job"
 
     with service:
@@ -68,6 +70,14 @@ async def test_an_offer_is_for_all_takes_of_a_press_together(shop):
     with pytest.raises(OfferChanged):
         await begin(shop, Offer(payer="server", dollars=1.6), others=others)
     assert len(shop.sent) == 1
+
+
+@in_a_loop
+async def test_the_first_of_several_takes_is_written_down_as_the_first(shop):
+    await begin(shop)
+    await begin(shop, others=[SHORT])
+    await begin(shop, batch="the first", take=2)
+    assert shop.takes == [None, 1, 2]
 
 
 @pytest.mark.parametrize("told", [Offer(payer="server", dollars=1.5), Offer(payer=None, dollars=9)])
@@ -139,6 +149,30 @@ def test_only_on_a_space_is_somebody_else_a_guest(tmp_path):
     assert not is_guest("server")
 
 
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, 12.5),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, None),  # noqa: S104
+        ({"VEO_ALLOWED_HOSTS": "film.example"}, None),
+        ({"SPACE_ID": "a/b", "VEO_SHARE_SERVER_KEY": "1"}, None),
+    ],
+    ids=str,
+)
+@in_a_loop
+async def test_what_is_left_is_told_to_who_owns_the_key(environment, told, tmp_path, monkeypatch):
+    async def balance(_client):
+        return 12.5
+
+    monkeypatch.setenv("AIMLAPI_KEY", "the-owners")
+    with Service(settings_for(tmp_path / "data", **environment)) as service:
+        monkeypatch.setattr(service.prices, "balance", balance)
+        assert await service.balance_of(ME) == told
+        await service.jobs.set_key(ME, VeoClient("a-visitors"))
+        assert await service.balance_of(ME) == 12.5
+        service.jobs.forget_key(ME)
+
+
 # A place where no clip can be kept
 
 
@@ -164,6 +198,18 @@ async def test_where_no_clip_can_be_kept_nothing_is_sent(shop, monkeypatch, numb
     assert shop.sent == []
     assert str(shop.storage.folder) in str(caught.value)
     assert "VEO_DATA_DIR" in str(caught.value)
+
+
+@in_a_loop
+async def test_only_who_sits_at_the_machine_is_told_where_its_clips_lie(shop, monkeypatch):
+    def cannot(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    shop.settings = replace(shop.settings, address="0.0.0.0")  # noqa: S104
+    with pytest.raises(TookTooLong, match="its data folder") as caught:
+        await begin(shop)
+    assert str(shop.settings.data) not in str(caught.value)
 
 
 @in_a_loop

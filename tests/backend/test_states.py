@@ -89,6 +89,18 @@ def test_a_finished_clip_that_is_looked_for_again_is_charged_already(state, trou
     assert states.explain_waiting(state, seen, was_complete=True).cost == explain.CHARGED
 
 
+@pytest.mark.parametrize("state", states.WAITING)
+@pytest.mark.parametrize("list_is_away", [False, True])
+def test_a_guest_is_told_that_the_owner_pays(state, list_is_away):
+    """Whatever says *you pay* to anybody else, and nothing else."""
+    alone = states.explain_waiting(state, list_is_away=list_is_away)
+    cost = {explain.CHARGED_WHEN_COMPLETE: explain.OWNER_CHARGED_WHEN_COMPLETE}
+    said = states.explain_waiting(state, is_guest=True, list_is_away=list_is_away)
+    assert said.cost == cost.get(alone.cost, alone.cost)
+    seen = {"is_guest": True, "list_is_away": list_is_away}
+    assert states.explain_waiting(state, was_complete=True, **seen).cost == explain.CHARGED
+
+
 @pytest.mark.parametrize(
     ("state", "payer", "amount", "was_complete", "cost"),
     [
@@ -129,7 +141,9 @@ def test_stopping_says_what_goes_on_and_what_it_costs():
     said = "The service keeps working. {cost} It continues in My clips."
     for known, cost in (
         ({}, explain.CHARGED_WHEN_COMPLETE),
+        ({"is_guest": True}, explain.OWNER_CHARGED_WHEN_COMPLETE),
         ({"was_complete": True}, explain.CHARGED),
+        ({"was_complete": True, "is_guest": True}, explain.CHARGED),
         ({"was_complete": True, "is_demo": True}, explain.DEMO_FREE),
     ):
         assert str(states.explain_stopped(**known)) == said.format(cost=cost)

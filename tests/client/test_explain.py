@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -161,7 +162,22 @@ def test_a_guest_is_never_sent_to_an_account_that_is_not_theirs(error):
         assert "its owner has to" in explained.next_step
         assert ("bring_key" in explained.actions) == (error.generation_id is None)
     elif "account" not in str(explain.explain_error(error)):
-        assert explained == explain.explain_error(error, request=FOX).for_a_guest()
+        the_same = explain.explain_error(error, request=FOX)
+        assert replace(explained, cost="") == replace(the_same, cost="")
+
+
+def test_a_guest_pays_nothing_whatever_becomes_of_it():
+    lost = SubmissionUncertain.after("The service did not answer")
+    explained = explain.explain_error(lost, request=FOX, is_guest=True)
+    assert explained.what_happened == "The service did not answer: it may be making the clip."
+    assert explained.cost == explain.OWNER_CHARGED_IF_TAKEN
+    for error in BEFORE_AN_ID + WITH_AN_ID:
+        assert not re.search(
+            r"\byou (pay|may be)\b", str(explain.explain_error(error, is_guest=True)), re.I
+        )
+    stopped = TookTooLong("It rained.", generation_id="a")
+    assert explain.explain_error(stopped, is_guest=True).cost == explain.OWNER_CHARGED_WHEN_COMPLETE
+    assert explain.explain_error(stopped, is_guest=True, was_complete=True).cost == explain.CHARGED
 
 
 def test_whose_key_has_no_credits_is_told_to_whoever_can_do_something():

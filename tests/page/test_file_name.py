@@ -10,8 +10,8 @@ from served import FOX, actions_of, choose, open_page, press_generate, wait_for
 from page.file_name import MOST_BYTES, name_of
 
 
-def job(prompt, *, seed=7, is_demo=False):
-    entry = SimpleNamespace(request={"prompt": prompt, "seed": seed})
+def job(prompt, *, seed=7, is_demo=False, take=None):
+    entry = SimpleNamespace(request={"prompt": prompt, "seed": seed}, take=take)
     return SimpleNamespace(entry=entry, is_demo=is_demo, generation_id="gen:1")
 
 
@@ -34,7 +34,7 @@ def test_a_name_tells_the_prompt_and_no_more_than_any_file_system_takes(prompt, 
 
 
 def test_a_name_tells_the_take_and_what_is_a_drawing():
-    assert name_of(job("a fox", is_demo=True), take=2) == "demo-a-fox-take-2-seed-7.mp4"
+    assert name_of(job("a fox", is_demo=True, take=2)) == "demo-a-fox-take-2-seed-7.mp4"
 
 
 def test_what_was_only_looked_for_is_called_by_its_id():
@@ -45,7 +45,7 @@ def test_what_was_only_looked_for_is_called_by_its_id():
 
 @pytest.mark.parametrize("prompt", ["fox " * 999, "狐" * 4000, "🦊狐" * 2000])
 def test_a_long_prompt_gives_a_name_of_bounded_length_that_ends_in_a_whole_word(prompt):
-    name = name_of(job(prompt, seed=2**32 - 1), take=4)
+    name = name_of(job(prompt, seed=2**32 - 1, take=4))
     assert len(name.encode()) <= MOST_BYTES + len("-take-4-seed-4294967295.mp4")
     assert name.removesuffix("-take-4-seed-4294967295.mp4")[-1] in "x狐"
 

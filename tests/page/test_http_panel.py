@@ -11,14 +11,15 @@ from playwright.sync_api import expect
 from served import FOX, ServedPage, actions_of, open_page, press_generate, wait_for
 
 from page import http_panel, texts
+from page.code_samples import DEMO_URL
 from veo.trace import Exchange, RepeatedExchange
 from veo_client import BASE_URL
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>boo</b>"
 
 
-def job(state="running"):
-    return SimpleNamespace(id="job", state=state, is_demo=False)
+def job(state="running", *, is_demo=False):
+    return SimpleNamespace(id="job", state=state, is_demo=is_demo)
 
 
 def heard(**what):
@@ -50,11 +51,16 @@ def test_an_exchange_says_what_came_of_it():
 
 def test_the_service_is_named_and_each_time_tells_when():
     one = RepeatedExchange(number=1, exchange=heard(status=200).exchange, began=5.0, ended=7.5)
-    _, (shown,) = http_panel.of_job(job(), [one], host="api.example")
+    _, (shown,) = http_panel.of_job(job(), [one], base_url="https://api.example/ai")
     assert (shown["host"], shown["began"], shown["ended"]) == ("api.example", 5.0, 7.5)
+    assert shown["curl"].startswith("curl -X GET https://api.example/ai/v2 ")
     file = heard(size=1, address="cdn.example")
-    _, (shown,) = http_panel.of_job(job(), [file], host="api.example")
+    _, (shown,) = http_panel.of_job(job(), [file], base_url="https://api.example/ai")
     assert (shown["host"], shown["curl"]) == ("", "")
+    demo = job(is_demo=True)
+    _, (shown,) = http_panel.of_job(demo, [one], base_url="https://api.example")
+    assert shown["host"] == texts.HOST_OF_THE_DEMO
+    assert shown["curl"].startswith(f"curl -X GET {DEMO_URL}/v2 ")
 
 
 def test_what_was_asked_is_copied_as_curl_without_the_key():

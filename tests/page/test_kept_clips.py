@@ -29,7 +29,7 @@ def impatient(monkeypatch):
 
 
 def row_of(job, house):
-    return strip.rows([job], house.storage)[0]
+    return strip.rows([job], house.storage, is_guest=lambda _: False)[0]
 
 
 def card_of(job):

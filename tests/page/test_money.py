@@ -1,5 +1,6 @@
 """What a click would cost, what is left, and what a visit has spent: the service's own figures."""
 
+import asyncio
 import contextlib
 import re
 import secrets
@@ -23,7 +24,7 @@ from served import (
 
 from backend.ledger import Spent
 from backend.pricing import Offer, offer_still_valid
-from page import price_label
+from page import chips, price_label
 from veo_client import VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p")
@@ -103,6 +104,24 @@ def test_the_line_beside_the_button(price, spent, is_demo, line):
 def test_who_pays_and_for_what_stands_beside_the_button(takes, is_guest, line):
     note = price_label.price_note(1.6, visit(), is_demo=False, takes=takes, is_guest=is_guest)
     assert note == line
+
+
+def test_all_choices_of_a_chip_are_priced_at_once():
+    """A service that is slow to tell is waited for once, and not once for each of them."""
+    form = {"model": "google/veo-3.1-t2v", "duration": 8, "resolution": "1080p"}
+    form |= {"generate_audio": True, "count": 1, "differs": "seed"}
+
+    async def ask():
+        all_asked = asyncio.Barrier(1 + len(chips.CHOICES["duration"]))
+
+        async def offer_for(asked):
+            await all_asked.wait()
+            return Offer(payer="server", dollars=sum(each.duration for each in asked))
+
+        async with asyncio.timeout(5):
+            return await chips.differences("duration", offer_for, **form)
+
+    assert asyncio.run(ask())["duration"][-1] == ""
 
 
 PRICING = {

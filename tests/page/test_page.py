@@ -311,6 +311,7 @@ def test_the_key_is_called_yours_only_where_nobody_else_comes(
         is_guest = service.pays_for_a_guest("server")
     assert shown.startswith(said)
     assert is_guest == ("its owner pays" in shown)
+    assert is_guest == ("$1,234.50" not in shown)
 
 
 def give_key(tab: Page, key: str) -> None:

@@ -10,7 +10,7 @@ from backend import config, job, look_limits
 from backend.recent_http import RecentHttp
 from page import texts
 from page.gradio_patches import no_files, queue
-from page.web import guard, half_sent
+from page.web import clips_zip, guard, half_sent
 
 PROMISES = " ".join(
     (Path(__file__).parents[2] / "docs" / "what-this-server-promises.md").read_text().split()
@@ -36,6 +36,7 @@ FIGURES = [
     f"at most {WORDS[look_limits.A_MINUTE]} looks a minute",
     f"the last {kept['of_each']} of each of the last {kept['jobs']} clips",
     f"*{texts.FORGET_KEY}*",
+    f"`{clips_zip.PATH}` gives several clips",
 ]
 
 

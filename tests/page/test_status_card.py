@@ -644,5 +644,5 @@ for clip, cost, in_the_list in (
     seen = {"has_clip": False, "is_guest": False}
     assert status_card.words_for_job(job, **seen).cost == cost
     assert status_card.card_for_stopped(job, **seen)["cost"] == cost
-    assert strip.rows([job], None)[0]["cost"] == in_the_list
+    assert strip.rows([job], None, is_guest=lambda _: False)[0]["cost"] == in_the_list
 """)

@@ -595,7 +595,7 @@ def test_several_are_chosen_saved_compared_and_deleted(many_page, tab, tmp_path)
     assert download.value.suggested_filename == "veo-clips.zip"
     with zipfile.ZipFile(download.value.path()) as archive:
         films = [name for name in archive.namelist() if name.endswith(".mp4")]
-        assert films == [f"Clip number {number}, seed {number}.mp4" for number in (4, 3, 2)]
+        assert films == [f"Clip-number-{number}-seed-{number}.mp4" for number in (4, 3, 2)]
     entries.nth(2).locator(".tile").press("Space")
     bar.get_by_role("button", name="Compare").click()
     expect(tab.locator("#compare section")).to_be_visible()
