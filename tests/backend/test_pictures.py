@@ -136,6 +136,13 @@ def asking_name():
     return name_of("ann", prepare(photo(), SIZE))
 
 
+def test_the_same_picture_twice_at_once_is_kept_once(pictures, storage):
+    with ThreadPoolExecutor(8) as pool:
+        names = {*pool.map(lambda _: keep(pictures), range(16))}
+    assert len(names) == len(files(storage)) == 1
+    assert pictures.read("ann", *names)
+
+
 # How long
 
 
