@@ -90,7 +90,8 @@ def lay_out(service: Service) -> Parts:
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
     there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
-    late = (there["draft"], there["cost"], there.pop("sheet"), own_key, scene, beside, more)
+    in_composer = (there.pop("settings"), there["draft"], there["cost"], there.pop("sheet"))
+    late = (*in_composer, own_key, scene, beside, more)
     return Parts(shown_late=late, **there)
 
 
@@ -108,9 +109,11 @@ def lay_out_composer() -> dict[str, Any]:
     """
     there: dict[str, Any] = {}
     with gr.Column(elem_id="form"):
-        fields = form.build()
-        there["count"], there["differs"] = takes_asked.controls()
+        fields = {"prompt": form.build_prompt()}
         there["chips"] = chips.build()
+        with gr.Column(elem_id="settings", visible=False) as there["settings"]:
+            fields |= form.build_settings()
+            there["count"], there["differs"] = takes_asked.controls()
     with gr.Row(elem_id="buttons"):
         there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
         there["draft"] = draft.build(fields["prompt"])

@@ -2,8 +2,9 @@
 
 Bytes and the first useful paint, a prompt that takes words, stand beside the barest Gradio page:
 one text box and one button at Gradio's defaults.  The button stands beside a page with the same
-fields and a player, for each widget takes its time.  The servers have answered before; the browser
-has nothing cached.  What is there was visible in a frame that has been drawn.
+fields and a player, for each widget takes its time.  The newest of a thousand clips stands beside
+the newest of sixty-one.  The servers have answered before; the browser has nothing cached.  What is
+there was visible in a frame that has been drawn.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
@@ -23,6 +26,7 @@ from benchmarks.table import Row
 
 sys.path.append(str(ROOT / "tests"))
 import chromium  # the tests' browser
+from many_clips import fill
 
 ROUNDS = 11
 IDLE = 1.0
@@ -55,7 +59,11 @@ function once(what, there) {
 const prompted = () => visible(document.querySelector('textarea'));
 once('useful', prompted);
 once('usable', () => prompted() && visible(document.querySelector('#generate')));
+once('listed', () => visible(document.querySelector('#my-clips li')));
 """
+
+CLIPS = {"f" * 43: 61, "m" * 43: 1000}
+"""How many clips each visitor has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,12 @@ class Load:
     """Milliseconds to prompt and button."""
 
 
-def rows() -> list[Row]:
+def rows() -> Iterator[Row]:
+    yield from form_rows()
+    yield strip_row()
+
+
+def form_rows() -> list[Row]:
     """Medians of alternating visits."""
     ours, bare, plain = list[Load](), list[Load](), list[Load]()
     with (
@@ -113,6 +126,30 @@ def rows() -> list[Row]:
     ]
 
 
+def strip_row() -> Row:
+    """Medians of alternating visits, by how many clips the visitor has."""
+    waited: dict[int, list[float]] = {count: [] for count in CLIPS.values()}
+    with tempfile.TemporaryDirectory() as data:
+        for visitor, count in CLIPS.items():
+            fill(Path(data), count, visitor=visitor)
+        settings = {"VEO_DATA_DIR": data, "VEO_KEEP_GB": "2"}
+        with served([sys.executable, "app.py"], **settings) as (url, _), browser() as chrome:
+            for round_ in range(1 + ROUNDS):
+                for visitor, count in list(CLIPS.items())[:: 1 if round_ % 2 else -1]:
+                    seen = until_listed(chrome, url, visitor)
+                    if round_:
+                        waited[count].append(seen)
+    few, many = (statistics.median(each) for each in waited.values())
+    return Row(
+        name="the newest of 1,000 clips",
+        ours=many,
+        peer=few,
+        unit="ms",
+        peer_name="the newest of 61",
+        limit=1.2,
+    )
+
+
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -145,6 +182,16 @@ def load(chrome: Browser, url: str) -> Load:
         tab.wait_for_timeout(50)
     context.close()
     return Load(kib=sum(sizes.values()) / 1024, useful=useful, usable=usable)
+
+
+def until_listed(chrome: Browser, url: str, visitor: str) -> float:
+    """Milliseconds to the visitor's newest clip."""
+    with contextlib.closing(chrome.new_context(viewport={"width": 1280, "height": 900})) as context:
+        tab = context.new_page()
+        tab.add_init_script(f"localStorage.veoVisitor = '{visitor}'; {WATCH}")
+        tab.goto(url)
+        tab.wait_for_function("window.listed")
+        return float(tab.evaluate("listed"))
 
 
 if __name__ == "__main__":

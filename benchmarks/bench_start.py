@@ -105,7 +105,7 @@ def seconds_to_a_page(command: list[str]) -> float:
 
 
 @contextlib.contextmanager
-def served(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def served(command: list[str], **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A page's address once it answers, far from a person's keys and files, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -116,6 +116,7 @@ def served(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": folder,
             "GRADIO_ANALYTICS_ENABLED": "False",
+            **settings,
         }
         process = subprocess.Popen(
             command,

@@ -1,4 +1,4 @@
-"""See the code: the form as it stands, as programs to read, run and take away.
+"""Code: the form as it stands, as programs to read, run and take away.
 
 A Gradio HTML component.  The browser asks for the programs, by `focus`, only while the part is
 unfolded and once nobody has changed the form for a moment; it inserts them as text.  It knows the

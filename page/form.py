@@ -5,6 +5,7 @@ It knows the table of what models take and nothing of jobs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -113,13 +114,24 @@ def values_after_action(action: str) -> Mapping[str, Any]:
 def request_from_untrusted(settings: object) -> VideoRequest:
     """A checked request from settings that nobody vouches for: a file's, a browser's storage.
 
-    What is no field of a request is left aside; what is missing is the service's default.
+    What is no field of a request is left aside; what is missing is the service's default.  A model
+    that is not offered, because the table has lost it or the form has no place for what it needs,
+    is left aside as well, with what only it takes.
     """
     if not isinstance(settings, dict):
         raise InvalidRequest("These are no settings of a clip.")
     known = {name: settings[name] for name in FIELDS if name in settings}
+    model = known.get("model", OFFERED[0])
+    if model not in OFFERED and isinstance(model, str) and MODEL_NAME.fullmatch(model):
+        del known["model"]
+        known = {
+            name: value for name, value in known.items() if value in CHOICES.get(name, [value])
+        }
     return VideoRequest(**{"prompt": "", **known})
 
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,99}", re.ASCII)
+"""What a model may be called; anything else is a wrong value, and told."""
 
 OFFERED = models_for(*FIELDS)
 """The models that make a film of all that the form has, and need no more."""
@@ -152,10 +164,9 @@ def kept(values: object) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value in CHOICES.get(name, (value,))}
 
 
-def build() -> dict[str, Any]:
-    """The prompt, and a widget for each setting that `page.chips` opens."""
-    defaults = VideoRequest("defaults")
-    prompt = gr.Textbox(
+def build_prompt() -> gr.Textbox:
+    """The one field that is always in sight."""
+    return gr.Textbox(
         label=texts.PROMPT_LABEL,
         lines=2,
         max_lines=12,
@@ -164,29 +175,32 @@ def build() -> dict[str, Any]:
         autofocus=True,
         elem_id="prompt",
     )
-    with gr.Row(elem_id="settings"):
-        names = [(MODELS[name].label, name) for name in OFFERED]
-        lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
-        return {
-            "prompt": prompt,
-            "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),
-            "aspect_ratio": _radio(
-                "aspect-ratio",
-                CHOICES["aspect_ratio"],
-                defaults.aspect_ratio,
-                texts.ASPECT_RATIO_LABEL,
-            ),
-            "duration": _radio("duration", lengths, defaults.duration, texts.DURATION_LABEL),
-            "resolution": _radio(
-                "resolution", CHOICES["resolution"], defaults.resolution, texts.RESOLUTION_LABEL
-            ),
-            "generate_audio": gr.Checkbox(
-                value=True,
-                label=texts.SOUND_LABEL,
-                elem_id="generate-audio",
-                elem_classes="setting",
-            ),
-        }
+
+
+def build_settings() -> dict[str, Any]:
+    """A widget for each setting that `page.chips` opens."""
+    defaults = VideoRequest("defaults")
+    names = [(MODELS[name].label, name) for name in OFFERED]
+    lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
+    return {
+        "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),
+        "aspect_ratio": _radio(
+            "aspect-ratio",
+            CHOICES["aspect_ratio"],
+            defaults.aspect_ratio,
+            texts.ASPECT_RATIO_LABEL,
+        ),
+        "duration": _radio("duration", lengths, defaults.duration, texts.DURATION_LABEL),
+        "resolution": _radio(
+            "resolution", CHOICES["resolution"], defaults.resolution, texts.RESOLUTION_LABEL
+        ),
+        "generate_audio": gr.Checkbox(
+            value=True,
+            label=texts.SOUND_LABEL,
+            elem_id="generate-audio",
+            elem_classes="setting",
+        ),
+    }
 
 
 def _radio(elem_id: str, offered: Sequence[Any], value: Any, label: str) -> gr.Radio:

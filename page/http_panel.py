@@ -1,4 +1,4 @@
-"""Under the hood: what was asked of the service for the clip on the card, and what it answered.
+"""HTTP: what was asked of the service for the clip on the card, and what it answered.
 
 A Gradio HTML component.  Python sends plain values; the browser inserts them as text and keeps
 unfolded what somebody unfolded.  It knows jobs and exchanges, and asks nothing itself.

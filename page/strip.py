@@ -22,6 +22,7 @@ from backend.runner import is_kept
 from backend.storage import Storage
 from page import components, texts
 from page.file_name import KEPT, PLAYS, name_of
+from page.web import clips_zip
 from veo import explain
 from veo.explain import Explanation
 
@@ -45,6 +46,7 @@ def build() -> gr.HTML:
         elem_id="my-clips",
         label=texts.MY_CLIPS,
         longest=LONGEST_SEARCH,
+        most_in_a_zip=clips_zip.MOST,
         texts={
             **texts.MY_CLIPS_ACTIONS,
             **texts.STRIP,

@@ -183,9 +183,9 @@ COMPARE_SEEK = "Position in both"
 COMPARE_SOUND = "Sound"
 COMPARE_MUTE = "None"
 COMPARE_CLOSE = "Close"
-# See the code
+# The code
 
-CODE_SECTION = "See the code"
+CODE_SECTION = "Code"
 CODE_LANGUAGES_LABEL = "Language"
 CODE_LANGUAGES = {
     "client": "Python · client",
@@ -195,9 +195,9 @@ CODE_LANGUAGES = {
 }
 CODE_WRONG = "Fix the form to see the code. {error}"
 
-# Under the hood
+# HTTP
 
-EXCHANGES_SECTION = "Under the hood"
+EXCHANGES_SECTION = "HTTP"
 EXCHANGES_NO_JOB = "What we ask the service for the clip on the card, and what it answers."
 EXCHANGES_NOT_YET = "Nothing sent yet."
 EXCHANGES_GONE = "Requests are kept in memory only; a restart cleared these."

@@ -19,10 +19,10 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import requests
-from fault_server import json_answer
+from fault_server import FaultServer, json_answer
 from films import FOX as FOX
 from films import copy_film
-from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Locator, Page, expect
 
 from demo_server import DemoServer
 
@@ -206,6 +206,11 @@ class ServedPage:
         """As a container or a terminal does; it may take its time."""
         os.kill(self._process.pid, how)
 
+    def kill(self) -> None:
+        """As a machine that fails does: it gets no time."""
+        self._process.kill()
+        self.wait_for_the_end(10)
+
     def wait_for_the_end(self, seconds: float) -> None:
         self._process.join(seconds)
 
@@ -223,6 +228,10 @@ def refused_start(folder: Path, **environment: str) -> str:
         assert page._process.exitcode == 1, page.log
         assert "Traceback" not in page.log
         return page.log
+
+
+CAUGHT = ("Error executing js_on_load", "Error in watch callback")
+"""How Gradio's page begins what it tells the console of a script of ours that broke."""
 
 
 class Visitors:
@@ -243,12 +252,17 @@ class Visitors:
         self._ran: list[str] = []
         self.context.on("request", lambda request: self._asked.append(request.url))
         self.context.on("weberror", lambda error: self._broken.append(str(error.error)))
+        self.context.on("console", self._listen)
         self.context.on("dialog", self._dialog)
         self.context.expose_function("pwned", lambda *what: self._ran.append(f"pwned: {what}"))
         self.context.add_init_script(
             """addEventListener('securitypolicyviolation',
               event => pwned(event.violatedDirective, event.blockedURI));"""
         )
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(CAUGHT):
+            self._broken.append(message.text)
 
     def _dialog(self, dialog: Dialog) -> None:
         if dialog.type != "confirm":
@@ -276,13 +290,16 @@ def visiting(browser: Browser, **options) -> Iterator[Page]:
 
 class KeptTab:
     """One tab for many visitors, each of whom finds it new; a page in it takes half the CPU that it
-    takes in a new one, for its scripts are compiled."""
+    takes in a new one, for its scripts are compiled.
+
+    They want no motion: the example film alone takes as much CPU as the form.
+    """
 
     STAYS = ("add_init_script", "emulate_media", "expose_function", "route")
     """What would be there for the next visitor."""
 
     def __init__(self, browser: Browser):
-        self._visitors = Visitors(browser)
+        self._visitors = Visitors(browser, reduced_motion="reduce")
         self._page: Page | None = None
 
     @contextlib.contextmanager
@@ -348,6 +365,21 @@ def press_generate(tab: Page, prompt: str, *, seconds: int = 4, resolution: str 
     tab.get_by_role("button", name="Generate").click()
 
 
+def prompt_of(tab: Page) -> Locator:
+    """Gradio's; after a reload, the one of the first paint stands beside it for a moment."""
+    return tab.locator("#prompt textarea")
+
+
+def press_example(tab: Page, name: str) -> None:
+    tab.locator("#examples").get_by_role("button", name=name).click()
+
+
+def hide(tab: Page) -> None:
+    """Put the clip on its way away from the stage."""
+    tab.get_by_role("button", name="Hide", exact=True).click()
+    wait_for(tab, "No longer watching")
+
+
 def choice(tab: Page, name: str) -> Locator:
     """The widget of a choice, folded away as it may be."""
     label = tab.locator("#composer label").filter(
@@ -410,6 +442,10 @@ def play(entry: Locator) -> None:
     entry.locator(".tile").click()
 
 
+def finished_takes(tab: Page) -> Locator:
+    return tab.locator("#my-clips li[data-take][data-state=done]")
+
+
 def wait_for(tab: Page, title: str | re.Pattern) -> None:
     expect(tab.locator("#status .title")).to_have_text(title)
 
@@ -425,6 +461,11 @@ def service_that_never_finishes(connection):
         "status": "queued" if connection.request.method == "POST" else "generating",
     }
     json_answer(200, taken)(connection)
+
+
+def posts(service: FaultServer) -> list[dict]:
+    """What the service was asked to make."""
+    return [each.json() for each in service.requests if each.method == "POST"]
 
 
 def program(served: ServedPage, **headers: str):

@@ -392,7 +392,7 @@ def _checked_base_url(url: str) -> str:
     except ValueError:
         parts, host = urlsplit(""), ""
     keeps_the_key_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if not keeps_the_key_safe or not host or parts.query or parts.fragment or parts.username:
+    if not keeps_the_key_safe or not host or parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidRequest(
             "The base URL must look like https://host, or http://127.0.0.1:port on this machine.",
             field="base_url",

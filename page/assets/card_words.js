@@ -1,4 +1,5 @@
 import { clock } from "./clock.js";
+import { shareMade } from "./share.js";
 
 // What the status card says between two of Python's: `value` is Python's last, `elapsed` the
 // job's seconds until now.
@@ -12,11 +13,9 @@ export function timeLeft(elapsed, expected, texts) {
   return texts.minutes.replace("{}", Math.round(left / 60));
 }
 
-// Slower and slower, never full before its time.
 export function shareDone(value, elapsed) {
   if (value.state === "done") return 1;
-  if (value.state !== "running") return 0;
-  return 0.9 * (1 - Math.exp((-1.6 * elapsed) / value.expected));
+  return value.state === "running" ? shareMade(value, elapsed) : 0;
 }
 
 // By the time since the service began to make it: what waits in line is no reason for alarm.

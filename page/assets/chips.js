@@ -1,4 +1,3 @@
-import { formPainted } from "./form_painted.js";
 import { keepForm } from "./form_storage.js";
 import { onFormValues } from "./form_values.js";
 
@@ -11,10 +10,10 @@ export function mount({ element, props, watch, trigger }) {
   const opened = (chip) => document.getElementById(chip.getAttribute("popovertarget"));
   const isOpen = (block) => Boolean(block?.popover) && block.matches(":popover-open");
 
-  // The widgets are Gradio's, and come when they come.
+  // The widgets are Gradio's, and come after the form is painted.
   function prepare(chip) {
     const block = opened(chip);
-    if (!block || block.popover || !chip.dataset.field) return;
+    if (block?.popover !== null || !chip.dataset.field) return;
     block.popover = "auto";
     block.addEventListener("beforetoggle", () => {
       const { left, top } = chip.getBoundingClientRect();
@@ -38,15 +37,23 @@ export function mount({ element, props, watch, trigger }) {
       block.hidePopover();
     });
   }
+  async function openOnceThere(chip) {
+    while (!opened(chip)) await new Promise(requestAnimationFrame);
+    prepare(chip);
+    opened(chip).showPopover();
+  }
   element.addEventListener("click", ({ target }) => {
     const chip = target.closest("button");
-    if (chip) prepare(chip);
-    if (chip?.matches(".more") && !opened(chip)) chip.dataset.wanted = ""; // it comes later
-    if (chip !== seed) return;
-    trigger("delete");
-    document.querySelector("#prompt textarea").focus();
+    if (chip === seed) {
+      trigger("delete");
+      document.querySelector("#prompt textarea").focus();
+    } else if (chip?.matches(".more")) {
+      if (!opened(chip)) chip.dataset.wanted = ""; // the sheet looks for it
+    } else if (chip) {
+      if (opened(chip)) prepare(chip);
+      else openOnceThere(chip);
+    }
   });
-  formPainted().then(() => buttons().forEach(prepare));
 
   // Tab comes by all of them but the seed, which the arrow keys reach.
   element.addEventListener("keydown", (event) => {
@@ -89,5 +96,10 @@ export function mount({ element, props, watch, trigger }) {
         });
     }
   }
-  watch("value", () => tellDifferences(props.value || {}));
+  // Each answer is taken once, so that the same one again is news.
+  watch("value", () => {
+    if (!props.value) return;
+    tellDifferences(props.value);
+    props.value = null;
+  });
 }

@@ -65,15 +65,17 @@ export function mount({ element, props, watch, trigger }) {
 
   // Folded away it asks for nothing; a form that is being typed into is left alone for a moment.
   let moment;
+  let missed = false;
   function ask() {
     clearTimeout(moment);
     moment = setTimeout(() => {
-      if (!element.offsetParent) return;
+      missed = !element.offsetParent;
+      if (missed) return;
       if (chosen.of === "clip") trigger("select", { job, against: chosen.against });
       else trigger("focus", { against: chosen.against });
     }, 400);
   }
-  onFormChanged(() => chosen.of === "form" && ask());
+  onFormChanged(() => (chosen.of === "form" || missed) && ask());
   onShown((shown) => {
     const is_another = shown.job !== job;
     job = shown.job;

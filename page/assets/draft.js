@@ -1,5 +1,5 @@
 import { keepDraft } from "./draft_storage.js";
-import { onFormValues } from "./form_values.js";
+import { onFormValues, parted } from "./form_values.js";
 
 // Whose words stand in the prompt: somebody's own, or what a press put there.
 export function makeDraft(mine) {
@@ -40,6 +40,7 @@ export function mount({ element, props, watch, trigger }) {
   // A press replaces the form: what it was then is what can be given back.
   let values;
   let before;
+  let lost_form;
   onFormValues((now) => {
     values = now;
   });
@@ -75,13 +76,14 @@ export function mount({ element, props, watch, trigger }) {
     keepDraft(now);
     tellLength();
     if (!draft.isReplacedBy(now)) return;
+    lost_form = before; // whatever is pressed from now on
     line.hidden = false;
     line.firstElementChild.textContent = texts.replaced; // now, so that it is read out
   });
   element.querySelector("button").addEventListener("click", () => {
     line.hidden = true;
     field().focus();
-    trigger("select", { prompt: draft.undo(), form: before?.slice(0, -2) });
+    trigger("select", { prompt: draft.undo(), form: lost_form && parted(lost_form).form });
   });
   if (navigator.platform.startsWith("Mac")) element.querySelector("kbd").textContent = "⌘";
   tellLength();

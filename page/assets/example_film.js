@@ -1,4 +1,4 @@
-import { wasShown } from "./stage_news.js";
+import { forgetShown, wasShown } from "./stage_news.js";
 
 // Milliseconds in which the clip that stood here comes again: then nobody needs the film.
 const COMES_AGAIN = 8000;
@@ -10,6 +10,7 @@ export function mount({ element, props, trigger }) {
   function fetchFilm() {
     // Before the card is there, nothing is shown.
     if ((element.closest("#stage")?.dataset.state ?? "idle") !== "idle") return;
+    forgetShown();
     video.addEventListener("loadeddata", () => {
       video.hidden = false;
       play();

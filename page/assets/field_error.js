@@ -14,8 +14,9 @@ export function mount({ props, watch }) {
     if (!props.value) return;
     tellTheButton();
     const block = document.getElementById(props.value.field) || document.getElementById("prompt");
-    const shut = block.closest("[popover]:not(:popover-open)");
-    if (shut) document.querySelector(`[popovertarget="${shut.id}"]`).click();
+    const over = block.closest("[popover]");
+    const shut = over?.popover && !over.matches(":popover-open");
+    if (shut) document.querySelector(`[popovertarget="${over.id}"]`).click();
     const folded = block.closest("#advanced");
     if (folded && !block.checkVisibility()) folded.querySelector("button").click();
     said = make("p", "wrong");

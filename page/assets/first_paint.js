@@ -1,6 +1,6 @@
 import { keepDraft, keptDraft } from "./draft_storage.js";
 
-const FORM = ["#prompt textarea", "#generate", "#chips button", "[type=radio]"];
+const FORM = ["#prompt textarea", "#generate", "#chips button"];
 
 export function run({ coming, does_not_come }) {
   const first = document.getElementById("first-paint");

@@ -7,5 +7,5 @@ export async function run() {
   watchGenerate();
   mendGradio();
   await formPainted();
-  return Array(7).fill({ __type__: "update", visible: true });
+  return Array(8).fill({ __type__: "update", visible: true });
 }

@@ -2,12 +2,14 @@
 const PINNED = "veo-pinned";
 
 const folds = () => [...document.querySelectorAll("#status .fold, #clip-tools [data-opens]")];
+const nameOf = (fold) => fold.getAttribute("aria-controls");
 const isOpen = (fold) => fold.ariaExpanded === "true";
 
 // Storage may be forbidden, as in a frame.
 function kept() {
   try {
-    return JSON.parse(localStorage.getItem(PINNED));
+    const found = JSON.parse(localStorage.getItem(PINNED));
+    return Array.isArray(found) ? found : null;
   } catch {
     return null;
   }
@@ -22,7 +24,7 @@ function keepPinned(open) {
 
 export function followPin(pin) {
   const isPinned = () => pin.ariaPressed === "true";
-  const open = () => folds().map(isOpen);
+  const open = () => folds().filter(isOpen).map(nameOf);
   const show = (pinned) => pin.setAttribute("aria-pressed", pinned);
   pin.addEventListener("click", () => {
     show(!isPinned());
@@ -36,8 +38,6 @@ export function followPin(pin) {
   show(Boolean(before));
   // The folds are mounted with the pin, and hear no press before they are.
   requestAnimationFrame(() => {
-    folds().forEach((fold, at) => {
-      if (before?.[at] && !isOpen(fold)) fold.click();
-    });
+    for (const fold of folds()) if (before?.includes(nameOf(fold)) && !isOpen(fold)) fold.click();
   });
 }

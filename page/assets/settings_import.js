@@ -64,18 +64,18 @@ export function mount({ element, props, watch, trigger }) {
   const veil = make("p", "", props.texts.drop);
   veil.id = "veil";
   veil.popover = "manual";
-  document.body.append(veil);
+  if (veil.togglePopover) document.body.append(veil); // an older browser would always show it
   const withFile = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
     if (!withFile(event)) return;
     event.preventDefault();
-    veil.togglePopover(true);
+    veil.togglePopover?.(true);
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) veil.togglePopover(false);
+    if (!event.relatedTarget) veil.togglePopover?.(false);
   });
   document.addEventListener("drop", (event) => {
-    veil.togglePopover(false);
+    veil.togglePopover?.(false);
     if (!withFile(event)) return;
     event.preventDefault();
     take(event.dataTransfer.files[0]);

@@ -21,6 +21,11 @@ export function wasShown() {
   }
 }
 
+// It did not come.
+export function forgetShown() {
+  keepShown("", true);
+}
+
 export function tellShown(value, stage) {
   keepShown(value.job, window.veoShown?.job);
   window.veoShown = value;

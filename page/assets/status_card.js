@@ -11,6 +11,7 @@ import {
 import { chime } from "./chime.js";
 import { copyAndSay } from "./copying.js";
 import { makeButton } from "./elements.js";
+import { hide, isHidden, unhide } from "./hidden_storage.js";
 import { onePress } from "./one_press.js";
 import { isAway, notedPress, notePress, onServer } from "./server_away.js";
 import { tellShown } from "./stage_news.js";
@@ -143,6 +144,7 @@ export function mount({ element, props, watch, trigger }) {
     const asked = question(name, value, written, texts);
     if (asked && !window.confirm(asked)) return;
     notePress("");
+    unhide(put_away);
     press.begin();
     trigger("retry", { action: name, job: value.job, offer });
   }
@@ -184,8 +186,23 @@ export function mount({ element, props, watch, trigger }) {
     }
   }
 
+  // What was hidden before a reload, and is shown by that, is put away again before it is seen.
+  let put_away = "";
+  let returns = true;
+  function isPutAwayAgain(now) {
+    if (!returns || !now.job) return false;
+    returns = now.state === "running" && isHidden(now.click);
+    if (returns && put_away !== now.click) setTimeout(trigger, 0, "stop");
+    if (returns) put_away = now.click;
+    return returns;
+  }
+  function putAway() {
+    put_away = value.click;
+    hide(put_away);
+    trigger("stop");
+  }
   function begin() {
-    if (isOutdated(props.value, value)) return;
+    if (isOutdated(props.value, value) || isPutAwayAgain(props.value)) return;
     const before = value;
     value = props.value;
     seen = performance.now();
@@ -208,7 +225,7 @@ export function mount({ element, props, watch, trigger }) {
   element.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.wish) wish(button);
-    if (button?.matches(".puts-away")) trigger("stop");
+    if (button?.matches(".puts-away")) putAway();
     if (button?.matches(".fold")) unfold(button.ariaExpanded !== "true");
     if (button?.matches(".copy"))
       copyAndSay(find("code").textContent, texts, (said) => {

@@ -1,4 +1,5 @@
 import { arrange } from "./elements.js";
+import { unhide } from "./hidden_storage.js";
 import { onShown } from "./stage_news.js";
 import { menuOf } from "./strip_menu.js";
 import { previewIn } from "./strip_preview.js";
@@ -16,10 +17,9 @@ import {
 import { fillTile, makeTile, tickTile } from "./strip_tile.js";
 
 const TYPED = 250; // milliseconds after the last letter in which a search is sent
-const AT_ONCE = 300; // clips in one zip: their ids are its address
 
 export function mount({ element, props, watch, trigger }) {
-  const { texts } = props;
+  const { texts, most_in_a_zip } = props;
   const find = (each) => element.querySelector(each);
   const list = find("ul");
   const words = find(".words");
@@ -38,14 +38,20 @@ export function mount({ element, props, watch, trigger }) {
 
   // What is pressed
 
+  // What comes of it stands on the stage, or in the form.
+  function ask(name, row) {
+    document.dispatchEvent(new CustomEvent("show-view", { detail: "shot" }));
+    trigger(name, { job: row.id });
+  }
+  function show(name, row) {
+    unhide(row.batch);
+    ask(name, row);
+  }
   const acts = {
-    select(row) {
-      document.dispatchEvent(new CustomEvent("show-view", { detail: "shot" }));
-      trigger("select", { job: row.id });
-    },
-    retry: (row) => (!row.ask || confirm(row.ask)) && trigger("retry", { job: row.id }),
-    edit: (row) => trigger("edit", { job: row.id }),
-    input: (row) => trigger("input", { job: row.id }),
+    select: (row) => show("select", row),
+    retry: (row) => (!row.ask || confirm(row.ask)) && show("retry", row),
+    edit: (row) => ask("edit", row),
+    input: (row) => ask("input", row),
     star(row) {
       row.starred = !row.starred;
       trigger("star", { job: row.id, starred: row.starred });
@@ -73,7 +79,7 @@ export function mount({ element, props, watch, trigger }) {
     trigger("delete", { chosen: over.map((each) => each.id) });
     paint();
   }
-  const menu = menuOf(find(".menu"), { act: (name, row) => acts[name](row), texts });
+  const menu = menuOf(find(".menu"), { act: (name, id) => acts[name](rowOf(id)), texts });
   function openMenu(id, from) {
     menu.open(tiles.get(id), { ...rowOf(id), isChosen: chosen.has(id) }, from);
   }
@@ -118,8 +124,9 @@ export function mount({ element, props, watch, trigger }) {
     const button = (name) => find(`.chosen [data-name="${name}"]`);
     find(".chosen").hidden = rows.length === 0;
     find(".how-many").textContent = rows.length ? texts.chosen.replace("{}", rows.length) : "";
-    button("zip").disabled = files === 0 || files > AT_ONCE;
-    button("zip").title = files > AT_ONCE ? texts.most_in_a_zip.replace("{}", AT_ONCE) : "";
+    button("zip").disabled = files === 0 || files > most_in_a_zip;
+    button("zip").title =
+      files > most_in_a_zip ? texts.most_in_a_zip.replace("{}", most_in_a_zip) : "";
     button("compare").disabled = clips !== 2 || rows.length !== 2;
     button("delete").disabled = rows.every((row) => row.running);
   }
@@ -244,6 +251,7 @@ export function mount({ element, props, watch, trigger }) {
     for (const [id, item] of tiles) if (!item.isConnected) tiles.delete(id);
     for (const id of chosen) if (!rowOf(id)) chosen.delete(id);
     if (place >= 0 && !focused.isConnected) moveTo(ids()[place] || ids().at(-1));
+    else focused?.focus({ preventScroll: true }); // what was moved has lost it
     paintTabStop();
     paintChosen();
     const sought = view.only !== "all" || view.words !== "";

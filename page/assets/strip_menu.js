@@ -5,6 +5,11 @@ import { label, make, makeButton } from "./elements.js";
 // Escape and at a click elsewhere, and gives the focus back.
 export function menuOf(menu, { act, texts }) {
   let opener = null;
+  let beside = null;
+  // Older browsers know no popovers: there it is open while something is in it.
+  const isOpen = () => (menu.popover ? menu.matches(":popover-open") : menu.hasChildNodes());
+  // Each list tells anew how long it has been made, which is not said here.
+  const toldOf = (row) => JSON.stringify({ ...row, elapsed: 0, expected: 0 });
 
   function button(row, name, text, press) {
     const made = makeButton("", "", press);
@@ -15,7 +20,7 @@ export function menuOf(menu, { act, texts }) {
   const action = (row, name, text) =>
     button(row, name, text, () => {
       close();
-      act(name, row);
+      act(name, row.id);
     });
   function link(row, name, text, address, file) {
     const made = make("a");
@@ -65,40 +70,52 @@ export function menuOf(menu, { act, texts }) {
     if (row.why) menu.append(make("p", "why", row.why));
     menu.append(prompt, make("p", "facts", facts), actions);
     menu.dataset.job = row.id;
-    menu.dataset.row = JSON.stringify(row);
+    menu.dataset.row = toldOf(row);
     menu.setAttribute("aria-label", row.name);
   }
-  // Beside the picture, where there is room; a phone has it at the lower edge.
-  function place(item) {
-    const at = item.getBoundingClientRect();
+  // Beside the picture, where there is room; a phone has it at the lower edge.  The composer stays in
+  // use, so it ends above that.
+  function place() {
+    const at = beside.getBoundingClientRect();
+    const composer = document.getElementById("composer").getBoundingClientRect();
+    const end = composer.height ? Math.min(innerHeight, composer.top) : innerHeight;
+    menu.style.setProperty("--below", `${innerHeight - end}px`);
     const { offsetWidth: width, offsetHeight: height } = menu;
     const left = at.left > width + 16 ? at.left - width - 8 : at.right + 8;
     menu.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-    menu.style.top = `${Math.max(8, Math.min(at.top, innerHeight - height - 8))}px`;
+    menu.style.top = `${Math.max(8, Math.min(at.top, end - height - 8))}px`;
   }
+  window.addEventListener("resize", () => isOpen() && place());
   function open(item, row, from) {
     opener = from;
+    beside = item;
     fill(row);
-    if (!menu.matches(":popover-open")) menu.showPopover();
-    place(item);
+    if (menu.popover && !isOpen()) menu.showPopover();
+    place();
     menu.querySelector("button, a").focus();
   }
   function close() {
-    if (!menu.matches(":popover-open")) return;
-    menu.hidePopover();
+    if (!isOpen()) return;
+    if (menu.popover) menu.hidePopover();
+    else menu.replaceChildren();
     opener?.focus({ preventScroll: true });
   }
+  if (!menu.popover)
+    document.addEventListener("click", ({ target }) => {
+      if (target !== opener && !menu.contains(target)) close();
+    });
   // Of what is shown, some may have changed meanwhile.
   function refresh(row) {
-    if (!menu.matches(":popover-open")) return;
+    if (!isOpen()) return;
     if (!row) close();
-    else if (menu.dataset.row !== JSON.stringify(row)) {
+    else if (menu.dataset.row !== toldOf(row)) {
       const { name } = document.activeElement.dataset;
       const had = menu.contains(document.activeElement);
       fill(row);
+      place();
       const like = menu.querySelector(`[data-name="${name}"]`) || menu.querySelector("button");
       if (had) like.focus();
     }
   }
-  return { open, close, refresh, job: () => menu.matches(":popover-open") && menu.dataset.job };
+  return { open, close, refresh, job: () => isOpen() && menu.dataset.job };
 }

@@ -19,12 +19,13 @@ export function previewIn(list) {
     stop();
     if (!item?.row?.clip || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     timer = setTimeout(() => {
-      video = make("video");
+      const started = make("video");
+      video = started;
       Object.assign(video, { muted: true, loop: true, playsInline: true, src: item.row.clip });
       video.setAttribute("aria-hidden", "true");
       video.tabIndex = -1;
       item.querySelector(".says").before(video);
-      video.play().catch(stop);
+      started.play().catch(() => video === started && stop());
     }, PAUSE);
   }
   list.addEventListener("pointerover", (event) => {
@@ -39,5 +40,4 @@ export function previewIn(list) {
     if (event.target.matches(".tile:focus-visible")) start(event.target.closest("li"));
   });
   list.addEventListener("focusout", stop);
-  return stop;
 }

@@ -97,8 +97,3 @@ export function between(ids, one, other) {
   const places = [ids.indexOf(one), ids.indexOf(other)].sort((a, b) => a - b);
   return places[0] < 0 ? [other] : ids.slice(places[0], places[1] + 1);
 }
-
-// Slower and slower, never full before its time.
-export function shareMade(row, elapsed) {
-  return row.expected ? 0.9 * (1 - Math.exp((-1.6 * elapsed) / row.expected)) : 0;
-}

@@ -1,6 +1,6 @@
 import { clock } from "./clock.js";
 import { make, makeButton } from "./elements.js";
-import { shareMade } from "./strip_rows.js";
+import { shareMade } from "./share.js";
 
 // A clip's picture, and on it what is to be known at a glance.  It is made once and then only
 // changed: what has the focus keeps it while others arrive.

@@ -700,6 +700,8 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
         "api.aimlapi.com",
         "https://",
         "https://user:password@host",
+        "https://:password@host",
+        "https://@host",
         "https://host?x=1",
         "https://host#x",
         "https://host:99999",

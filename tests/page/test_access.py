@@ -3,9 +3,11 @@
 axe runs on a desk and on a phone, light and dark.
 """
 
+import contextlib
 from importlib.resources import files
 
 import pytest
+from conftest import KEY
 from playwright.sync_api import Page, expect
 from served import (
     FOX,
@@ -14,18 +16,25 @@ from served import (
     choose,
     close_sheet,
     fill_unfolded,
+    finished_takes,
+    hide,
     open_page,
     open_sheet,
+    visiting,
     wait_for,
 )
+from test_framing import framer
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SIZES = {"desk": DESK, "phone": PHONE}
+AT_200_PERCENT = {"desk at 200 %": {"width": 640, "height": 450}}
+"""A desk in the pixels of CSS, of which there are half as many each way."""
 
 FOLDED = (
     "Your own API key",
     "Find a clip by its ID",
-    "See the code",
-    "Under the hood",
+    "Code",
+    "HTTP",
 )
 
 IN_THE_SHEET = ("Help with the prompt", "Presets")
@@ -49,10 +58,10 @@ async ({ within, colours }) => {
 """
 
 
-def violations(tab: Page, state: str, within: str = "") -> list[str]:
+def violations(tab: Page, state: str, within: str = "", sizes=SIZES) -> list[str]:
     """What axe finds wrong with the state that the page is in."""
     found = []
-    for width, size in (("desk", DESK), ("phone", PHONE)):
+    for width, size in sizes.items():
         tab.set_viewport_size(size)
         for scheme in ("light", "dark"):
             tab.emulate_media(color_scheme=scheme)
@@ -127,16 +136,15 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     wait_for(tab, "No credits left")
     send(tab, f"{FOX} #stuck")
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Under the hood").click()
+    tab.locator("#clip-tools").get_by_role("button", name="HTTP").click()
     tab.locator("#exchanges summary").first.click()
     found = violations(tab, "on its way")
-    tab.locator("#status .puts-away").click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
 
     choose(tab, "2")
     choose_the_quickest(tab)
     send(tab, FOX)
-    expect(tab.locator("#my-clips li[data-take][data-state=done]")).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
     for state in ("rejected", "running", "done"):
         expect(tab.locator(f"#my-clips li[data-state={state}]").first).to_be_visible()
@@ -164,14 +172,53 @@ def test_axe_has_nothing_against_any_status_card(tab, tmp_path):
     assert not found, "\n".join(found)
 
 
+def test_axe_has_nothing_against_the_page_at_200_percent(keyed_page, browser):
+    with visiting(browser, width=640, device_scale_factor=2) as tab:
+        tab.set_viewport_size(*AT_200_PERCENT.values())
+        open_page(tab, keyed_page)
+        found = violations(tab, "idle", sizes=AT_200_PERCENT)
+        choose_the_quickest(tab)
+        send(tab, FOX)
+        wait_for(tab, "Your clip is ready")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        open_sheet(tab, *IN_THE_SHEET)
+        found += violations(tab, "finished, with the sheet", sizes=AT_200_PERCENT)
+        close_sheet(tab)
+        actions_of(tab.locator("#my-clips li").first)
+        found += violations(tab, "a clip's menu", sizes=AT_200_PERCENT)
+    assert not found, "\n".join(found)
+
+
+def test_axe_has_nothing_against_the_page_in_a_frame(browser, tmp_path, demo):
+    with framer() as port, contextlib.closing(browser.new_page()) as tab:
+        of = f"http://localhost:{port}"
+        settings = {"AIMLAPI_KEY": KEY, "AIMLAPI_BASE_URL": demo.base_url}
+        with ServedPage(tmp_path, VEO_FRAME_ANCESTORS=of, **settings) as served:
+            tab.goto(f"{of}/?{served.url}/")
+            inside = tab.frame_locator("iframe")
+            title = inside.locator("#status .title")
+            expect(title).to_have_text("Ready when you are")
+            frame = tab.frame(url=f"{served.url}/")
+            choose(inside, "4 s")
+            choose(inside, "720p")
+            inside.get_by_label("Prompt", exact=True).fill(FOX)
+            inside.get_by_role("button", name="Generate").click()
+            expect(title).to_have_text("Your clip is ready")
+            frame.evaluate(AXE)
+            # Above its end, the composer may lie on half a button of what is scrolled below it.
+            frame.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            found = frame.evaluate(RUN_AXE, {"within": "", "colours": False})
+    assert not found, "\n".join(found)
+
+
 # The keyboard
 
 ORDER = (
     "One shot",
     "Your own API key",
     "Download",
-    "See the code",
-    "Under the hood",
+    "Code",
+    "HTTP",
     "Find a clip by its ID",
     "Fox in the snow",
     "Prompt",

@@ -15,7 +15,7 @@ from fault_server import FaultServer, json_answer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
-from served import ServedPage, in_a_fresh_python
+from served import ServedPage, in_a_fresh_python, posts
 
 PLAUSIBLE = {
     "prompt": ["a fox", "a boat", "", " ", "x" * 4001, "\x00", "<b>", "\ud800"],
@@ -165,7 +165,7 @@ def test_no_input_is_a_fault_of_ours_and_none_out_of_range_leaves(tmp_path):
             send_many()
             answers = [each.result() for each in sending]
             log, rows = served.log, served.rows()
-        sent = [each.json() for each in service.requests if each.method == "POST"]
+        sent = posts(service)
     assert len(answers) >= INPUTS
     assert KEY not in "".join(answers)
     assert "Traceback" not in log

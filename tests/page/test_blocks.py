@@ -79,3 +79,19 @@ session._update_value_in_config(box._id, "a boat")
 assert session[box._id].label == "Other"
 assert list(SessionState(plain).components) and not list(session.components)
 """)
+
+
+def test_all_that_is_shown_late_is_told_to_come():
+    """The script answers for as many parts as there are."""
+    in_a_fresh_python(r"""
+import re
+import app
+from backend import config
+from backend.service import Service
+from page import components
+
+page = app.build_page(Service(config.read()))
+(event,) = [each for each in page.fns.values() if "watchGenerate" in str(each.js)]
+(told,) = re.findall(r"Array\((\d+)\)", components.read("once_painted.js"))
+assert len(event.outputs) == int(told)
+""")

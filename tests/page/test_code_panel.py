@@ -1,8 +1,17 @@
-"""See the code: it follows the form, asks for little, can be used by keyboard, and is only text."""
+"""Code: it follows the form, asks for little, can be used by keyboard, and is only text."""
 
 import pytest
 from playwright.sync_api import expect
-from served import FOX, choose, fill_unfolded, open_page, open_sheet, press_generate, wait_for
+from served import (
+    FOX,
+    choose,
+    fill_unfolded,
+    open_page,
+    open_sheet,
+    play,
+    press_generate,
+    wait_for,
+)
 from test_code_samples import run
 
 from page import code_panel, code_samples, form
@@ -36,11 +45,29 @@ def test_a_seed_that_is_left_open_stays_while_the_prompt_does():
 
 
 def unfold(tab):
-    tab.get_by_role("button", name="See the code").click()
+    tab.locator("#clip-tools").get_by_role("button", name="Code").click()
 
 
 def shown(tab):
     return tab.locator("#programs code")
+
+
+def test_this_clip_is_the_one_on_the_stage_when_it_is_unfolded(keyed_page, tab):
+    open_page(tab, keyed_page)
+    for prompt in ("A heron", "An owl"):
+        press_generate(tab, f"{prompt} #no-credits")
+        wait_for(tab, "No credits left")
+        expect(tab.locator("#status .prompt")).to_have_text(f"{prompt} #no-credits")
+    unfold(tab)
+    tab.get_by_role("button", name="this clip").click()
+    expect(shown(tab)).to_contain_text("An owl")
+    unfold(tab)
+    expect(shown(tab)).to_be_hidden()
+    play(tab.locator("#my-clips li", has_text="A heron"))
+    expect(tab.locator("#status .prompt")).to_have_text("A heron #no-credits")
+    tab.wait_for_timeout(600)  # longer than it waits for a form that is being typed into
+    unfold(tab)
+    expect(shown(tab)).to_contain_text("A heron")
 
 
 def test_what_the_page_shows_runs_and_follows_the_form(demo_page, tab, demo, tmp_path):

@@ -1,4 +1,4 @@
-"""What "See the code" shows runs as shown: each program, unchanged, against a service that listens.
+"""What "Code" shows runs as shown: each program, unchanged, against a service that listens.
 
 Only the waiting is not real: each language's own sleep is shortened from outside.
 """

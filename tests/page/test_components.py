@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from served import Visitors
 
 from page import components
 
@@ -39,3 +40,20 @@ def test_data_cannot_end_the_script():
     shipped = components.script("stream_ends", header="</script><script>pwned()")
     assert shipped.count("</script") == 1
     assert shipped.endswith("</script>")
+
+
+def test_what_gradio_catches_of_a_script_that_breaks_fails_a_test(demo_page, browser):
+    """It tells the console alone."""
+    visitors = Visitors(browser)
+    tab = visitors.context.new_page()
+    tab.add_init_script(
+        """Object.defineProperty(window, 'veoShown', {
+          get() { throw new Error('broken'); },
+          set() {},
+        })"""
+    )
+    with tab.expect_console_message(lambda message: "Error executing" in message.text):
+        tab.goto(demo_page.url)
+    visitors.context.close()
+    with pytest.raises(AssertionError):
+        visitors.nothing_was_wrong()

@@ -18,24 +18,16 @@ from served import (
     in_a_fresh_python,
     open_page,
     open_sheet,
+    press_example,
+    prompt_of,
     visiting,
     wait_for,
 )
 from test_money import Shop
 
-SURF = re.compile("^Waves roll")
-
 
 def chip(tab: Page, name: str):
     return tab.locator("#chips").get_by_role("button", name=name)
-
-
-def prompt_of(tab: Page):
-    return tab.locator("#prompt textarea")
-
-
-def press_example(tab: Page, name: str) -> None:
-    tab.locator("#examples").get_by_role("button", name=name).click()
 
 
 # Chips
@@ -62,6 +54,25 @@ def test_a_chip_says_its_value_and_opens_its_choices(demo_page, tab):
     expect(chip(tab, "Sound: ♪ off")).to_have_text("♪ off")
 
 
+PRESS_AT_ONCE = """
+new MutationObserver((_, observer) => {
+  const chip = document.querySelector('#chips [data-field="duration"]');
+  if (!chip || document.getElementById('first-paint')) return;
+  observer.disconnect();
+  window.there = Boolean(document.getElementById('duration'));
+  chip.click();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@pytest.mark.new_browser
+def test_a_chip_pressed_before_its_choices_are_there_opens_them_then(demo_page, tab):
+    tab.add_init_script(PRESS_AT_ONCE)
+    tab.goto(demo_page.url)
+    expect(tab.locator("#duration")).to_be_visible()
+    assert tab.evaluate("window.there") is False
+
+
 def test_what_another_choice_costs_stands_beside_it(tmp_path, tab):
     with FaultServer(Shop()) as service:
         with ServedPage(tmp_path, AIMLAPI_KEY=KEY, AIMLAPI_BASE_URL=service.url) as served:
@@ -79,6 +90,13 @@ def test_what_another_choice_costs_stands_beside_it(tmp_path, tab):
                 for label, said in zip(block.locator("label").all(), told, strict=False):
                     expect(label).to_have_attribute("data-difference", said)
                 block.evaluate("e => e.hidePopover()")
+            # The same answer again, after the form has changed.
+            for prompt in ("A fox", "A boat"):
+                prompt_of(tab).fill(prompt)
+                chip(tab, "Duration").click()
+                first = tab.locator("#duration label").first
+                expect(first).to_have_attribute("data-difference", "\N{MINUS SIGN}$1.60")
+                tab.locator("#duration").evaluate("e => e.hidePopover()")
             choose(tab, "4")
             expect(tab.locator("#generate")).to_have_text("Generate · 4 × $3.20 = $12.80")
             tab.goto("about:blank")
@@ -86,8 +104,14 @@ def test_what_another_choice_costs_stands_beside_it(tmp_path, tab):
 
 def test_the_demo_tells_no_difference_in_price(demo_page, tab):
     open_page(tab, demo_page)
+    # The answer sets them anew, to whatever it tells.
+    tab.evaluate(
+        """() => new MutationObserver(() => { window.told = true; }).observe(
+          document.querySelector('#duration'),
+          { attributeFilter: ['data-difference'], subtree: true })"""
+    )
     chip(tab, "Duration").click()
-    tab.wait_for_timeout(500)
+    tab.wait_for_function("window.told")
     told = tab.locator("#duration label").evaluate_all("e => e.map(e => e.dataset.difference)")
     assert not any(told)
 
@@ -225,6 +249,13 @@ def test_undo_brings_back_the_whole_form(demo_page, tab):
     expect(prompt_of(tab)).to_have_value("My own words")
     for name in ("Aspect ratio: 16:9", "Duration: 4 s", "Remove the seed 7"):
         expect(chip(tab, name)).to_be_visible()
+    # Whatever is clicked before it.
+    press_example(tab, "Campfire")
+    expect(chip(tab, "Aspect ratio: 9:16")).to_be_visible()
+    tab.locator("#head h1").click()
+    tab.locator("#draft").get_by_role("button", name="Undo").click()
+    for name in ("Aspect ratio: 16:9", "Duration: 4 s", "Remove the seed 7"):
+        expect(chip(tab, name)).to_be_visible()
 
 
 def test_an_example_and_the_settings_of_a_clip_bring_no_seed(demo_page, tab):
@@ -329,6 +360,44 @@ def test_a_dragged_file_draws_a_veil_and_a_wrong_one_is_told_in_a_toast(demo_pag
     tab.evaluate(DRAG, ["drop", ["Files"]])
     expect(veil).to_be_hidden()
     expect(tab.get_by_test_id("toast-body")).to_contain_text("diary.txt")
+
+
+# Older browsers
+
+
+@pytest.mark.new_browser
+def test_a_browser_without_popovers_breaks_nothing(keyed_page, tab):
+    """It knows neither the attribute nor its selector."""
+    tab.add_init_script(
+        """for (const name of ['popover', 'showPopover', 'hidePopover', 'togglePopover'])
+          delete HTMLElement.prototype[name];
+        for (const name of ['matches', 'closest', 'querySelector', 'querySelectorAll']) {
+          const ask = Element.prototype[name];
+          Element.prototype[name] = function (selector) {
+            if (selector.includes(':popover-open')) throw new SyntaxError(selector);
+            return ask.call(this, selector);
+          };
+        }"""
+    )
+    open_page(tab, keyed_page)
+    tab.locator("#generate").click()
+    expect(tab.locator("#prompt")).to_contain_text("the prompt is empty")
+    tab.evaluate(DRAG, ["dragover", ["Files"]])
+    tab.evaluate(DRAG, ["drop", ["Files"]])
+    expect(tab.get_by_test_id("toast-body")).to_contain_text("diary.txt")
+    prompt_of(tab).fill(f"{FOX} #no-credits")
+    tab.locator("#generate").click()
+    wait_for(tab, "No credits left")
+    entry, menu = tab.locator("#my-clips li").first, tab.locator("#my-clips .menu")
+    expect(menu).to_be_empty()
+    entry.locator(".more").click()
+    expect(menu).to_contain_text("No credits left")
+    tab.locator("#head h1").click()
+    expect(menu).to_be_empty()
+    entry.locator(".more").click()
+    menu.locator("[data-name=star]").evaluate("button => button.click()")
+    expect(entry.locator(".star")).to_have_attribute("aria-pressed", "true")
+    expect(menu).to_be_empty()
 
 
 # Type

@@ -3,22 +3,26 @@
 import re
 
 from playwright.sync_api import Page, expect
-from served import FOX, choice, choose, fill_unfolded, open_page, open_sheet
+from served import (
+    FOX,
+    choice,
+    choose,
+    fill_unfolded,
+    open_page,
+    open_sheet,
+    press_example,
+    prompt_of,
+)
 
 SURF = re.compile("^Waves roll")
-
-
-def prompt_of(tab: Page):
-    """Gradio's; after a reload, the one of the first paint stands beside it for a moment."""
-    return tab.locator("#prompt textarea")
 
 
 def undo(tab: Page):
     return tab.locator("#draft").get_by_role("button", name="Undo")
 
 
-def press_example(tab: Page) -> None:
-    tab.locator("#examples").get_by_role("button", name="Night surf").click()
+def take_surf(tab: Page) -> None:
+    press_example(tab, "Night surf")
     expect(prompt_of(tab)).to_have_value(SURF)
 
 
@@ -26,13 +30,13 @@ def test_a_replaced_prompt_comes_back_with_one_press(demo_page, tab):
     open_page(tab, demo_page)
     prompt_of(tab).press_sequentially("My own words")
     expect(undo(tab)).to_be_hidden()
-    press_example(tab)
+    take_surf(tab)
     expect(tab.locator("#draft [role=status]")).to_contain_text("Your prompt was replaced.")
     undo(tab).press("Enter")
     expect(prompt_of(tab)).to_have_value("My own words")
     expect(prompt_of(tab)).to_be_focused()
     expect(undo(tab)).to_be_hidden()
-    press_example(tab)  # and again
+    take_surf(tab)  # and again
     undo(tab).click()
     expect(prompt_of(tab)).to_have_value("My own words")
 
@@ -49,15 +53,15 @@ def test_what_the_help_composed_comes_back_too(demo_page, tab):
         tab.get_by_role("button", name="Add to prompt").click()
         expect(prompt_of(tab)).to_have_value(composed)
         expect(undo(tab)).to_be_hidden()  # the words are all there
-        press_example(tab)
+        take_surf(tab)
         undo(tab).click()
         expect(prompt_of(tab)).to_have_value(composed)
 
 
 def test_an_example_in_the_place_of_another_is_no_loss(demo_page, tab):
     open_page(tab, demo_page)
-    press_example(tab)
-    tab.locator("#examples").get_by_role("button", name="Campfire").click()
+    take_surf(tab)
+    press_example(tab, "Campfire")
     expect(prompt_of(tab)).to_have_value(re.compile("^Embers"))
     expect(undo(tab)).to_be_hidden()
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import expect
-from served import FOX, actions_of, choose, open_page, press_generate, wait_for
+from served import FOX, actions_of, choose, finished_takes, open_page, press_generate, wait_for
 
 from page.file_name import MOST_BYTES, name_of
 
@@ -54,7 +54,7 @@ def test_each_take_is_saved_under_a_name_of_its_own(demo_page, tab):
     open_page(tab, demo_page)
     choose(tab, "2")
     press_generate(tab, FOX)
-    done = tab.locator("#my-clips li[data-take][data-state=done]")
+    done = finished_takes(tab)
     expect(done).to_have_count(2)
     wait_for(tab, re.compile("Your demo clip is ready"))
     with tab.expect_download() as by_button:

@@ -62,7 +62,7 @@ def test_what_is_typed_early_stays_where_it_was_with_its_caret(
         assert places(tab, "#head h1", "#mode", "#prompt textarea") == first
         assert prompt.evaluate("e => getComputedStyle(e).backgroundColor") == background
         # The form has it, not the screen alone.
-        tab.get_by_role("button", name="See the code").click()
+        tab.locator("#clip-tools").get_by_role("button", name="Code").click()
         expect(tab.get_by_role("tabpanel")).to_contain_text("A fox in fresh snow")
 
 

@@ -1,4 +1,4 @@
-"""Under the hood: what the card's job asked and was answered, as text, without the key."""
+"""HTTP: what the card's job asked and was answered, as text, without the key."""
 
 import json
 import re
@@ -85,7 +85,7 @@ def test_why_there_is_nothing_is_said():
 
 
 def unfold(tab):
-    tab.get_by_role("button", name="Under the hood").click()
+    tab.locator("#clip-tools").get_by_role("button", name="HTTP").click()
 
 
 def items(tab):

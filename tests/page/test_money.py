@@ -18,6 +18,7 @@ from served import (
     choose,
     fill_unfolded,
     open_page,
+    posts,
     press_generate,
     wait_for,
 )
@@ -214,10 +215,6 @@ def shop_and_page(tmp_path, shop, **environment):
     with FaultServer(shop) as service:
         with ServedPage(tmp_path, AIMLAPI_BASE_URL=service.url, **environment) as served:
             yield service, served
-
-
-def posts(service) -> list[dict]:
-    return [each.json() for each in service.requests if each.method == "POST"]
 
 
 def give_key(tab):

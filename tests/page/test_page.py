@@ -22,10 +22,12 @@ from served import (
     choose,
     close_sheet,
     fill_unfolded,
+    hide,
     in_a_fresh_python,
     open_page,
     open_sheet,
     play,
+    posts,
     press_generate,
     program,
     refused_start,
@@ -237,7 +239,7 @@ def test_a_wrong_field_that_is_folded_away_is_unfolded_and_has_the_focus(keyed_p
     expect(seed).to_have_attribute("aria-invalid", "true")
     expect(tab.locator("#advanced")).to_contain_text("The seed must be a whole number")
     # Other events read the field, and their answers do not take the message away.
-    tab.get_by_role("button", name="See the code").click()
+    tab.locator("#clip-tools").get_by_role("button", name="Code").click()
     choose(tab, "9:16")
     expect(tab.locator("#programs")).to_contain_text("seed must be")
     expect(tab.locator("#advanced .wrong")).to_be_visible()
@@ -259,9 +261,8 @@ def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
             for _ in range(2):
                 press_generate(tab, FOX)
                 wait_for(tab, "Making the video")
-                tab.get_by_role("button", name="Hide", exact=True).click()
-                wait_for(tab, "No longer watching")
-            seeds = [each.json()["seed"] for each in service.requests if each.method == "POST"]
+                hide(tab)
+            seeds = [each["seed"] for each in posts(service)]
     assert len(set(seeds)) == 2
 
 
@@ -405,14 +406,12 @@ def test_one_running_job_after_another_can_be_picked(keyed_page, tab):
         press_generate(tab, prompt)
         wait_for(tab, "Making the video")
         ids.append(shown_id(tab))
-        tab.get_by_role("button", name="Hide", exact=True).click()
-        wait_for(tab, "No longer watching")
+        hide(tab)
     newest_first = tab.locator("#my-clips li")
     for place, expected in ((1, ids[0]), (0, ids[1]), (1, ids[0])):
         play(newest_first.nth(place))
         expect(tab.locator("#status code")).to_have_text(expected)
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
 
 
 def test_a_service_that_is_not_there_is_told_and_nothing_was_sent(tab, tmp_path):

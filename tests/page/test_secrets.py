@@ -158,7 +158,7 @@ def test_a_visitors_browser_gets_no_key_and_keeps_none(shared_page, browser, tmp
         wait_for(tab, "The key is not accepted")
         give_key(tab)
         open_again(tab)
-        tab.get_by_role("button", name="Under the hood").click()
+        tab.locator("#clip-tools").get_by_role("button", name="HTTP").click()
         press_generate(tab, f"{FOX}, for the visitor's")
         wait_for(tab, "Your clip is ready")
         expect(tab.locator("#my-clips li")).to_have_count(3)

@@ -13,7 +13,7 @@ from nginx import NginxServer, program
 from playwright.sync_api import expect
 from postgres import PostgresServer
 from seaweed import SeaweedServer
-from served import ServedPage, free_port, open_page, press_generate, shown_id, wait_for
+from served import ServedPage, free_port, hide, open_page, press_generate, shown_id, wait_for
 from several_servers import Service
 
 pytestmark = pytest.mark.slow
@@ -56,9 +56,7 @@ class Behind:
         return int(route["value"]) - 1
 
     def kill(self, number):
-        killed = self.servers[number]
-        killed._process.kill()
-        killed.wait_for_the_end(10)
+        self.servers[number].kill()
 
     def start_again(self, number):
         """The server that was killed, in its folder and at its port."""
@@ -135,8 +133,7 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
     wait_for(tab, "Making the video")
     behind.start_again(before)
     time.sleep(6)  # nginx asks it again after five
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     assert behind.server_of(tab) == after
     assert [len(ids) for ids in behind.service.accepted.values()] == [1, 1]
 

@@ -5,7 +5,16 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import FOX, choose, open_page, play, press_generate, visiting, wait_for
+from served import (
+    FOX,
+    choose,
+    finished_takes,
+    open_page,
+    play,
+    press_generate,
+    visiting,
+    wait_for,
+)
 
 from page import texts
 from page.example_film import NUMBER
@@ -68,12 +77,12 @@ def test_what_is_said_of_a_clip_goes_out_of_its_way_and_stays_in_the_details(key
 # One clip everywhere
 
 
-def test_card_clip_seed_and_marked_take_are_one_while_others_are_made(keyed_page, tab):
-    """The first take is done, the second is on its way for ever."""
+def test_card_clip_seed_and_marked_take_are_one(keyed_page, tab):
     open_page(tab, keyed_page)
     choose(tab, "2")
     press_generate(tab, f"{FOX}, told apart")
     wait_for(tab, "Take 1 of 2: Your clip is ready")
+    expect(finished_takes(tab)).to_have_count(2)
     expect(tab.locator("#status .take")).to_have_text("Take 1 of 2")
     expect(tab.locator("#status .prompt")).to_have_text(f"{FOX}, told apart")
     first, second = [row for row in keyed_page.rows() if "told apart" in (row["request"] or "")]
@@ -139,7 +148,7 @@ def test_a_refused_clip_opens_with_its_reason_and_what_helps(keyed_page, tab):
     press_generate(tab, FOX)
     wait_for(tab, "Your clip is ready")
     refused = tab.locator("#my-clips li", has_text="refused #no-credits")
-    refused.locator(".poster, button").first.click()
+    play(refused)
     wait_for(tab, "No credits left")
     assert tab.locator("#status .detail").inner_text() == reason
     expect(tab.locator("#status .actions button").first).to_be_visible()
@@ -207,8 +216,7 @@ def test_on_opening_a_picture_moves_for_who_likes_motion(motion, demo_page, tab)
     else:
         tab.wait_for_timeout(1000)
         assert film.evaluate("film => film.paused")
-    films = [at for at, url in enumerate(asked) if url.endswith(".mp4")]
-    assert len(films) >= 1
+    assert any(url.endswith(".mp4") for url in asked)
 
 
 def test_film_this_fills_the_form_and_only_generate_sends(keyed_page, tab):
@@ -220,14 +228,34 @@ def test_film_this_fills_the_form_and_only_generate_sends(keyed_page, tab):
     assert len(keyed_page.rows()) == before
 
 
+@pytest.mark.new_browser
 def test_who_has_a_clip_does_not_fetch_the_example(keyed_page, tab):
+    """Neither at once, nor when the time is over in which the clip comes."""
     a_clip(tab, keyed_page)
     asked = []
     tab.on("request", lambda request: asked.append(request.url))
+    tab.clock.install()
     tab.reload()
     wait_for(tab, "Your clip is ready")
+    tab.clock.fast_forward(9_000)
     tab.wait_for_timeout(1000)
     assert not [url for url in asked if url.endswith("northern-lights.mp4")]
+
+
+@pytest.mark.new_browser
+def test_a_clip_that_does_not_come_again_is_waited_for_once(demo_page, tab):
+    open_page(tab, demo_page)
+    tab.evaluate("localStorage['veo-stage'] = 'gone'")
+    tab.clock.install()
+    tab.reload()
+    film = tab.locator("#example-film video")
+    expect(tab.locator("#cost")).not_to_be_empty()
+    expect(film).to_be_hidden()
+    tab.clock.fast_forward(9_000)
+    expect(film).to_be_visible()
+    assert tab.evaluate("localStorage['veo-stage']") is None
+    tab.reload()
+    expect(film).to_be_visible()
 
 
 # What a teacher unfolds
@@ -237,14 +265,14 @@ def test_what_is_pinned_is_open_again_after_a_reload(keyed_page, tab):
     open_page(tab, keyed_page)
     details = tab.locator("#status").get_by_role("button", name=texts.DETAILS)
     details.click()
-    tab.get_by_role("button", name=texts.EXCHANGES_SECTION).click()
+    tab.locator("#clip-tools").get_by_role("button", name=texts.EXCHANGES_SECTION).click()
     expect(tab.locator("#exchanges")).to_be_visible()
     pin = tab.get_by_role("button", name=texts.PIN, exact=True)
     tab.reload()
     expect(pin).to_have_attribute("aria-pressed", "false")
     expect(tab.locator("#status .details")).to_be_hidden()
     details.click()
-    tab.get_by_role("button", name=texts.EXCHANGES_SECTION).click()
+    tab.locator("#clip-tools").get_by_role("button", name=texts.EXCHANGES_SECTION).click()
     pin.click()
     tab.reload()
     expect(pin).to_have_attribute("aria-pressed", "true")

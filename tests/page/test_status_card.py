@@ -17,10 +17,12 @@ from served import (
     choose,
     close_sheet,
     fill_unfolded,
+    hide,
     in_a_fresh_python,
     open_page,
     open_sheet,
     play,
+    posts,
     press_generate,
     shown_id,
     wait_for,
@@ -168,8 +170,7 @@ def test_a_stopped_look_is_taken_up_again_with_one_press(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, prompt)
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     press(tab, "Check again")
     # The clips of other tests came at once, and this one is slow beside them.
     wait_for(tab, re.compile("Making the video|Taking longer than usual"))
@@ -286,7 +287,7 @@ def test_refused_sound_is_left_out_with_one_press_and_waiting_is_told_in_words(
         press(tab, "Try without sound")
         wait_for(tab, "Making the video")
         expect(choice(tab, "Sound")).not_to_be_checked()
-        loud, silent = [each.json() for each in deaf_service.requests if each.method == "POST"]
+        loud, silent = posts(deaf_service)
         assert silent == loud | {"generate_audio": False}
 
         expect(tab.locator("#status [aria-current=step]")).to_have_text("Generating")
@@ -530,8 +531,7 @@ def test_who_asks_for_it_is_told_once_of_several_takes_and_when_all_are_over(tab
             choose(tab, "2")
             press_generate(tab, FOX)
             wait_for(tab, "Take 2 of 2: No news from the service")
-            tab.get_by_role("button", name="Hide", exact=True).click()
-            wait_for(tab, "No longer watching")
+            hide(tab)
             play(tab.locator('#my-clips [data-take="1"]'))
             wait_for(tab, "Take 1 of 2: The service could not make this video")
             assert tab.evaluate("notices") == []

@@ -23,8 +23,10 @@ from served import (
     call,
     choice,
     fill_unfolded,
+    hide,
     open_page,
     play,
+    posts,
     press_generate,
     refused_start,
     service_that_never_finishes,
@@ -34,6 +36,7 @@ from served import (
 )
 
 from demo import film as demo_film
+from page import texts
 from veo import media
 
 
@@ -150,7 +153,7 @@ def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
     press_generate(tab, "A robin")
     wait_for(tab, "Your clip is ready")
     expect(first(tab).locator(".state")).to_have_text("Ready")
-    tab.get_by_role("button", name="See the code").click()
+    tab.locator("#clip-tools").get_by_role("button", name="Code").click()
     expect(tab.locator("#programs code")).to_contain_text("A robin")
     pasted = tab.get_by_label("Prompt", exact=True)
     tab.locator("#status").get_by_role("button", name="Details").click()
@@ -192,8 +195,7 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     expect(first(tab).locator(".state")).to_have_text("Ready")
     wait_for(tab, "No longer watching")
     tab.unroute_all(behavior="ignoreErrors")
@@ -227,8 +229,7 @@ def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(de
     assert asks_in(30) == 0
     press_generate(tab, f"{FOX} #stuck")
     wait_for(tab, "Making the video")
-    tab.get_by_role("button", name="Hide", exact=True).click()
-    wait_for(tab, "No longer watching")
+    hide(tab)
     for _ in range(3):
         with tab.expect_request(lambda request: "queue/join" in request.url):
             tab.clock.fast_forward(10_000)
@@ -326,22 +327,21 @@ def test_an_uncertain_request_is_sent_again_only_when_a_person_insists(tab, tmp_
                 menu.get_by_role("button", name="Send again anyway").click()
 
             asked = []
+            show_all_clips(tab)
             tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
             send_again()
             expect(tab.locator("#my-clips li")).to_have_count(1)
             assert "charges a second clip" in asked[0]
-            assert posted(service) == 1
+            assert len(posts(service)) == 1
+            expect(tab.locator("#stage")).to_be_hidden()
             tab.once("dialog", lambda dialog: dialog.accept())
             send_again()
+            expect(tab.locator("#stage")).to_be_visible()
             expect(tab.locator("#my-clips li")).to_have_count(2)
             expect(tab.locator("#my-clips .state")).to_have_text(
                 ["We don't know if the service got it"] * 2
             )
-        assert posted(service) == 2
-
-
-def posted(service: FaultServer) -> int:
-    return sum(request.method == "POST" for request in service.requests)
+        assert len(posts(service)) == 2
 
 
 def test_a_second_server_on_the_same_folder_refuses_to_start(tmp_path):
@@ -463,7 +463,7 @@ def test_a_hundred_at_once_stop_exactly_at_the_limit(limit, refused, tmp_path):
         assert len(told) == 7, told
         assert all("event: error" not in answer and '"error"' not in answer for _, answer in told)
         rows = served.rows()
-    assert posted(service) == len(rows) == 7
+    assert len(posts(service)) == len(rows) == 7
     assert {row["spender"] for row in rows} == {"address:127.0.0.1"}
 
 
@@ -653,6 +653,183 @@ def test_my_clips_have_a_view_of_their_own_and_a_picked_one_is_on_the_stage(many
     expect(tab.locator("#prompt")).to_be_visible()
     wait_for(tab, "Your demo clip is ready")
     expect(tab.locator("#my-clips li").nth(2)).to_have_attribute("data-shown", "true")
+
+
+def test_what_is_pressed_among_all_clips_is_seen(many_page, tab):
+    """What comes of it stands on the stage or in the form, which that view does not show."""
+    come(tab, many_page, 6)
+    for name, said in (("Use settings", texts.FORM_FILLED), ("Use this seed", texts.SEED_FILLED)):
+        show_all_clips(tab)
+        actions_of(first(tab)).get_by_role("button", name=name).click()
+        expect(tab.locator("#clip-tools .toast")).to_have_text(said)
+        expect(tab.locator("#clip-tools .toast")).to_be_in_viewport()
+        expect(tab.locator("#prompt")).to_be_visible()
+
+
+def show_all_clips(tab: Page) -> None:
+    tab.locator("#tabs").get_by_role("button", name="My clips").click()
+    expect(tab.locator("#stage")).to_be_hidden()
+
+
+def test_a_star_from_the_menu_of_an_older_clip_is_seen(many_page, tab):
+    come(tab, many_page, 130)
+    tab.get_by_role("button", name="Show older").click()
+    older = tab.locator("#my-clips li").nth(100)
+    for starred in ("true", "false"):
+        actions_of(older).locator("[data-name=star]").click()
+        expect(older.locator(".star")).to_have_attribute("aria-pressed", starred)
+
+
+def test_the_keyboards_ring_is_not_cut_off_and_stays_at_a_picture_that_moves(many_page, tab):
+    come(tab, many_page, 6)
+    entries = tab.locator("#my-clips li")
+    entries.nth(3).locator(".tile").focus()
+    tab.keyboard.press("ArrowLeft")
+    third = entries.nth(2)
+    expect(third).to_have_css("outline-style", "solid")
+    left, right = tab.evaluate(
+        """() => {
+          const box = (each) => document.querySelector(each).getBoundingClientRect();
+          const all = [...document.querySelectorAll('#my-clips li')];
+          const ends = all.map(each => each.getBoundingClientRect());
+          const strip = box('#strip');
+          return [Math.min(...ends.map(each => each.left)) - strip.left,
+            strip.right - Math.max(...ends.map(each => each.right))];
+        }"""
+    )
+    assert min(left, right) >= 4
+    # A take more of its press stands with it where that is, at the head.
+    job = third.get_attribute("data-job")
+    tab.evaluate(
+        """job => {
+          const rows = [...document.querySelectorAll('#my-clips li')].map(each => each.row);
+          const [newest, old] = [rows[0], rows.find(each => each.id === job)];
+          const take = { ...old, id: 'new', created: newest.created + 1, take: 2 };
+          const detail = { rows: [take, ...rows], more: false, only: 'all', words: '' };
+          document.dispatchEvent(new CustomEvent('clips-found', { detail }));
+        }""",
+        job,
+    )
+    expect(entries.first).to_have_attribute("data-job", job)
+    expect(entries.first.locator(".tile")).to_be_focused()
+
+
+@pytest.mark.new_browser  # in which films play
+def test_a_film_that_was_left_does_not_stop_the_next_when_it_fails(many_page, tab):
+    come(tab, many_page, 6)
+    tab.evaluate(
+        """() => {
+          const play = HTMLMediaElement.prototype.play;
+          HTMLMediaElement.prototype.play = function () {
+            HTMLMediaElement.prototype.play = play;
+            return new Promise((_, refuse) => { window.refuse = refuse; });
+          };
+        }"""
+    )
+    entries = tab.locator("#my-clips li")
+    entries.nth(1).hover()
+    expect(entries.nth(1).locator("video")).to_have_count(1)
+    entries.nth(2).hover()
+    expect(entries.nth(2).locator("video")).to_have_count(1)
+    tab.evaluate("() => { window.refuse(new Error('left')); return Promise.resolve(); }")
+    assert entries.nth(2).locator("video").count() == 1
+
+
+def test_a_menu_stays_as_it_is_while_its_clip_is_made(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    expect(first(tab).locator(".state")).to_have_text("Making the video")
+    title = actions_of(first(tab)).locator(".title")
+    shown, before = title.element_handle(), first(tab).evaluate("item => item.row.elapsed")
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    tab.wait_for_function(
+        "before => document.querySelector('#my-clips li').row.elapsed > before", arg=before
+    )
+    assert shown.evaluate("title => title.isConnected")
+
+
+COVERED = """
+menu => [...menu.querySelectorAll('button, a')].filter(each => {
+  each.scrollIntoView({ block: 'nearest' });
+  const { x, y, width, height } = each.getBoundingClientRect();
+  return !each.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+}).map(each => each.textContent)
+"""
+
+
+def test_a_menu_and_the_composer_cover_nothing_of_each_other(many_page, tab):
+    """Where it was opened, and after the window has another size."""
+    come(tab, many_page, 6)
+    menu = actions_of(first(tab))
+    for width, height in ((1280, 900), (390, 844), (844, 390), (320, 568)):
+        tab.set_viewport_size({"width": width, "height": height})
+        for opens in (False, True):
+            if opens:
+                tab.keyboard.press("Escape")
+                expect(menu).to_be_hidden()
+                first(tab).locator(".more").click()
+            tab.wait_for_function(
+                """() => document.querySelector('#my-clips .menu').getBoundingClientRect().bottom
+                  <= document.querySelector('#composer').getBoundingClientRect().top""",
+                timeout=5000,
+            )
+            assert menu.evaluate(COVERED) == []
+            assert menu.bounding_box()["y"] >= 0
+
+
+def test_a_refused_clip_has_its_colours_in_the_dark(keyed_page, browser):
+    with visiting(browser, scheme="dark") as tab:
+        open_page(tab, keyed_page)
+        press_generate(tab, f"{FOX} #no-credits")
+        wait_for(tab, "No credits left")
+        refused = tab.locator("#my-clips [data-kind=failed] .tile")
+        expect(refused).to_have_css("background-color", "rgb(42, 21, 24)")
+        expect(refused).to_have_css("color", "rgb(252, 165, 165)")
+
+
+def test_what_was_hidden_stays_so_over_a_reload_until_it_is_asked_for(keyed_page, tab):
+    open_page(tab, keyed_page)
+    press_generate(tab, f"{FOX}, hidden #stuck")
+    wait_for(tab, "Making the video")
+    hide(tab)
+    for _ in range(2):
+        tab.reload()
+        wait_for(tab, "No longer watching")
+    expect(first(tab).locator(".state")).to_have_text("Making the video")
+    play(first(tab))
+    wait_for(tab, "Making the video")
+    tab.reload()
+    wait_for(tab, "Making the video")
+    hide(tab)
+    tab.reload()
+    wait_for(tab, "No longer watching")
+    tab.locator("#status").get_by_role("button", name="Check again").click()
+    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+    tab.reload()
+    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+
+
+@pytest.mark.parametrize("stored", ["7", "{}", "[", '[[1], {"a": 2}]', "null"])
+def test_what_a_browser_kept_of_what_was_hidden_breaks_nothing(stored, keyed_page, tab):
+    open_page(tab, keyed_page)
+    tab.evaluate("stored => localStorage.setItem('veo-hidden', stored)", stored)
+    press_generate(tab, f"{FOX} #stuck")
+    wait_for(tab, "Making the video")
+    tab.reload()
+    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_head_leaves_a_phone_to_the_clip(scheme, many_page, browser):
+    with visiting(browser, width=390, scheme=scheme) as tab:
+        come(tab, many_page, 1000)
+        expect(tab.locator("#tabs .count")).to_have_text("1000")
+        expect(tab.locator("#mode")).to_contain_text("Add a key for real Veo clips.")
+        assert tab.locator("#head").bounding_box()["height"] <= 96
+        for part in ("h1", "[data-view=shot]", "[data-view=clips]", "#mode b", "#key button"):
+            expect(tab.locator(f"#head {part}").first).to_be_in_viewport(ratio=1)
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390
 
 
 @pytest.mark.new_browser

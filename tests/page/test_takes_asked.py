@@ -12,8 +12,11 @@ from served import (
     actions_of,
     call,
     choose,
+    finished_takes,
+    hide,
     open_page,
     play,
+    posts,
     press_generate,
     service_that_never_finishes,
     wait_for,
@@ -33,10 +36,6 @@ def ask_for(tab: Page, takes: int, differs: str = "") -> None:
 
 def take(tab: Page, number: int):
     return tab.locator(f'#my-clips li[data-take="{number}"]')
-
-
-def finished(tab: Page):
-    return tab.locator("#my-clips li[data-take][data-state=done]")
 
 
 def requests_of(served: ServedPage, prompt: str) -> list[str]:
@@ -60,7 +59,7 @@ def test_two_takes_arrive_side_by_side_and_a_reload_brings_them_back(keyed_page,
     expect(tab.get_by_label("Vary")).to_have_count(0)
     ask_for(tab, 2)
     press_generate(tab, prompt)
-    expect(finished(tab)).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     wait_for(tab, "Take 1 of 2: Your clip is ready")
     seeds = [seed_of(take(tab, number)) for number in (1, 2)]
     sent = requests_of(keyed_page, prompt)
@@ -68,7 +67,7 @@ def test_two_takes_arrive_side_by_side_and_a_reload_brings_them_back(keyed_page,
     assert all(f'"seed": {seed}' in request for seed, request in zip(seeds, sent, strict=True))
 
     tab.reload()
-    expect(finished(tab)).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     assert [seed_of(take(tab, number)) for number in (1, 2)] == seeds
     tab.wait_for_function("document.querySelector('#my-clips [data-take] img').naturalWidth > 0")
     play(take(tab, 2))
@@ -99,11 +98,9 @@ def test_a_double_click_begins_each_take_once_and_a_limit_ends_them(tab, tmp_pat
             wait_for(tab, re.compile("Take 1 of 3"))
             expect(tab.locator("#status .detail")).to_contain_text("We sent 3 of 4 takes, then: ")
             expect(tab.locator("#my-clips li[data-take]")).to_have_count(3)
-            tab.get_by_role("button", name="Hide", exact=True).click()
-            wait_for(tab, "No longer watching")
+            hide(tab)
             assert len(served.rows()) == 3
-        posts = [request.json() for request in service.requests if request.method == "POST"]
-    assert len(posts) == len({post["seed"] for post in posts}) == 3
+    assert len(posts(service)) == len({post["seed"] for post in posts(service)}) == 3
 
 
 def test_a_refused_first_take_is_the_only_one_sent(keyed_page, tab):
@@ -122,7 +119,7 @@ def test_two_clips_of_different_length_play_and_seek_as_one(keyed_page, tab):
     open_page(tab, keyed_page)
     ask_for(tab, 2, "Duration")
     press_generate(tab, FOX)
-    expect(finished(tab)).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     expect(take(tab, 2).locator(".what")).to_have_text("Take 2 · 6 s")
     actions_of(take(tab, 1)).get_by_role("button", name="Compare").click()
     compare = actions_of(take(tab, 1)).get_by_role("button", name="Compare")
@@ -169,7 +166,7 @@ def test_another_visitors_takes_and_clips_show_nothing(keyed_page, tab):
     open_page(tab, keyed_page)
     ask_for(tab, 2)
     press_generate(tab, "A secret orchard")
-    expect(finished(tab)).to_have_count(2)
+    expect(finished_takes(tab)).to_have_count(2)
     ids = tab.evaluate("[...document.querySelectorAll('#my-clips li')].map(e => e.dataset.job)")
     stranger = {"visitor": "x" * 43, "takes": ids, "job": ids[0]}
     for handler in ("on_load", "on_focus", "on_find", "on_star", "on_compare"):

@@ -10,6 +10,7 @@ from served import (
     choose,
     close_sheet,
     fill_unfolded,
+    finished_takes,
     open_page,
     open_sheet,
     press_generate,
@@ -88,7 +89,7 @@ def test_a_visitor_walks_through_everything(width, scheme, demo_page, browser, t
         expect(tab.locator("#status .clock")).to_contain_text("so far")
         expect(tab).to_have_title(re.compile("Film a sentence"))
         expect_all_within_reach(tab)
-        done = tab.locator("#my-clips li[data-take][data-state=done]")
+        done = finished_takes(tab)
         expect(done).to_have_count(2)
         expect(tab.locator("#status .title")).to_contain_text("Your demo clip is ready")
         for number in (0, 1):
@@ -116,10 +117,10 @@ def test_a_visitor_walks_through_everything(width, scheme, demo_page, browser, t
         expect(prompt).to_have_value(f"{FOX}, {width} {scheme}")
         close_sheet(tab)
 
-        # 7. See the code, and what was really sent
-        tab.get_by_role("button", name=texts.CODE_SECTION).click()
+        # 7. The code, and what was really sent
+        tab.locator("#clip-tools").get_by_role("button", name=texts.CODE_SECTION).click()
         expect(tab.get_by_role("tabpanel")).to_contain_text(FOX)
-        tab.get_by_role("button", name=texts.EXCHANGES_SECTION).click()
+        tab.locator("#clip-tools").get_by_role("button", name=texts.EXCHANGES_SECTION).click()
         expect(tab.locator("#exchanges")).to_contain_text("POST /v2/video/generations")
         expect_all_within_reach(tab)
 

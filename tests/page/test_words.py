@@ -57,6 +57,8 @@ SAID = {
         "Enter a key",
         "Find",
         "Find a clip by its ID",
+        "Code",
+        "HTTP",
         "Vary",
         "Vary: {setting}",
         "Same prompt and seed: nearly the same clip. Empty: a new one each time.",

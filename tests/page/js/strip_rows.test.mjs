@@ -6,7 +6,6 @@ import {
   emptyShelf,
   inGroups,
   olderThan,
-  shareMade,
   shown,
   takeFound,
   takeNewest,
@@ -120,10 +119,4 @@ test("a choice reaches from one to the other, either way", () => {
   assert.deepEqual(between(ids, "b", "d"), ["b", "c", "d"]);
   assert.deepEqual(between(ids, "d", "b"), ["b", "c", "d"]);
   assert.deepEqual(between(ids, null, "c"), ["c"]);
-});
-
-test("what is made is never full before its time", () => {
-  assert.equal(shareMade({ expected: 10 }, 0), 0);
-  assert.ok(shareMade({ expected: 10 }, 1000) <= 0.9);
-  assert.equal(shareMade({ expected: 0 }, 5), 0);
 });
