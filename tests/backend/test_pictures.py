@@ -4,6 +4,7 @@ they are, sent as bytes, and gone with the last job that names them."""
 import base64
 import hashlib
 import io
+import json
 import math
 import random
 import threading
@@ -534,6 +535,24 @@ async def test_what_was_charged_takes_the_place_of_the_estimate(house):
         async with house.process(service) as jobs:
             name = jobs.pictures.keep(ME, PNG, SIZE)
             job = await begin(jobs, request=from_a_picture(name), dollars=3.2)
-            assert (await watch(job))[-1] == "done"
+            async for each in job.follow():
+                if each.state == "downloading":
+                    assert each.entry.facts == {"usd_spent": 1.25}
+            assert job.state == "done"
     assert house.ledger.get(job.id).dollars == 1.25
     assert job.cost_is_told
+    (note,) = house.storage.folder.rglob("clip.json")
+    assert json.loads(note.read_text())["usd_spent"] == 1.25
+
+
+@in_a_loop
+async def test_a_restart_knows_what_was_charged(house):
+    """It is told with the clip's address, and written down before the file is here."""
+    row = house.row("running")
+    told = {"dollars": 1.25, "facts": {"usd_spent": 1.25}, "clip": house.storage.new_clip_id()}
+    assert house.ledger.move(row.id, "running", "downloading", **told)
+    with Service(look=[completed]) as service:
+        async with house.process(service) as jobs:
+            job = await jobs.get(row.id, ME)
+            assert (await watch(job))[-1] == "done"
+    assert (job.entry.dollars, job.cost_is_told) == (1.25, True)

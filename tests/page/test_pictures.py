@@ -85,8 +85,9 @@ def test_one_that_is_here_is_made_ready_for_another_shape(served, ann):
     other = post(served, b"", ann, again).json()["name"]
     with Image.open(io.BytesIO(get(served, other, ann).content)) as picture:
         assert picture.size == (720, 1280)
-    answer = post(served, b"", secrets.token_urlsafe(32), again)
-    assert (answer.status_code, answer.text) == (404, "Not here.")
+    for visitor, wrong in ((secrets.token_urlsafe(32), again), (ann, "?again=a%00b%ED%A0%80")):
+        answer = post(served, b"", visitor, wrong)
+        assert (answer.status_code, answer.text) == (404, "Not here.")
 
 
 def test_strangers_get_what_anybody_gets_for_what_is_not_there(served, ann):
