@@ -404,9 +404,30 @@ def test_the_real_service_stands_there_and_no_key():
         assert max(map(len, code.replace(FOX, "").splitlines())) <= 100
 
 
+WITH_INPUTS = {
+    "plain": REQUESTS["plain"],
+    "picture": VideoRequest(FOX, model="google/veo-3.1-i2v", image_url=f"picture:{'0' * 64}"),
+    "references": VideoRequest(
+        FOX,
+        model="google/veo-3.1-reference-to-video",
+        image_urls=("https://example.com/cat.jpg", f"picture:{'0' * 64}"),
+    ),
+    "made": VideoRequest(FOX, model="google/veo3-1-extend-video", video_url="clip:a:b/c"),
+    "file": VideoRequest(FOX, model="google/veo3-1-extend-video", video_url=f"clip:{'0' * 64}"),
+}
+
+
+@pytest.mark.parametrize("request_name", WITH_INPUTS)
 @pytest.mark.parametrize("name", ["client", "requests"])
-def test_the_python_is_formatted_as_ours_is(name, tmp_path):
-    code = code_samples.write_samples(REQUESTS["plain"])[name]
+def test_the_python_is_formatted_as_ours_is(name, request_name, tmp_path):
+    code = code_samples.write_samples(WITH_INPUTS[request_name])[name]
     command = [sys.executable, "-m", "ruff", "format", "--diff", "--line-length", "100", "-"]
     ran = subprocess.run(command, input=code, capture_output=True, text=True, cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("request_name", WITH_INPUTS)
+def test_a_program_reads_well(request_name):
+    for name, code in code_samples.write_samples(WITH_INPUTS[request_name]).items():
+        assert max(map(len, code.replace(FOX, "").splitlines())) <= 100, name
+        assert "\n\n\n\n" not in code, name
