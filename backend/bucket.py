@@ -156,26 +156,32 @@ class Bucket(Storage):
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         if not self.file(clip_id) and self.name(clip_id):
             with suppress(BucketAway):
                 if self._size(clip_id, "clip") is not None:  # put before a crash
                     return self._found(clip_id, name=name, request=request)
         try:
-            facts = super()._receive(clip_id, download, name=name, request=request)
+            facts = super()._receive(clip_id, download, name=name, request=request, charged=charged)
         except media.BrokenClip as error:
             if error.kept:
                 self._put(clip_id, "kept", error.kept)
             raise
-        self._put_all(clip_id, facts, request)
+        self._put_all(clip_id, facts, request, charged)
         return facts
 
     def _put_all(
-        self, clip_id: str, facts: media.Facts, request: Mapping[str, object] | None
+        self,
+        clip_id: str,
+        facts: media.Facts,
+        request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> None:
         if poster := self.file(clip_id, "poster"):
             self._put(clip_id, "poster", poster)
-        self._put(clip_id, "note", note_of(request, facts).encode(errors="backslashreplace"))
+        note = note_of(request, facts, charged)
+        self._put(clip_id, "note", note.encode(errors="backslashreplace"))
         if clip := self.file(clip_id):
             self._put(clip_id, "clip", clip)
         super().remove(clip_id)
@@ -270,6 +276,28 @@ class Bucket(Storage):
                 if is_old and CLIP_ID.fullmatch(folder.name) and not is_awaited(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
 
+    # Pictures
+
+    def put_picture(self, file: str, content: bytes) -> None:
+        with _as_bucket_away():
+            obstore.put(
+                self._whole,
+                _picture_key(file),
+                content,
+                use_multipart=False,
+                attributes={"Content-Type": "image/jpeg"},
+            )
+
+    def picture(self, file: str) -> bytes:
+        with _as_bucket_away():
+            return bytes(obstore.get(self._quick, _picture_key(file)).bytes())
+
+    def remove_picture(self, file: str) -> bool:
+        with suppress(BucketAway), _as_bucket_away():
+            obstore.delete(self._quick, [_picture_key(file)])
+            return True
+        return False
+
     # A clip is given out
 
     async def open(self, clip_id: str, name: str, part: Mapping[str, Any] | None = None) -> Opened:
@@ -309,6 +337,10 @@ def _start_of(part: Mapping[str, int] | tuple[int, int], size: int) -> int:
     if isinstance(part, tuple):
         return part[0]
     return part["offset"] if "offset" in part else max(size - part["suffix"], 0)
+
+
+def _picture_key(file: str) -> str:
+    return f"pictures/{file}.jpg"
 
 
 async def _pieces(found: obstore.GetResult) -> AsyncIterator[bytes]:

@@ -26,11 +26,12 @@ from weakref import WeakValueDictionary
 from backend.background import Background
 from backend.engine import Engine, Here, Lost
 from backend.following import Following
-from backend.job import ONE_CALL, Job
+from backend.job import Job
 from backend.keys import Keys
 from backend.ledger import (
     ACTIVE_STATES,
     EVERY_JOB,
+    ONE_CALL,
     TO_DRIVE,
     Entry,
     Held,
@@ -45,6 +46,7 @@ from backend.ledger import (
     new_id,
 )
 from backend.look_limits import Turn, Turns
+from backend.pictures import Pictures
 from backend.recent_http import RecentHttp
 from backend.runner import Runner, is_about_the_account, may_pass
 from backend.storage import Storage
@@ -93,6 +95,7 @@ class Jobs:
         self.ledger = ledger
         self.storage = storage
         storage.use_ledger(ledger)
+        self.pictures = Pictures(ledger, storage)
         self.keys = Keys(client_of, kept_for=key_kept)
         self.recent_http = RecentHttp()
         """What was asked and answered for each job since this process began."""
@@ -113,6 +116,7 @@ class Jobs:
         self._runner = Runner(
             ledger,
             storage,
+            pictures=self.pictures,
             keys=self.keys,
             recent_http=self.recent_http,
             background=self.background,
@@ -131,6 +135,7 @@ class Jobs:
         await write(self.storage.clean_up, ledger.awaits_clip)
         for deleted in await write(self._awaiting_file_removal):
             await self._in_its_thread(self._remove_files, deleted)
+        await self.clean_up_pictures()
         for job in map(Job, await write(ledger.only_looked_for)):
             if job.is_for_one_call:
                 await self._in_its_thread(self._remove, job.entry)
@@ -165,8 +170,8 @@ class Jobs:
 
         A further take names the id of the first, its `batch`, and which one it is.
 
-        Raises `LimitReached`, `PriceNotTold`, or `NotWritten` when it cannot be written down;
-        nothing is sent then.
+        Raises `LimitReached`, `PriceNotTold`, `PicturesGone`, or `NotWritten` when it cannot be
+        written down; nothing is sent then.
         """
         return await self._begin(
             owner=owner,
@@ -178,6 +183,7 @@ class Jobs:
             limits=limits,
             batch=batch,
             take=take,
+            pictures_anywhere=self.storage.is_shared,
         )
 
     async def look(
@@ -264,6 +270,11 @@ class Jobs:
         entries = await self.background.write(self.ledger.by_ids, [*filter(str.isascii, job_ids)])
         mine = {each.id: self._shown(each) for each in entries if each.owner == owner}
         return [mine[each] for each in job_ids if each in mine]
+
+    async def with_id(self, owner: str, generation_id: str) -> list[Job]:
+        """A visitor's jobs that have this id of the service, newest first."""
+        entries = await self.background.write(self.ledger.with_id, owner, generation_id)
+        return [*map(self._shown, entries)]
 
     async def held(self, owner: str) -> Held:
         """How many jobs a visitor has, and how much room their clips take."""
@@ -592,11 +603,18 @@ class Jobs:
 
     # What is removed
 
-    async def _in_its_thread(self, remove: Callable[[Entry], None], entry: Entry) -> None:
+    async def _in_its_thread(self, remove: Callable[..., None], *what: Entry) -> None:
         """The ledger's thread waits for no network."""
         background = self.background
         pool = background.asking if self.storage.is_shared else background.writing
-        await background.run_in_pool(pool, remove, entry)
+        await background.run_in_pool(pool, remove, *what)
+
+    async def clean_up_pictures(self) -> None:
+        """Remove the pictures that nobody needs any more."""
+        try:
+            await self._in_its_thread(self.pictures.clean_up)
+        except Exception:  # whatever it is, the next round may go better
+            _log.exception("Pictures that nobody needs could not be removed.")
 
     def _awaiting_file_removal(self) -> list[Entry]:
         return self.ledger.awaiting_file_removal(anywhere=self.storage.is_shared)
@@ -605,6 +623,8 @@ class Jobs:
         if deleted.clip and self.storage.remove(deleted.clip):
             with suppress(NotWritten):  # the next start tries again
                 self.ledger.clip_removed(deleted.id, anywhere=self.storage.is_shared)
+        with suppress(OutOfReach):  # likewise
+            self.pictures.remove_listed()
 
     def _remove(self, entry: Entry) -> None:
         """Take away all of a job that was only looked for: first the clip, whose id the row

@@ -10,9 +10,11 @@ import asyncio
 import functools
 import itertools
 import logging
+import math
 import os
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Self
 
 from backend import states, takes
@@ -30,14 +32,19 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
+from backend.pictures import UNUSED_FOR, PicturesFull, PicturesGone, are_gone, require_no_data
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
+from veo import media
 from veo.files import reason
+from veo.models import IN_WORDS
+from veo.pictures import BadPicture, film_size
 from veo.polling import USUALLY_EXPECTED
 from veo.settings import key_in
 from veo_client import (
     KEY_VARIABLES,
+    MODELS,
     Busy,
     InvalidRequest,
     Refused,
@@ -54,7 +61,12 @@ DEMO_EXPECTED = 8.0
 STOP_TIMEOUT = 80.0
 """Seconds in which a request that is being sent gets its id, at most."""
 
+CLEANED_UP_EVERY = 600.0
+"""Seconds after which pictures are looked through that nobody needs."""
+
 LONGEST_ID = 500
+LARGEST = "4k"
+"""Of no film is a frame larger."""
 
 
 class NoLedger(Exception):
@@ -127,11 +139,18 @@ class Service:
         """Go on with the jobs that an earlier process left."""
         self._loops.append(asyncio.get_running_loop())
         await self.jobs.start()
+        cleaning_up = asyncio.create_task(self._clean_up())
         try:
             yield
         finally:
+            cleaning_up.cancel()
             # Before a web server that ends by itself takes its event loop away.
             await self.jobs.stop()
+
+    async def _clean_up(self) -> None:
+        while True:
+            await asyncio.sleep(CLEANED_UP_EVERY)
+            await self.jobs.clean_up_pictures()
 
     def stop_jobs(self) -> None:
         """Let what is being sent get its id, and that be written down, before the process ends."""
@@ -227,6 +246,7 @@ class Service:
         only who was to pay, whatever it costs.  A further `take` of a press says which one it is,
         and in `batch` the id of the first, which is the one that knows of `others`.
         """
+        require_no_data(request)
         pays = self.payer_for(owner)
         if payer not in (None, pays):
             raise InvalidRequest(
@@ -254,9 +274,118 @@ class Service:
             raise Refused(message, reason="no_price") from None
         except LimitReached as error:
             raise Busy(states.explain_limit(error), retry_after=DAY) from None
+        except PicturesGone as error:
+            raise are_gone(request, error.names) from None
         except OutOfReach:
             message = "The server cannot write its list of clips now, so nothing was sent."
             raise TookTooLong(message) from None
+
+    # Pictures
+
+    async def keep_picture(
+        self,
+        read: Callable[[], bytes],
+        *,
+        owner: str,
+        quota_key: str,
+        aspect_ratio: str = "16:9",
+        resolution: str = "1080p",
+        is_reference: bool = False,
+    ) -> str:
+        """Make a picture ready for a film of that shape, keep it for its owner, and give its name.
+
+        `read` gives the picture as it came, in a thread, once it is its turn.  Of a reference all
+        is kept; any other is cropped.  A `VeoError` says why it was not kept.
+        """
+        keep = partial(self.jobs.pictures.keep, quota_key=quota_key, crop=not is_reference)
+        size = _film_size(aspect_ratio, resolution)
+        return await self._kept(lambda: keep(owner, read(), size))
+
+    async def _kept(self, keep: Callable[[], str]) -> str:
+        background = self.jobs.background
+        try:
+            return await background.run_in_pool(background.preparing, keep)
+        except BadPicture as error:
+            raise InvalidRequest(str(error), field="picture") from None
+        except PicturesFull as error:
+            wait = UNUSED_FOR if error.for_an_hour else None
+            raise Busy(states.explain_full(error), retry_after=wait) from None
+        except (OutOfReach, PicturesGone, OSError) as error:
+            _log.error("A picture cannot be kept. %s", error)
+            raise TookTooLong("The server cannot keep a picture now. Try again.") from None
+
+    async def picture(self, name: str, owner: str) -> bytes:
+        """A visitor's own picture; raises `PicturesGone` if it is not there, or is another's."""
+        background = self.jobs.background
+        try:
+            read = partial(self.jobs.pictures.read, owner, name)
+            return await background.run_in_pool(background.asking, read)
+        except (OutOfReach, OSError) as error:
+            _log.error("A picture cannot be read. %s", error)
+            raise TookTooLong("The server cannot read the picture now. Try again.") from None
+
+    async def keep_frame(
+        self,
+        some_id: object,
+        *,
+        owner: str,
+        quota_key: str,
+        seconds: float | None = None,
+        aspect_ratio: str | None = None,
+        resolution: str | None = None,
+    ) -> str:
+        """Keep a frame of a visitor's own clip as a picture, as large as it is unless the shape of
+        another film is told; a `VeoError` says why it was not kept."""
+        content = await self.frame_of(some_id, owner, seconds)
+        is_for_another = aspect_ratio is not None and resolution is not None
+        return await self.keep_picture(
+            lambda: content,
+            owner=owner,
+            quota_key=quota_key,
+            aspect_ratio=aspect_ratio or "16:9",
+            resolution=resolution if resolution and is_for_another else LARGEST,
+            is_reference=not is_for_another,
+        )
+
+    async def frame_of(self, some_id: object, owner: str, seconds: float | None = None) -> bytes:
+        """A frame of a visitor's own clip: its last, or the one that is shown after `seconds`.
+
+        The clip is known by its job's id or the service's.
+        """
+        job = await self.job_of(some_id, owner)
+        clip_id = job.entry.clip if job and job.state == "done" else None
+        if not clip_id or not self.storage.has(clip_id):
+            raise InvalidRequest("That clip is not here, so none of its frames is.", field="clip")
+        at = math.inf if seconds is None else seconds
+        if math.isnan(at):
+            raise InvalidRequest("That is no time of a clip.", field="clip")
+        background = self.jobs.background
+        try:
+            async with self.storage.as_file(clip_id) as path:
+                return await background.run_in_pool(background.preparing, media.frame_at, path, at)
+        except media.BrokenClip as error:
+            raise InvalidRequest(str(error), field="clip") from None
+        except OSError as error:
+            _log.error("A clip cannot be read for its frame. %s", error)
+            raise TookTooLong("The clip cannot be read now. Try again.") from None
+
+    async def job_of(self, some_id: object, owner: str) -> Job | None:
+        """A visitor's own job, by its id or by the newest that has this id of the service."""
+        sought = checked_id(some_id)
+        if job := await self.jobs.get(sought, owner):
+            return job
+        found = await self.jobs.with_id(owner, sought)
+        return next((job for job in found if job.state == "done"), next(iter(found), None))
+
+    async def clip_to_continue(self, some_id: object, owner: str) -> str:
+        """What `video_url` is to be, for a job of the visitor's or an id of the service.
+
+        Whether the service has such a clip is asked when the request is sent, for its address is
+        good for a while only.
+        """
+        sought = checked_id(some_id)
+        job = await self.jobs.get(sought, owner)
+        return f"clip:{checked_id(job.generation_id if job else sought)}"
 
     async def _require_place(self) -> None:
         """See that a clip can be kept, before one is paid for: a disk may be full by now."""
@@ -324,6 +453,16 @@ def _sum_of(payer: Payer, prices: Sequence[float | None]) -> Offer:
     """What several requests cost together; not known if one of them is not."""
     known = [price for price in prices if price is not None]
     return Offer(payer=payer, dollars=sum(known) if len(known) == len(prices) else None)
+
+
+def _film_size(aspect_ratio: str, resolution: str) -> tuple[int, int]:
+    """The size of a film in pixels; raises `InvalidRequest` for what no model takes."""
+    for name, value in (("aspect_ratio", aspect_ratio), ("resolution", resolution)):
+        known = {each for model in MODELS.values() for each in getattr(model, f"{name}s")}
+        if value not in known:
+            offered = ", ".join(sorted(known))
+            raise InvalidRequest(f"{IN_WORDS[name]} must be one of {offered}.", field=name)
+    return film_size(aspect_ratio, resolution)
 
 
 def checked_id(generation_id: object) -> str:

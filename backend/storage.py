@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 import shutil
+import tempfile
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -23,7 +24,7 @@ from collections.abc import (
     Mapping,
     MutableMapping,
 )
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,7 @@ class Storage:
         self._evicting = threading.Lock()
         self._receiving: MutableMapping[str, threading.Lock] = WeakValueDictionary()
         self._choosing = threading.Lock()
+        self._shelving = threading.Lock()
 
     is_shared = False
     """Whether other servers reach the same clips."""
@@ -126,16 +128,18 @@ class Storage:
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         """Let `download` fetch the clip and tell what it is; once it is whole, only tell.
 
         Who comes second for one clip waits for the first: a job may be taken anew while the thread
-        that fetched for it goes on.  Raises what `download` does, `BrokenClip`, or `OSError`.
+        that fetched for it goes on.  `charged` is what the service said that it cost.  Raises what
+        `download` does, `BrokenClip`, or `OSError`.
         """
         with self._choosing:
             only_one = self._receiving.setdefault(clip_id, threading.Lock())
         with only_one:
-            return self._receive(clip_id, download, name=name, request=request)
+            return self._receive(clip_id, download, name=name, request=request, charged=charged)
 
     def _receive(
         self,
@@ -144,6 +148,7 @@ class Storage:
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         path = self._folder_of(clip_id) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -153,7 +158,7 @@ class Storage:
         except media.BrokenClip:  # not there yet, or damaged since
             facts = media.receive(download, path, request, poster=poster)
         with suppress(OSError):
-            _write_note(path.with_name(NOTE), note_of(request, facts))
+            _write_note(path.with_name(NOTE), note_of(request, facts, charged))
         return facts
 
     def remove(self, clip_id: str) -> bool:
@@ -177,6 +182,48 @@ class Storage:
         with await asyncio.to_thread(path.open, "rb") as file:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
+
+    @asynccontextmanager
+    async def as_file(self, clip_id: str) -> AsyncIterator[Path]:
+        """A clip as a file, wherever it lies; raises `FileNotFoundError` or `BucketAway`."""
+        if path := self.file(clip_id):
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="veo-") as folder:
+            path = Path(folder, CLIP)
+            with path.open("wb") as file:
+                async for piece in self.read(clip_id):
+                    await asyncio.to_thread(file.write, piece)
+            yield path
+
+    # Pictures that films are made from, each one file with an id of its own
+
+    def put_picture(self, file: str, content: bytes) -> None:
+        """Keep a picture, whole or not at all; raises `OSError`."""
+        path = self._picture_path(file)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unnamed = path.with_suffix(".part")
+        with self._shelving:  # the same picture may come twice at once
+            unnamed.write_bytes(content)
+            publish(unnamed, path)
+
+    def picture(self, file: str) -> bytes:
+        """Raises `FileNotFoundError`, or `BucketAway`."""
+        return self._picture_path(file).read_bytes()
+
+    def remove_picture(self, file: str) -> bool:
+        """Remove a picture; tell whether that need not be tried again."""
+        path = self._picture_path(file)
+        try:
+            for each in (path.with_suffix(".part"), path):
+                each.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def _picture_path(self, file: str) -> Path:
+        # Beside the clips' folder, for all that lies in that is given out by its name.
+        return self.folder.with_name("pictures") / f"{file}.jpg"
 
     def clean_up(self, is_awaited: Callable[[str], bool]) -> None:
         """Remove what a crash left of clips that nobody awaits; here no job is without its clip."""
@@ -282,8 +329,14 @@ def _bytes_in(folder: Path) -> int:
     return size
 
 
-def note_of(request: Mapping[str, object] | None, facts: media.Facts) -> str:
-    return json.dumps({"request": request, "facts": asdict(facts)}, ensure_ascii=False, indent=1)
+def note_of(
+    request: Mapping[str, object] | None, facts: media.Facts, charged: float | None = None
+) -> str:
+    """The request and the facts as JSON, and the US dollars that were charged, if that is told."""
+    note: dict[str, object] = {"request": request, "facts": asdict(facts)}
+    if charged is not None:
+        note["usd_spent"] = charged
+    return json.dumps(note, ensure_ascii=False, indent=1)
 
 
 def _write_note(path: Path, note: str) -> None:

@@ -8,14 +8,14 @@ form and decides nothing about the programs, which are in `page.code_samples`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from page import code_samples, components, form, texts
-from veo_client import BASE_URL, InvalidRequest, VideoRequest
+from veo_client import BASE_URL, MODELS, InvalidRequest, VideoRequest
 
 
 def build() -> gr.HTML:
@@ -72,10 +72,14 @@ def of_request(request: VideoRequest, base_url: str = BASE_URL) -> dict[str, Any
 
 def of_form(base_url: str = BASE_URL, /, **fields: Any) -> dict[str, Any]:
     """The component's value for the form's values: the programs, or what is wrong with the form."""
-    if fields["seed"] in (None, ""):
+    if fields["seed"] in (None, "") and "seed" in _fields_of(fields["model"]):
         # One that stays while the prompt does: a new one each time would look like a change.
         fields["seed"] = str(zlib.crc32(str(fields["prompt"]).encode(errors="replace")))
     try:
         return of_request(form.request_from(**fields), base_url)
     except InvalidRequest as error:
         return {"wrong": texts.CODE_WRONG.format(error=error)}
+
+
+def _fields_of(model: Any) -> Collection[str]:
+    return MODELS[model].takes if model in MODELS else ()

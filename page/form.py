@@ -13,7 +13,8 @@ from typing import Any
 import gradio as gr
 
 from page import prompt_helper, texts
-from veo.models import models_for
+from veo.given import model_for
+from veo.models import INPUTS, models_for
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -30,6 +31,18 @@ FIELDS = (
 )
 """The request's fields in the order of the form."""
 
+OF_PROGRAMS = (
+    "image_url",
+    "last_image_url",
+    "image_urls",
+    "video_url",
+    "last_frame_of",
+    "extend",
+    "person_generation",
+    "provider",
+)
+"""What programs and agents may give beside that, in its order; the form has no widget for it."""
+
 PRICED = ("model", "duration", "resolution", "generate_audio")
 """The fields that a price may depend on."""
 
@@ -41,6 +54,26 @@ def request_from(*, seed: Any, **given: Any) -> VideoRequest:
         text = str(seed).strip().removesuffix(".0")
         given["seed"] = int(text) if text.isdecimal() and len(text) <= 10 else seed
     return VideoRequest(**given)
+
+
+def request_of_program(*, model: str, **given: Any) -> VideoRequest:
+    """A checked request from a program's values, which has the form's where it gave none.
+
+    The form's own model makes way for the likeliest that takes what was given; so does each value
+    of the form that another model does not take.  What a program changed is held to its word.
+    """
+    defaults = asdict(VideoRequest("defaults"))
+    inputs = [name for name in INPUTS if given.get(name)]
+    if inputs and model == defaults["model"]:
+        model = model_for(inputs)
+    if isinstance(model, str) and model in MODELS:
+        takes = MODELS[model]
+        for name, value in [*given.items()]:
+            taken = name in takes.takes and value in getattr(takes, f"{name}s", (value,))
+            if not taken and value == defaults.get(name):
+                del given[name]
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    return request_from(seed=given.pop("seed", None), **({"prompt": ""} | given), model=model)
 
 
 def request_to_price(**priced: Any) -> VideoRequest:

@@ -189,6 +189,7 @@ CODE_SECTION = "Code"
 CODE_LANGUAGES_LABEL = "Language"
 CODE_LANGUAGES = {
     "client": "Python · client",
+    "command": "Command",
     "requests": "Python · requests",
     "curl": "curl",
     "node": "JavaScript",

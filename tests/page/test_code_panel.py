@@ -44,6 +44,13 @@ def test_a_seed_that_is_left_open_stays_while_the_prompt_does():
     assert "wrong" in with_seed("", prompt="half a character \ud800")
 
 
+def test_a_picture_of_the_page_is_a_file_beside_the_program():
+    given = {"model": "google/veo-3.1-i2v", "image_url": f"picture:{'0' * 64}"}
+    shown = code_panel.of_form(prompt=FOX, seed="", **given)["programs"]
+    assert {name for name, code in shown.items() if "first.jpg" in code} == {*shown}
+    assert not any("picture:" in code or "seed" in code for code in shown.values())
+
+
 def unfold(tab):
     tab.locator("#clip-tools").get_by_role("button", name="Code").click()
 

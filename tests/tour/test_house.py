@@ -5,12 +5,17 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from demo.faults import FAULTS
 from veo import terminal
+from veo.models import IN_WORDS, MODELS, Model
+from veo_client import VideoRequest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -208,6 +213,48 @@ def test_every_file_that_is_named_is_there(page):
 def test_every_fault_word_is_told_and_no_other():
     told = re.findall(r"`(#[a-z-]+)`", (DOCS / "demo-service.md").read_text())
     assert sorted(told) == sorted(FAULTS)
+
+
+def test_every_model_is_told_as_the_table_has_it_and_no_other():
+    told = (DOCS / "models.md").read_text().partition("|---|")[2].partition("\n\n")[0]
+    rows = [row_of(name, model) for name, model in MODELS.items()]
+    assert told.splitlines()[1:] == rows, "\n".join(rows)
+
+
+def row_of(name: str, model: Model) -> str:
+    """The model's line in the table of `docs/models.md`."""
+    told = {"prompt", "model", "duration", "resolution", "aspect_ratio", *model.needs}
+    shapes = model.aspect_ratios if "aspect_ratio" in model.takes else ["none"]
+    cells = (
+        f"`{name}`",
+        ", ".join(model.does),
+        " ".join(f"`{each}`" for each in model.needs),
+        " ".join(f"`{each}`" for each in IN_WORDS if each in model.takes - told),
+        chosen(model, "duration", model.durations),
+        chosen(model, "resolution", model.resolutions),
+        chosen(model, "aspect_ratio", shapes),
+    )
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def chosen(model: Model, field: str, choices: Sequence[object]) -> str:
+    """What may be chosen; what it is without a choice in bold."""
+    default = model.default(field)
+    return " ".join(f"**{each}**" if each == default else str(each) for each in choices)
+
+
+def test_every_field_of_a_request_is_told_of_its_models():
+    told = set(re.findall(r"`([a-z_]+)`", (DOCS / "models.md").read_text()))
+    assert {each.name for each in fields(VideoRequest)} <= told
+
+
+def test_the_program_of_the_models_page_makes_a_request(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    PIL.Image.new("RGB", (400, 300), "orange").save("cat.jpg")
+    (program,) = re.findall(r"```python\n(.+?)```", (DOCS / "models.md").read_text(), re.S)
+    made: dict[str, VideoRequest] = {}
+    exec(program, made)  # noqa: S102
+    assert made["request"].image_url.startswith("data:image/jpeg;base64,")
 
 
 def test_every_exit_code_is_told_and_no_other():
