@@ -388,7 +388,10 @@ def _tasks_for(request: VideoRequest, model: Model) -> tuple[str, ...]:
 
 
 _ADDRESS = re.compile(rf"https://[!#-;=?-~]{{3,{LONGEST_ADDRESS}}}", re.IGNORECASE)
-_HERE = {"picture": re.compile("picture:[0-9a-f]{64}"), "clip": re.compile("clip:[!-~]{1,500}")}
+_HERE = {
+    "picture": re.compile("picture:[0-9a-f]{64}"),
+    "clip": re.compile("clip:[!-~]{1,500}"),
+}
 _DATA = {
     "picture": re.compile("data:image/(?:jpeg|png|webp);base64"),
     "clip": re.compile("data:video/mp4;base64"),

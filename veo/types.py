@@ -620,8 +620,9 @@ def names_lost_model(message: str, model: str) -> bool:
 
     The service has no code for it.  Call it where those words are read, and nowhere else.
     """
-    name = rf"{re.escape(model.rpartition('/')[2])}(?![\w-])"
-    return all(re.search(each, message, re.IGNORECASE) for each in (name, _LOST))
+    words = {each.strip(".-") for each in re.split(r"[^\w.-]+", message.lower())}
+    is_named = model.rpartition("/")[2].lower() in words
+    return is_named and bool(re.search(_LOST, message, re.IGNORECASE))
 
 
 _LOST = r"\bdeprecated\b|no longer (available|supported)|\bnot found\b"
