@@ -17,6 +17,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from demo import film
 from demo.api import build_app
 from demo.faults import FAULTS
+from demo.orders import MODELS
 from demo.render_queue import Render, Studio
 
 __all__ = ["FAULTS", "DemoServer"]
@@ -41,6 +43,8 @@ class DemoServer:
 
     base_url: str
     """Where it listens, without a path; known once it was started."""
+    retired: set[str]
+    """Models that it neither lists nor takes orders for; may change while it runs."""
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class DemoServer:
         port: int = 0,
         seconds: float = 0,
         prices: bool = False,
+        retired: Collection[str] = (),
         render: Render = film.render,
     ) -> None:
         """`port` 0 takes a free one. A generation takes `seconds` at least, once its turn came.
@@ -57,6 +62,7 @@ class DemoServer:
         self._port = port
         self._seconds = seconds
         self._prices = prices
+        self.retired = {*retired}
         self._render = render
         self._running = ExitStack()
 
@@ -69,7 +75,8 @@ class DemoServer:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="veo-demo-"))
             studio = Studio(Path(folder), seconds=self._seconds, render=self._render)
             stack.callback(studio.close)
-            server = Server(configure(build_app(studio, prices=self._prices)))
+            app = build_app(studio, prices=self._prices, retired=self.retired)
+            server = Server(configure(app))
             thread = threading.Thread(
                 target=server.run, args=([listener],), name="veo-demo-server", daemon=True
             )
@@ -146,12 +153,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--prices", action="store_true", help="tell prices, made up: a clip still costs nothing"
     )
+    parser.add_argument(
+        "--retire",
+        action="append",
+        default=[],
+        choices=MODELS,
+        metavar="MODEL",
+        help="neither list this model nor take an order for it; may be said several times",
+    )
     options = parser.parse_args(arguments)
     # `kill` then stops the server as Ctrl-C does, with its folder cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with DemoServer(
-            port=options.port, seconds=options.seconds, prices=options.prices
+            port=options.port,
+            seconds=options.seconds,
+            prices=options.prices,
+            retired=options.retire,
         ) as server:
             print(f"Base URL  {server.base_url}")
             print("Key       any")

@@ -235,7 +235,7 @@ def _receive(
 
     Without `media` that means down to its last byte, and the clip stays as it came.
     """
-    body = request.body() if request else None
+    body = request.noted() if request else None
     facts = None
     try:
         unnamed = _beside(place, video.generation_id, ".mp4")

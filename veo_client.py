@@ -19,12 +19,13 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from veo.models import MODELS, Model
+from veo.models import MODELS, Model, filled, nearest
 from veo.network import read_network
+from veo.pieces import Attach, request_body
 from veo.polling import (
     FRESH_ADDRESS_PAUSES,
     LONGEST_RETRY_AFTER,
@@ -51,6 +52,8 @@ from veo.types import (
     VeoError,
     Video,
     VideoRequest,
+    names_lost_model,
+    read_catalogue,
     read_generation,
     read_number,
     read_price,
@@ -120,12 +123,13 @@ class VeoClient:
         self,
         request: VideoRequest,
         *,
+        attach: Attach | None = None,
         expected: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
         give_up_after: float = 1200.0,
     ) -> Generator[Update, None, Video]:
         """Submit `request` and follow it to its video.  The first update carries the id."""
-        generation_id = self.submit(request, sleep=sleep)
+        generation_id = self.submit(request, attach=attach, sleep=sleep)
         # `yield from` hands on the updates of `follow` and gives back what it returns: the video
         # (PEP 380).  A `for` loop drops it, and reads it off the last update instead.
         return (
@@ -139,25 +143,49 @@ class VeoClient:
         )
 
     def submit(
-        self, request: VideoRequest, *, sleep: Callable[[float], object] = time.sleep
+        self,
+        request: VideoRequest,
+        *,
+        attach: Attach | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> str:
         """Ask for a video and return its `generation_id`.  This is the call that costs money.
 
         It is sent again only when the service certainly did not take it: nothing had left, or it
-        answered 429 with a short `Retry-After`.  A lost answer is `SubmissionUncertain`.
+        answered 429 with a short `Retry-After`.  A lost answer is `SubmissionUncertain`.  `attach`
+        makes a picture's name, as `request` has it, into its bytes or an address; `clip:` and the
+        id of an earlier generation becomes that clip's address now.
         """
         self._require_key()
+        body = request_body(request, lambda name: self._attached(name, attach))
         for tries_left in reversed(range(SUBMIT_TRIES)):
             try:
                 # The API has no idempotency key: the same request twice is two clips, and two
                 # bills.  `post_once` raises `Unreachable` only if it did not go out as a whole.
-                return _read_id(self._session.post_once(GENERATIONS, request.body()))
+                answer = self._session.post_once(GENERATIONS, body, shown=request.noted())
+                return _read_id(answer, request)
             except (Busy, Unreachable) as error:
                 wait = error.retry_after
                 if not tries_left or wait is None or wait > LONGEST_RETRY_AFTER:
                     raise
                 sleep(max(wait, SHORTEST_RETRY_AFTER))
         raise AssertionError("the last try returns or raises")
+
+    def _attached(self, name: str, attach: Attach | None) -> str | bytes:
+        found = attach(name) if attach else name
+        if not isinstance(found, str) or not found.startswith("clip:"):
+            return found
+        try:
+            video = self.check(found.removeprefix("clip:")).video
+        except VeoError as error:
+            if isinstance(error, Refused) and error.reason in ("request", "not_found"):
+                video = None
+            else:
+                error.generation_id = None  # that of the new clip, which was not asked for yet
+                raise
+        if video is None:
+            raise InvalidRequest("The service has no such clip to go on from.", field="video_url")
+        return video.url
 
     def check(self, generation_id: str) -> Generation:
         """Look once, without waiting.  Every error carries the id."""
@@ -253,6 +281,15 @@ class VeoClient:
         answer = self._session.get("/v1/models", key=False, id=model, include="pricing")
         return read_price(model, answer)
 
+    def offered(self, models: Iterable[str] = MODELS) -> frozenset[str]:
+        """Which of `models` the service lists now, by their name or another.  Needs no key."""
+        asked = [*models]
+        answer = self._session.get("/v1/models", key=False, id=",".join(asked))
+        listed = read_catalogue(answer)
+        if listed is None:
+            raise Unreachable("The service gave no list of its models.")
+        return listed.intersection(asked)
+
     def balance(self) -> float:
         """US dollars left in the account: a cheap way to check a key."""
         self._require_key()
@@ -286,12 +323,12 @@ class VeoClient:
             raise Refused(f"No API key: set {KEY_VARIABLES[0]} or give one.", reason="no_key")
 
 
-def _read_id(answer: Answer) -> str:
+def _read_id(answer: Answer, request: VideoRequest) -> str:
     """The id in the answer to a create request.  Without one, was the request taken or not?"""
     # Only these answers say that it was not.  A 500 or a 502 may come from a gateway in front of a
     # service that took it.
     if answer.status == 429 or answer.status in REJECTED:
-        raise answer.as_error()
+        raise _refusal(answer.as_error(), request)
     taken = (answer.json_object() if answer.is_success else None) or {}
     # In another form it is an id all the same: thrown away, it is a clip that is paid for and lost.
     for told in (taken.get("id"), taken.get("generation_id")):
@@ -299,6 +336,15 @@ def _read_id(answer: Answer) -> str:
         if generation_id:
             return generation_id
     raise SubmissionUncertain.after(f"The service answered {answer.status} without an id")
+
+
+def _refusal(error: VeoError, request: VideoRequest) -> VeoError:
+    """What refused `request`: that its model is gone is a thing of its own."""
+    may_be = isinstance(error, Refused) and error.reason in ("request", "not_found")
+    if not may_be or not names_lost_model(str(error), request.model):
+        return error
+    other = nearest(request.model, filled(request))
+    return Refused(str(error), reason="model_gone", model=request.model, nearest=other)
 
 
 def _first_set(names: tuple[str, ...]) -> str | None:

@@ -172,7 +172,7 @@ class Jobs:
             owner=owner,
             payer=payer,
             quota_key=quota_key,
-            request=request.body(),
+            request=request.noted(),
             expected=expected,
             dollars=dollars,
             limits=limits,

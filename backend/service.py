@@ -316,7 +316,7 @@ class Service:
         """How long it took of late, else the client's guess."""
         if payer == "demo":
             return DEMO_EXPECTED
-        typical = await asyncio.to_thread(self.jobs.ledger.typical_seconds, request.body())
+        typical = await asyncio.to_thread(self.jobs.ledger.typical_seconds, request.noted())
         return typical or request.expected_seconds
 
 

@@ -11,7 +11,17 @@ from typing import Any
 import veo_client
 from veo.types import DownloadFailed, Failed, Refused, SubmissionUncertain, VeoError, subject_of
 
-FACTS = ("reason", "about", "expired", "kept", "event", "retry_after", "setting")
+FACTS = (
+    "reason",
+    "about",
+    "expired",
+    "kept",
+    "event",
+    "retry_after",
+    "setting",
+    "model",
+    "nearest",
+)
 """The attributes that decide what a person is told and offered; no kind has all of them."""
 
 

@@ -52,9 +52,9 @@ def _others(request: VideoRequest, differs: str) -> Iterator[VideoRequest]:
 
 
 def _values(request: VideoRequest, name: str) -> Sequence[Any]:
-    model = MODELS[request.model]
+    model, seed = MODELS[request.model], request.seed
     table: dict[str, Sequence[Any]] = {
-        "seed": [(request.seed + step) % 2**32 for step in range(MOST)],
+        "seed": [] if seed is None else [(seed + step) % 2**32 for step in range(MOST)],
         "model": tuple(MODELS),
         "aspect_ratio": model.aspect_ratios,
         "duration": model.durations,

@@ -8,43 +8,45 @@ This module does not know how it is reached (`demo_server`), how clips come abou
 (`demo.render_queue`) nor what faults look like (`demo.faults`).
 """
 
-import json
 import math
-import re
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Set
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 
-from demo.faults import CutFile, LostAnswer, NoAnswer, SlowFile, first_look, proxy_page, refuse
-from demo.render_queue import Generation, LineFull, Model, Order, Status, Studio
+from demo.faults import (
+    CutFile,
+    LostAnswer,
+    NoAnswer,
+    SlowFile,
+    first_look,
+    model_gone,
+    proxy_page,
+    refuse,
+)
+from demo.orders import MODELS, ModelGone, Order, WrongOrder, canonical, read_order, shown
+from demo.render_queue import Generation, LineFull, Status, Studio
 
 __all__ = ["build_app"]
 
 GENERATIONS = "/v2/video/generations"
-MODELS: tuple[str, ...] = get_args(Model)
-LARGEST_BODY = 2**20
+LARGEST_BODY = 28 * 2**20  # the largest clip as base64, with room for the rest
 METRICS_WINDOW = 300  # seconds
-PRICES = {
-    "google/veo-3.1-t2v": {"720p": 0.26, "1080p": 0.52},
-    "google/veo-3.1-t2v-fast": {"720p": 0.13, "1080p": 0.26},
-}
-"""US dollars for a second, made up, for who wants to see what a payer sees."""
-FREE = {"720p": 0.0, "1080p": 0.0}
 BALANCE = 100.0
 PROMPTS_REMEMBERED = 64
 
 
-def build_app(studio: Studio, *, prices: bool = False) -> FastAPI:
-    """The service as an application, with a memory of its own; with `prices`, it tells `PRICES`."""
+def build_app(studio: Studio, *, prices: bool = False, retired: Set[str] = frozenset()) -> FastAPI:
+    """The service as an application, with a memory of its own.
+
+    With `prices` it tells prices; what is `retired` at the time it neither lists nor makes.
+    """
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
@@ -53,6 +55,7 @@ def build_app(studio: Studio, *, prices: bool = False) -> FastAPI:
     app.include_router(routes)
     app.state.studio = studio
     app.state.prices = prices
+    app.state.retired = retired
     app.state.prompts = deque[str](maxlen=PROMPTS_REMEMBERED)
     return app
 
@@ -79,7 +82,7 @@ TheStudio = Annotated[Studio, Depends(get_studio)]
 
 @routes.post(GENERATIONS, dependencies=[Depends(require_key)])
 async def create(request: Request, studio: TheStudio) -> Response:
-    order = read_order(await read_body(request))
+    order = checked(await read_body(request), request.app.state.retired)
     prompts: deque[str] = request.app.state.prompts
     seen_before = order.prompt in prompts
     prompts.append(order.prompt)
@@ -90,6 +93,8 @@ async def create(request: Request, studio: TheStudio) -> Response:
         generation = studio.accept(order)
     except LineFull:
         raise HTTPException(429, "Too many generations wait.", {"Retry-After": "10"}) from None
+    except WrongOrder as error:
+        raise HTTPException(400, str(error)) from None
     answer = {"id": generation.id, "status": "queued"}
     if "#lost-answer" in order.faults:
         return LostAnswer(answer)
@@ -118,13 +123,12 @@ async def retrieve(request: Request, studio: TheStudio) -> Response:
 
 @routes.get("/v1/models")
 async def list_models(request: Request) -> Response:
-    wanted = listed(request, "id") or MODELS
+    wanted = {canonical(name) for name in listed(request, "id") or MODELS}
     with_price = bool({"pricing", "all"} & {*listed(request, "include")})
-    prices = PRICES if request.app.state.prices else dict.fromkeys(MODELS, FREE)
     models = [
-        describe_model(model, prices[model] if with_price else None)
+        describe_model(model, with_price=with_price, free=not request.app.state.prices)
         for model in MODELS
-        if model in wanted
+        if model in wanted and model not in request.app.state.retired
     ]
     return JSONResponse({"object": "list", "data": models})
 
@@ -133,7 +137,7 @@ async def list_models(request: Request) -> Response:
 async def measure_models(request: Request, studio: TheStudio) -> Response:
     if unknown := sorted({*request.query_params} - {"aliases"}):
         raise HTTPException(400, f"Expected no parameter but aliases, received {shown(unknown[0])}")
-    wanted = request.query_params.getlist("aliases") or MODELS
+    wanted = {canonical(name) for name in request.query_params.getlist("aliases") or MODELS}
     models = [
         {
             "alias": model,
@@ -185,44 +189,31 @@ async def answer_error(request: Request, error: AnyHTTPException) -> Response:
 # --- What they read and say -----------------------------------------------------------------------
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytearray:
     """The body, read to its end even when it is too large, so that the client hears the refusal."""
     body, size = bytearray(), 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            body += chunk if size <= LARGEST_BODY else b""
+            if size <= LARGEST_BODY:
+                body += chunk
+            else:
+                body.clear()
     except ClientDisconnect:
         raise HTTPException(400, "The request ended before its body.") from None
     if size > LARGEST_BODY:
         raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes, received {size}")
-    return bytes(body)
+    return body
 
 
-def read_order(body: bytes) -> Order:
-    """Check `body` against the table of fields; refuse it in the words the service would use."""
+def checked(body: bytearray, retired: Set[str]) -> Order:
+    """The order that `body` is; refuse what is none in the words the service would use."""
     try:
-        return Order.model_validate_json(body)
-    except ValidationError as error:
-        complaints = [complain(details) for details in error.errors(include_url=False)]
-        raise HTTPException(400, "; ".join(complaints)) from None
-
-
-def complain(details: ErrorDetails) -> str:
-    """One complaint as zod words it: `duration: Expected 4, 6 or 8, received "8"`."""
-    if details["type"] == "json_invalid":
-        return "body: Expected a JSON object, received text that is not JSON"
-    name = str(details["loc"][0]) if details["loc"] else "body"
-    if details["type"] == "missing":
-        return f"{name}: Expected a value, received undefined"
-    expected = re.sub(r"^(Input|String) should (be|have) ", "", details["msg"])
-    return f"{name}: Expected {expected}, received {shown(details['input'])}"
-
-
-def shown(value: object) -> str:
-    """`value` as JSON, short enough for a message."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        return read_order(body, retired=retired)
+    except WrongOrder as error:
+        raise HTTPException(400, str(error)) from None
+    except ModelGone as error:
+        raise HTTPException(404, model_gone(error)) from None
 
 
 def listed(request: Request, name: str) -> list[str]:
@@ -239,7 +230,7 @@ def describe(
     if status == "error":
         answer |= {"video": None, "error": generation.error}
     if status == "completed":
-        duration = generation.order.duration
+        duration = generation.duration
         video = {"url": f"{base_url}/files/{link_name(generation)}", "duration": duration}
         answer |= {
             "video": video if generation.size else None,
@@ -258,29 +249,36 @@ def link_name(generation: Generation) -> str:
 
 
 def price_of(order: Order) -> float:
-    return round(PRICES[order.model][order.resolution] * order.duration, 2)
+    """Only what is new is paid for."""
+    return round(MODELS[order.model].a_second[order.resolution] * order.duration, 2)
 
 
-def describe_model(model: str, a_second: Mapping[str, float] | None) -> dict[str, Any]:
-    """One entry of the catalogue; with `a_second`, its prices by resolution, in the service's
+def describe_model(name: str, *, with_price: bool, free: bool) -> dict[str, Any]:
+    """One entry of the catalogue; its prices by resolution, if asked for, in the service's
     shape."""
+    model = MODELS[name]
     price = {
         "kind": "variants",
         "currency": "USD",
         "dimensions": ["resolution"],
         "variants": [
-            {"when": {"resolution": resolution}, "price": rate, "unit": "second", "per": 1}
-            for resolution, rate in (a_second or {}).items()
+            {
+                "when": {"resolution": resolution},
+                "price": 0.0 if free else rate,
+                "unit": "second",
+                "per": 1,
+            }
+            for resolution, rate in model.a_second.items()
         ],
     }
     entry = {
-        "id": model,
-        "aliases": [],
+        "id": name,
+        "aliases": [*model.aliases],
         "type": "video/generations",
-        "info": {"name": f"Demo of {model}", "developer": "veo-demo"},
+        "info": {"name": f"Demo of {name}", "developer": "veo-demo"},
         "tags": [],
     }
-    return entry | ({"pricing": price} if a_second else {})
+    return entry | ({"pricing": price} if with_price else {})
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

@@ -12,7 +12,8 @@ from fastapi import HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from demo.render_queue import Generation, Order
+from demo.orders import Order
+from demo.render_queue import Generation
 
 __all__ = [
     "FAULTS",
@@ -21,6 +22,7 @@ __all__ = [
     "NoAnswer",
     "SlowFile",
     "first_look",
+    "model_gone",
     "proxy_page",
     "refuse",
 ]
@@ -36,6 +38,7 @@ FAULTS = {
     "#must-enhance": "400 if enhance_prompt is false: prompt enhancement cannot be disabled",
     "#busy": "429 with Retry-After: 1 the first time this prompt is sent, accepted after",
     "#too-many": "429 with Retry-After: 3600",
+    "#model-gone": "404: the model is no longer available (--retire: for every request)",
     # The create request gets no usable answer.
     "#bad-gateway": "502 as an HTML page; nothing is made",
     "#lost-answer": "accepted, then the answer is cut off half way",
@@ -49,6 +52,8 @@ FAULTS = {
     "#refused": "ends in `error`: the content policy refuses the prompt",
     "#failed": "ends in `error`, which is a plain string instead of an object",
     "#no-url": "`completed`, but the answer has no video",
+    # The clip is of another form.
+    "#only-new": "a clip that goes on from another one is 7 s alone, without that one",
     # The download goes astray.
     "#expired-link": "the first address answers 403; asked again, the service gives a good one",
     "#cut-download": "the first download stops half way; Range resumes it",
@@ -74,11 +79,18 @@ FIRST_LOOKS: dict[str, tuple[int | str, ...]] = {
 """What the first looks at a generation get, whatever its state: a status, or an error's code."""
 
 
+def model_gone(model: object) -> str:
+    """What the service says of a model that it made clips with once."""
+    return f"The model {model} is no longer available."
+
+
 def refuse(order: Order, *, seen_before: bool) -> None:
     """Raise the refusal that `order` asks for, if it asks for one."""
     spared = {"#busy"} if seen_before else set()
     if order.enhance_prompt:
         spared.add("#must-enhance")
+    if "#model-gone" in order.faults:
+        raise HTTPException(404, model_gone(order.model))
     for fault, answer in REFUSALS.items():
         if fault in order.faults - spared:
             raise HTTPException(*answer)

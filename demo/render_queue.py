@@ -11,8 +11,6 @@ import logging
 import math
 import os
 import queue
-import random
-import re
 import secrets
 import sys
 import threading
@@ -24,53 +22,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from demo import film
+from demo.clip import NoClip
+from demo.given import Given, NoPicture
+from demo.media import read_given
+from demo.orders import Order
 
-__all__ = ["Generation", "LineFull", "Model", "Order", "Render", "Status", "Studio"]
+__all__ = ["Generation", "LineFull", "Render", "Status", "Studio"]
 
-LONGEST_PROMPT = 4000
-LARGEST_SEED = 2**53 - 1  # the largest whole number that every reader of JSON agrees on
 LONGEST_LINE = 16
 CLIPS_KEPT = 64
 BYTES_KEPT = 256 * 2**20
 
-Model = Literal["google/veo-3.1-t2v", "google/veo-3.1-t2v-fast"]
 Status = Literal["queued", "generating", "completed", "error"]
 
 
-class Order(BaseModel):
-    """What a create request may say: the one table of fields, choices and defaults.
-
-    Strict, so `"8"` is not a number and `true` is not an integer. Fields it does not know are
-    dropped, as zod, which the service appears to use, does by default.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    model: Model
-    prompt: str = Field(min_length=1, max_length=LONGEST_PROMPT)
-    aspect_ratio: Literal["16:9", "9:16"] = "16:9"
-    duration: Literal[4, 6, 8] = 8
-    resolution: Literal["720p", "1080p"] = "1080p"
-    negative_prompt: str = ""
-    enhance_prompt: bool = True
-    generate_audio: bool = True
-    seed: int = Field(
-        default_factory=lambda: random.randrange(2**32), ge=-LARGEST_SEED, le=LARGEST_SEED
-    )
-    auto_fix: bool = True
-    provider: str = "auto"
-
-    @property
-    def faults(self) -> frozenset[str]:
-        """Every `#word` of the prompt: what the demo is asked to do wrong."""
-        return frozenset(re.findall(r"#[a-z-]+", self.prompt.lower()))
-
-
 class Render(Protocol):
-    """Draws one clip to `path`; `demo.film.render` is the real one."""
+    """Draws one clip to `path`; `demo.film.render` is the real one.
+
+    `given` is there only where an order gives more than words.
+    """
 
     def __call__(
         self,
@@ -82,6 +53,7 @@ class Render(Protocol):
         height: int,
         duration: int,
         sound: bool,
+        given: Given | None = None,
     ) -> Path: ...
 
 
@@ -95,6 +67,7 @@ class Generation:
 
     id: str
     order: Order
+    given: Given | None
     clip: Path
     created: float
     started: float | None = None
@@ -105,6 +78,16 @@ class Generation:
     """Bytes on the shelf; 0 as long as there is no clip."""
     visits: Counter[str] = field(default_factory=Counter)
     """How often a client came, by what for."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the whole clip, with the one that it goes on from."""
+        given = self.given or Given()
+        if given.clip and not given.goes_on:
+            return given.clip.count / film.FPS
+        if not given.frames_before:
+            return self.order.duration
+        return self.order.duration + given.frames_before / film.FPS
 
     def status_at(self, now: float) -> Status:
         if self.started is None:
@@ -142,15 +125,20 @@ class Studio:
         self._worker.join()
 
     def accept(self, order: Order) -> Generation:
-        """Put `order` into the line; raise `LineFull` if that is too long."""
+        """Put `order` into the line; raise `LineFull` if that is too long.
+
+        Raise `WrongOrder` if a picture or a clip in it cannot be used.
+        """
         self._make_room()
         waiting = sum(generation.started is None for generation in self._generations.values())
         if waiting >= LONGEST_LINE:
             raise LineFull
+        given = read_given(order, self._folder, self._find_own)
         generation = Generation(
             # The service says that ids may contain ":" and "/", so a client should meet both here.
             id=f"{uuid.uuid4()}:{order.model}",
-            order=order,
+            order=order.without_media(),
+            given=given,
             clip=self._folder / f"{secrets.token_hex(16)}.mp4",
             created=self.clock(),
         )
@@ -168,6 +156,12 @@ class Studio:
             if generation.clip.name == name:
                 return generation
         return None
+
+    def _find_own(self, address: str) -> Path | None:
+        """The clip at an address of ours, whatever host and port it is reached by, or of an id."""
+        name = address.partition("?")[0].rpartition("/files/")[2]
+        made = self._generations.get(address) or self.find_clip(name.removeprefix("expired-"))
+        return made.clip if made and made.size else None
 
     def durations(self, *, within: float) -> dict[str, list[float]]:
         """Seconds from order to clip, by model, of what was completed in the last `within` s."""
@@ -193,6 +187,9 @@ class Studio:
             generation.started = self.clock()
             try:
                 self._make(generation)
+            except (NoClip, NoPicture) as error:
+                message = f"What was given cannot be used: expected {error}."
+                generation.error = {"name": "InvalidInput", "message": message}
             except OSError as error:
                 message = f"The demo server cannot keep this clip: {error.strerror}."
                 generation.error = {"name": "NoRoom", "message": message}
@@ -200,6 +197,8 @@ class Studio:
                 logging.getLogger(__name__).exception("A demo clip could not be drawn.")
                 message = "The demo server could not draw this clip; its log says why."
                 generation.error = {"name": "RenderFailed", "message": message}
+            if generation.given:
+                generation.given.remove()
             never = "#stuck" in generation.order.faults
             earliest = math.inf if never else generation.started + self._seconds
             generation.ended = max(self.clock(), earliest)
@@ -213,11 +212,11 @@ class Studio:
         elif "#failed" in order.faults:
             generation.error = "The video could not be made."
         elif not order.faults & {"#stuck", "#no-url"}:
-            generation.size = self._draw(generation.clip, order)
+            generation.size = self._draw(generation.clip, order, generation.given)
 
-    def _draw(self, clip: Path, order: Order) -> int:
+    def _draw(self, clip: Path, order: Order, given: Given | None) -> int:
         """Draw the clip and return its size in bytes."""
-        width, height = film.SIZES[order.resolution, order.aspect_ratio]
+        width, height = size_of(order, given)
         self._render(
             clip,
             prompt=order.prompt,
@@ -226,6 +225,7 @@ class Studio:
             height=height,
             duration=order.duration,
             sound=order.generate_audio,
+            **({"given": given} if given else {}),
         )
         size = clip.stat().st_size
         if "#broken-file" in order.faults:
@@ -233,6 +233,14 @@ class Studio:
             with clip.open("rb+") as file:
                 file.truncate(size)
         return size
+
+
+def size_of(order: Order, given: Given | None) -> tuple[int, int]:
+    """Width and height; a film of nobody's wish is as what was given."""
+    shape = order.aspect_ratio
+    if shape not in ("16:9", "9:16"):
+        shape = "9:16" if given and given.upright else "16:9"
+    return film.SIZES[order.resolution.lower(), shape]
 
 
 def let_others_go_first() -> None:

@@ -41,7 +41,7 @@ def build() -> gr.HTML:
         elem_id="chips",
         label=texts.SETTINGS_LABEL,
         chips=[
-            _chip("model", texts.MODEL_LABEL, {name: each.label for name, each in MODELS.items()}),
+            _chip("model", texts.MODEL_LABEL, {name: MODELS[name].label for name in form.OFFERED}),
             _chip("aspect_ratio", texts.ASPECT_RATIO_LABEL),
             _chip("duration", texts.DURATION_LABEL, "{} s"),
             _chip("resolution", texts.RESOLUTION_LABEL),

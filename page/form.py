@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from page import prompt_helper, texts
+from veo.models import models_for
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
 FIELDS = (
@@ -87,13 +88,18 @@ def request_from_untrusted(settings: object) -> VideoRequest:
     return VideoRequest(**{"prompt": "", **known})
 
 
+OFFERED = models_for(*FIELDS)
+"""The models that make a film of all that the form has, and need no more."""
+
+
 def _taken(of: str) -> list[Any]:
-    """What any model takes for a field, in the table's order."""
-    return list(dict.fromkeys(choice for model in MODELS.values() for choice in getattr(model, of)))
+    """What any model that is offered takes for a field, in the table's order."""
+    models = (MODELS[name] for name in OFFERED)
+    return list(dict.fromkeys(choice for model in models for choice in getattr(model, of)))
 
 
 CHOICES: Mapping[str, Sequence[Any]] = {
-    "model": tuple(MODELS),
+    "model": OFFERED,
     "aspect_ratio": _taken("aspect_ratios"),
     "duration": _taken("durations"),
     "resolution": _taken("resolutions"),
@@ -129,7 +135,7 @@ def build_prompt() -> gr.Textbox:
 def build_settings() -> dict[str, Any]:
     """A widget for each setting that `page.chips` opens."""
     defaults = VideoRequest("defaults")
-    names = [(each.label, name) for name, each in MODELS.items()]
+    names = [(MODELS[name].label, name) for name in OFFERED]
     lengths = [(f"{seconds} s", seconds) for seconds in CHOICES["duration"]]
     return {
         "model": _radio("model", names, defaults.model, texts.MODEL_LABEL),

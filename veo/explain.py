@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from veo.differences import Difference
+from veo.models import MODELS
 from veo.mp4 import Oddity
 from veo.types import (
     About,
@@ -168,8 +169,8 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
         return action not in SENDING
     return {
         "without_sound": request.generate_audio,
-        "with_auto_fix": not request.auto_fix,
-        "with_enhancement": not request.enhance_prompt,
+        "with_auto_fix": request.auto_fix is False,
+        "with_enhancement": request.enhance_prompt is False,
     }.get(action, True)
 
 
@@ -274,6 +275,8 @@ def _of_refusal(error: Refused) -> Explanation:
     is_about_a_request = reason == "forbidden" and error.about and not has_id
     if reason in _REFUSED and not is_about_a_request:
         return _REFUSED[reason]
+    if reason == "model_gone":
+        return _words("The service no longer has this model", _instead(error))
     if reason == "not_found" and has_id:
         next_step, free = (
             "Check the id: it belongs to the key that made it.",
@@ -321,6 +324,14 @@ def _for_a_guest(words: Explanation, error: VeoError) -> Explanation:
         next_step = "The owner of this server sees in their account if the service got it."
         return replace(words, next_step=next_step)
     return words
+
+
+def _instead(error: Refused) -> str:
+    """What to do about a model that is gone."""
+    nearest = MODELS.get(error.nearest or "")  # a stored error may name one that is lost by now
+    if not nearest:
+        return "Choose another model."
+    return f"Choose {nearest.in_full} ({error.nearest}), which does the same."
 
 
 def _has_expired(error: VeoError) -> bool:

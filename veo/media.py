@@ -22,11 +22,13 @@ import av
 from av.container import InputContainer
 from av.frame import Frame
 from av.stream import Stream
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 from PIL import Image
 
 from veo import mp4
 from veo.files import publish
+from veo.pictures import as_jpeg
 from veo.types import DownloadFailed
 
 # Far above any clip of the service (4K for 8 s, 1080p for 148 s), low enough to end soon.
@@ -37,6 +39,7 @@ MAX_INDEX_BYTES = 16 * 2**20
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_PIXEL_ASPECT = 8
 POSTER_CHOICES = 6
+MOST_REORDERED = 16  # frames that H.264 decodes before one that is shown earlier
 
 UNCHECKED = mp4.UNCHECKED
 
@@ -174,6 +177,81 @@ def filmstrip(
     for place, picture in enumerate(small):
         strip.paste(picture, (share * place, 0))
     return _save_picture(strip, Path(to))
+
+
+# One frame, to film on from
+
+
+def last_frame(path: str | os.PathLike[str]) -> bytes:
+    """The clip's last frame as a JPEG to be sent: the same as if all of it were decoded."""
+    return frame_at(path, math.inf)
+
+
+def frame_at(path: str | os.PathLike[str], seconds: float) -> bytes:
+    """The frame that is shown `seconds` after the clip's beginning, as a JPEG to be sent.
+
+    Before that it is the first, after the end the last.  Decoded is what comes from the key frame
+    before it.
+    """
+    with _opened(path) as (container, form, counts):
+        video = _video(container, counts)
+        begin, length, tick = video.start_time or 0, video.duration, video.time_base
+        if not length or not tick or not video.average_rate:
+            raise BrokenClip("This video file does not say how long it is. Download it again.")
+        # A clock's last digit may be below the frame that begins there.
+        wanted = min(max(float(seconds), 0.0), float(length * tick)) + 0.001
+        latest = begin + math.floor(wanted / tick)
+        if form.odd:  # its end may be missing, which shows where all of it is decoded
+            shown = _last_until(latest, _frames(container, [video], counts))
+        else:
+            # A key frame is found by when it is decoded, and may be shown after `latest`.
+            earlier = math.ceil(MOST_REORDERED / video.average_rate / tick)
+            shown = None
+            for target in (latest, max(latest - earlier, begin)):
+                if shown is None or (shown.pts or 0) > latest:
+                    container.seek(target, stream=video, backward=True)
+                    shown = _last_until(latest, container.decode(video))
+        if shown is None:
+            raise BrokenClip("Frames are missing in this video file. Download it again.")
+        return as_jpeg(_as_played(_in_its_colours(shown), shown, video))
+
+
+def _last_until(latest: int, frames: Iterator[Frame]) -> av.VideoFrame | None:
+    """The last of `frames` that is shown at `latest` or before, else the first."""
+    shown: av.VideoFrame | None = None
+    for frame in frames:
+        if not isinstance(frame, av.VideoFrame) or frame.pts is None or frame.is_corrupt:
+            raise BrokenClip("A picture in this video is damaged. Download it again.")
+        if shown and frame.pts > latest:
+            break
+        if shown is None or frame.pts > (shown.pts or 0):
+            shown = frame
+    return shown
+
+
+def _in_its_colours(frame: av.VideoFrame) -> Image.Image:
+    """The frame in RGB.  Where a clip names no colour space it is that of HDTV, else reds shift."""
+    picture: Image.Image = frame.reformat(
+        format="rgb24",
+        interpolation=Interpolation.BICUBIC,
+        src_colorspace=_SPACES.get(frame.colorspace, Colorspace.ITU709),
+        src_color_range=ColorRange.JPEG
+        if frame.color_range == ColorRange.JPEG
+        else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+    ).to_image()  # type: ignore[no-untyped-call]  # PyAV has no types
+    return picture
+
+
+# The numbers of ITU-T H.273, table 4, as swscale names them.
+_SPACES = {
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
 
 
 # The request inside the clip
@@ -476,6 +554,11 @@ def _spread(frames: int, number: int) -> list[int]:
 def _picture(frame: av.VideoFrame, video: VideoStream) -> Image.Image:
     """The frame as a player shows it."""
     picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # PyAV has no types
+    return _as_played(picture, frame, video)
+
+
+def _as_played(picture: Image.Image, frame: av.VideoFrame, video: VideoStream) -> Image.Image:
+    """`picture`, made of `frame`, with square pixels and turned as a player does."""
     size = _with_square_pixels(frame, video)
     if size != picture.size:
         picture = picture.resize(size)

@@ -25,6 +25,7 @@ import requests
 
 from veo.http import (
     CONNECT_TIMEOUT,
+    SMALL_BODY,
     USER_AGENT,
     BoundedAdapter,
     ProxyRefused,
@@ -34,6 +35,7 @@ from veo.http import (
     setting_for,
 )
 from veo.network import DIRECT, Network, is_loopback
+from veo.pieces import Pieces
 from veo.settings import key_in, plain
 from veo.trace import Exchange, redact
 from veo.types import (
@@ -170,18 +172,20 @@ class Session:
             raise answer.as_error()
         return found
 
-    def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
+    def post_once(
+        self, path: str, body: Pieces, *, shown: Mapping[str, object] | None = None
+    ) -> Answer:
         """The answer to a request that costs money, sent at most once.
 
         `Unreachable` means that it did not leave, or not as a whole; else, without an answer, it is
-        `SubmissionUncertain`.
+        `SubmissionUncertain`.  A trace has `shown`: the request without its pictures.
         """
         # A fresh connection: a pooled one may have been closed by the service, which only shows
         # once the request is on its way.
         connection, adapter = self._connect()
         connection.headers["Connection"] = "close"
         try:
-            return self._request(connection, "POST", path, json=body)
+            return self._request(connection, "POST", path, body=body, shown=shown)
         except requests.RequestException as error:
             if adapter.request_was_cut:
                 raise self._cut_short() from error
@@ -227,7 +231,15 @@ class Session:
         return answer
 
     def _send(
-        self, session: requests.Session, method: str, path: str, *, key: bool = True, **kwargs: Any
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        *,
+        key: bool = True,
+        params: Mapping[str, str] | None = None,
+        body: Pieces | None = None,
+        **_: object,
     ) -> Answer:
         try:
             response = session.request(
@@ -237,13 +249,16 @@ class Session:
                 timeout=(CONNECT_TIMEOUT, self._timeout),
                 allow_redirects=False,
                 stream=True,
-                **kwargs,
+                params=params,
+                # A small one goes out in one piece with its head, see `veo.http`.
+                data=b"".join(body) if body and len(body) <= SMALL_BODY else body,
+                headers={"Content-Type": "application/json"} if body else None,
             )
-            body = read_answer(response)
+            answer = read_answer(response)
             if secret := self._bearer.secret:
                 # Some services repeat the key in an error's text.
-                body = body.replace(secret.encode(), b"[key]")
-            return Answer(response.status_code, response.headers, body, secret)
+                answer = answer.replace(secret.encode(), b"[key]")
+            return Answer(response.status_code, response.headers, answer, secret)
         except requests.RequestException as error:
             # The request in it carries the key, and an error may be logged, kept or pickled.
             error.request = error.response = None
@@ -275,7 +290,7 @@ class Session:
                     address=show(address),
                     seconds=self._clock() - began,
                     status=answer.status if answer else None,
-                    sent=show(asked["json"]) if "json" in asked else "",
+                    sent=show(asked["shown"]) if asked.get("shown") else "",
                     answer=show(answer.body) if answer else "",
                     size=saved.stat().st_size if saved else None,
                     trouble=trouble,

@@ -157,7 +157,7 @@ class Progress:
             path=str(path),
             generation_id=self.generation_id,
             facts=asdict(facts) if facts else None,
-            request=request.body() if request else None,
+            request=request.noted() if request else None,
             differences=[asdict(each) for each in differs],
             usd_spent=usd_spent,
         )

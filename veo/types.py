@@ -16,21 +16,30 @@ HTTP nor any user interface.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
-import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, Literal, Self
 
-from veo.models import MODELS, problems
+from veo.models import MODELS, filled, problems, resolved
 
 Reason = Literal[
-    "no_key", "no_price", "key", "credits", "forbidden", "request", "not_found", "guard"
+    "no_key",
+    "no_price",
+    "key",
+    "credits",
+    "forbidden",
+    "request",
+    "not_found",
+    "model_gone",
+    "guard",
 ]
 """The first two are said here, before anything is sent; the others are the service's.
 
@@ -70,11 +79,21 @@ class Refused(VeoError):
     """The service said no.  Nothing was charged."""
 
     def __init__(
-        self, message: str, *, reason: Reason = "request", about: About | None = None
+        self,
+        message: str,
+        *,
+        reason: Reason = "request",
+        about: About | None = None,
+        model: str = "",
+        nearest: str | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.about = about
+        self.model = model
+        """The model that the service no longer has (`model_gone`)."""
+        self.nearest = nearest
+        """One that does the same, if there is one: see `VideoRequest.for_model`."""
 
     @property
     def is_about_the_key(self) -> bool:
@@ -158,47 +177,118 @@ class DownloadFailed(VeoError):
         """As in `Unreachable`."""
 
 
-_ALWAYS_SENT = ("prompt", "model", "aspect_ratio", "seed")
-"""The service documents no default for these; for the others it is that of `VideoRequest`."""
+_AS_THE_MODEL: Any = None
+"""Not given: it becomes what the model has, at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
-    """What to film, in the service's own words.  Making one checks it: `InvalidRequest`."""
+    """What to film, in the service's own words.  Making one checks it: `InvalidRequest`.
+
+    A field that is not given, or None, is as the model has it; one that the model does not take
+    stays empty or None, and is refused if it is given.  A picture is an https address, a data URI
+    or a name of ours (`veo.models.is_kept_here`), which is made into one of these at sending.
+    """
 
     prompt: str = field(kw_only=False)
     """Scene, subject, action; at most `veo.models.LONGEST_PROMPT` characters."""
     model: str = "google/veo-3.1-t2v"
-    aspect_ratio: str = "16:9"
-    duration: int = 8
-    """Seconds."""
-    resolution: str = "1080p"
-    negative_prompt: str = ""
+    aspect_ratio: str = _AS_THE_MODEL
+    duration: int = _AS_THE_MODEL
+    """Seconds; of a clip that is continued, those that come to it."""
+    resolution: str = _AS_THE_MODEL
+    negative_prompt: str = _AS_THE_MODEL
     """What to avoid, as nouns."""
-    enhance_prompt: bool = True
+    enhance_prompt: bool | None = None
     """Let the model rewrite the prompt.  Veo 3 is known to refuse `False`."""
-    generate_audio: bool = True
-    seed: int = field(default_factory=lambda: random.randrange(2**32))
+    generate_audio: bool = _AS_THE_MODEL
+    seed: int | None = None
     """0 to 4,294,967,295.  Chosen here when not given, so that a good clip can be made again."""
-    auto_fix: bool = True
+    auto_fix: bool | None = None
     """Let the service rewrite a prompt that its content policy refuses."""
+    image_url: str = field(default=_AS_THE_MODEL, repr=False)
+    """The film's first frame."""
+    last_image_url: str = field(default=_AS_THE_MODEL, repr=False)
+    """Its last frame; needs a first."""
+    image_urls: tuple[str, ...] = field(default=_AS_THE_MODEL, repr=False)
+    """References: who and what is to be seen."""
+    video_url: str = field(default=_AS_THE_MODEL, repr=False)
+    """The clip to go on from."""
+    person_generation: str | None = None
+    """Whether people may be shown: `dont_allow` or `allow_adult`."""
+    provider: str | None = None
+    """Who makes it: `auto`, `google` or `fal`."""
+    task: str | None = None
+    """Follows from what is given; only changing a clip (`edit`) has to be said."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.image_urls, list):  # as JSON has it; a tuple can be hashed
+            self._set("image_urls", tuple(self.image_urls))
+        for name in ("resolution", "provider"):  # some documents write 720P; Google is google
+            if isinstance(value := getattr(self, name), str):
+                self._set(name, value.lower())
+        for name, value in resolved(self).items():
+            self._set(name, value)
         for name, sentence in problems(self):
             raise InvalidRequest(sentence, field=name)
 
-    def body(self) -> dict[str, object]:
-        """The JSON that is sent: what differs from the service's defaults, and the seed."""
-        return {
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def body(self, attach: Callable[[str], Any] = lambda address: address) -> dict[str, Any]:
+        """The JSON that is sent: what differs from the service's defaults, and the seed.
+
+        `attach` makes each picture's or clip's address into what the service can read.
+        """
+        model, sent = MODELS[self.model], dict[str, Any]()
+        for each in fields(self):
+            name, value = each.name, getattr(self, each.name)
+            if name in model.takes and value not in (None, "", ()) and self._is_sent(name, value):
+                sent[name] = model.wire.get(value, value) if isinstance(value, str) else value
+        for name in filled(self):
+            value = sent[name]
+            sent[name] = [*map(attach, value)] if isinstance(value, tuple) else attach(value)
+        return sent
+
+    def _is_sent(self, name: str, value: object) -> bool:
+        model = MODELS[self.model]
+        required = ("prompt", "model", *model.needs)
+        return name in required or name in model.always_sent or value != model.default(name)
+
+    def noted(self) -> dict[str, Any]:
+        """The same without the bytes of a picture: for a ledger, a clip's settings, a trace."""
+        return self.body(noted_address)
+
+    def for_model(self, name: str) -> Self:
+        """The same request for another model; what it does not take is left out."""
+        model = MODELS[name] if name in MODELS else MODELS[self.model]
+        kept: dict[str, Any] = {
             each.name: getattr(self, each.name)
             for each in fields(self)
-            if each.name in _ALWAYS_SENT or getattr(self, each.name) != each.default
+            if each.name in model.takes and each.name not in ("model", "task")
         }
+        for field_, choices in (
+            ("aspect_ratio", model.aspect_ratios),
+            ("duration", model.durations),
+            ("resolution", model.resolutions),
+        ):
+            if kept.get(field_) not in choices:
+                kept.pop(field_, None)
+        return type(self)(**kept, model=name)
 
     @property
     def expected_seconds(self) -> float:
         """How long a generation of this takes, as a guess: half of it grows with the length."""
         return MODELS[self.model].expected_seconds * (0.5 + self.duration / 16)
+
+
+def noted_address(address: str) -> str:
+    """`picture:` or `clip:` and the hash of what is in a data URI; any other address as it is."""
+    if not address.startswith("data:"):
+        return address
+    head, _, content = address.partition(",")
+    kind = "clip" if head.startswith("data:video/") else "picture"
+    return f"{kind}:{hashlib.sha256(base64.b64decode(content)).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +455,15 @@ def _amount(value: object) -> float | None:
     return None if number is None or number < 0 else number
 
 
+def read_catalogue(answer: Mapping[str, Any]) -> frozenset[str] | None:
+    """Every name under which the service offers a model; None when it gave no list."""
+    if not isinstance(answer.get("data"), list):
+        return None
+    entries = [*map(_mapping, answer["data"])]
+    names = (name for each in entries for name in (each.get("id"), *_list(each.get("aliases"))))
+    return frozenset(name for name in names if isinstance(name, str))
+
+
 def read_price(model: str, answer: Mapping[str, Any]) -> Price:
     """The `Price` of `model` in the service's catalogue; an empty one when it is not listed."""
     for entry in map(_mapping, _list(answer.get("data"))):
@@ -493,6 +592,18 @@ _SIGNED = re.compile(
     r'([\s"][^\s"/]*+(?:/(?!\\?/)[^\s"/]*+)*+/\\?/[^\s"?#]*+)'  # "https://host/path, \/\/host
     r'[?#][^\s"]*+'
 )
+
+
+def names_lost_model(message: str, model: str) -> bool:
+    """Whether a refusal of a create request says that `model` is no longer offered.
+
+    The service has no code for it.  Call it where those words are read, and nowhere else.
+    """
+    name = rf"{re.escape(model.rpartition('/')[2])}(?![\w-])"
+    return all(re.search(each, message, re.IGNORECASE) for each in (name, _LOST))
+
+
+_LOST = r"\bdeprecated\b|no longer (available|supported)|\bnot found\b"
 
 
 def subject_of(message: str) -> About | None:

@@ -20,6 +20,7 @@ from fault_server import (
     tls_trusted,
 )
 
+from veo.pieces import Pieces
 from veo.session import Session
 from veo_client import SubmissionUncertain, Unreachable
 
@@ -36,7 +37,9 @@ def tls(request, monkeypatch, tmp_path):
 
 
 def post(server: FaultServer, body: dict, *, timeout: float = 30.0):
-    return Session(KEY, server.url, timeout=timeout).post_once("/v2/video/generations", body)
+    return Session(KEY, server.url, timeout=timeout).post_once(
+        "/v2/video/generations", Pieces(body)
+    )
 
 
 def read(connection: Connection, size: int) -> None:
@@ -149,7 +152,7 @@ def test_the_next_request_is_judged_by_itself():
     with FaultServer([CUT["a part, then closes"], close, answer(500)]) as server:
         session = Session(KEY, server.url, timeout=30.0)
         with pytest.raises(Unreachable):
-            session.post_once("/", HUGE)
+            session.post_once("/", Pieces(HUGE))
         with pytest.raises(SubmissionUncertain):
-            session.post_once("/", SMALL)
-        assert session.post_once("/", SMALL).status == 500
+            session.post_once("/", Pieces(SMALL))
+        assert session.post_once("/", Pieces(SMALL)).status == 500

@@ -16,6 +16,8 @@ import pytest
 from PIL import ImageFont
 
 from demo import film as demo_film
+from demo import lettering, words
+from demo.sound import compose_sound
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"width": 320, "height": 180, "duration": 4}
@@ -284,7 +286,7 @@ def test_another_prompt_gives_a_visibly_different_film_with_the_caption_masked()
 
 
 def test_another_seed_gives_another_sound():
-    one, other = (demo_film.compose_sound("a cat", seed, 4) for seed in (1, 2))
+    one, other = (compose_sound("a cat", seed, 4) for seed in (1, 2))
     assert np.abs(one - other).mean() > 0.01
 
 
@@ -341,24 +343,24 @@ def test_snow_falls_in_flakes():
     assert edges("hills at dusk in the snow") > 1.3 * edges("hills at dusk")
 
 
-@pytest.mark.parametrize(("row", "wish"), demo_film.WORDS, ids=[r for r, _ in demo_film.WORDS])
+@pytest.mark.parametrize(("row", "wish"), words.WORDS, ids=[r for r, _ in words.WORDS])
 def test_every_word_of_the_table_is_heard(row, wish):
     for word in row.split():
         for prompt in (word, f"A {word.upper()}, please", f"({word})"):
-            mood = vars(demo_film.read_mood(prompt, 5))
+            mood = vars(words.read_mood(prompt, 5))
             assert {name: mood[name] for name in wish} == dict(wish)
 
 
 def test_words_are_matched_whole():
     """Half a word asks for nothing: the dice then give every light and every clear scene."""
-    moods = [demo_film.read_mood("knights seasoned raincoats", seed) for seed in range(60)]
+    moods = [words.read_mood("knights seasoned raincoats", seed) for seed in range(60)]
     assert {mood.weather for mood in moods} == {"clear"}
     assert {mood.light for mood in moods} == {"day", "dusk", "night"}
     assert {mood.scene for mood in moods} == {"hills", "sea", "aurora", "lights"}
 
 
 def test_words_add_up_and_the_first_row_wins():
-    mood = demo_film.read_mood("Snow on the ocean at night, a ship and a forest", 1)
+    mood = words.read_mood("Snow on the ocean at night, a ship and a forest", 1)
     assert (mood.scene, mood.light, mood.weather) == ("sea", "night", "snow")
 
 
@@ -382,7 +384,7 @@ HOSTILE = {
 
 @pytest.fixture
 def font():
-    return ImageFont.truetype(demo_film.FONT, 24, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(lettering.FONT, 24, layout_engine=ImageFont.Layout.BASIC)
 
 
 @pytest.mark.slow
@@ -397,42 +399,42 @@ def test_any_text_makes_a_whole_clip(prompt, tmp_path):
 def test_any_text_is_set_in_less_than_a_second_of_work(prompt):
     """Processor time, not the clock: other work on the machine must not fail this test."""
     started = time.process_time()
-    demo_film.draw_caption(prompt, 1920, 1080)
+    lettering.draw_caption(prompt, 1920, 1080)
     assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("name", ["empty", "blank", "only Chinese", "only emoji", "right to left"])
 def test_text_the_font_lacks_gives_no_boxes(name, font):
-    assert demo_film.printable(HOSTILE[name], font) == ""
+    assert lettering.printable(HOSTILE[name], font) == ""
 
 
 @pytest.mark.parametrize("name", ["empty", "blank", "only emoji"])
 def test_text_without_a_letter_gives_no_caption(name):
-    assert demo_film.draw_caption(HOSTILE[name], 1280, 720) == []
+    assert lettering.draw_caption(HOSTILE[name], 1280, 720) == []
 
 
 @pytest.mark.parametrize("name", ["only Chinese", "right to left"])
 def test_a_script_that_the_font_lacks_is_said_in_the_picture(name, font):
-    assert demo_film.caption_of(HOSTILE[name], font) == demo_film.NO_LETTERS
-    (caption,) = demo_film.draw_caption(HOSTILE[name], 1280, 720)
-    (said,) = demo_film.draw_caption(demo_film.NO_LETTERS, 1280, 720)
+    assert lettering.caption_of(HOSTILE[name], font) == lettering.NO_LETTERS
+    (caption,) = lettering.draw_caption(HOSTILE[name], 1280, 720)
+    (said,) = lettering.draw_caption(lettering.NO_LETTERS, 1280, 720)
     assert np.array_equal(caption.planes[0], said.planes[0])
 
 
 def test_letters_that_are_left_out_are_said_and_those_that_are_there_are_not(font):
-    mixed = demo_film.caption_of("a fox, 狐狸, in the snow", font)
-    assert mixed == f"{demo_film.SOME_LETTERS} a fox, , in the snow"
-    assert demo_film.caption_of("Füchse und λύκοι 🦊", font) == "Füchse und λύκοι"
+    mixed = lettering.caption_of("a fox, 狐狸, in the snow", font)
+    assert mixed == f"{lettering.SOME_LETTERS} a fox, , in the snow"
+    assert lettering.caption_of("Füchse und λύκοι 🦊", font) == "Füchse und λύκοι"
 
 
 def test_caption_keeps_what_the_font_covers_and_drops_the_rest(font):
     text = "Füchse,  λύκοι и лисы\n— „5 €“ 狐狸 🦊 \x00\ud800soft\u00adly"
-    assert demo_film.printable(text, font) == "Füchse, λύκοι и лисы — „5 €“ softly"
+    assert lettering.printable(text, font) == "Füchse, λύκοι и лисы — „5 €“ softly"
 
 
 @pytest.mark.parametrize("text", ["fox " * 200, "W" * 500, "a fox " + "W" * 300 + " runs"])
 def test_long_caption_fills_three_lines_and_ends_in_an_ellipsis(text, font):
-    lines = demo_film.wrap(text.strip(), font, 300, demo_film.CAPTION_LINES)
+    lines = lettering.wrap(text.strip(), font, 300, lettering.CAPTION_LINES)
     assert len(lines) == 3
     assert lines[-1].endswith("…")
     assert max(map(font.getlength, lines)) <= 300
@@ -440,7 +442,7 @@ def test_long_caption_fills_three_lines_and_ends_in_an_ellipsis(text, font):
 
 def test_short_caption_is_set_whole(font):
     text = "A fox runs over the snow and looks back once"
-    lines = demo_film.wrap(text, font, 300, demo_film.CAPTION_LINES)
+    lines = lettering.wrap(text, font, 300, lettering.CAPTION_LINES)
     assert " ".join(lines) == text
     assert len(lines) == 2
 
@@ -454,8 +456,8 @@ def test_caption_and_badge_stand_out_inside_the_picture(size, prompt):
     luma = luma_of(next(iter(film))).astype(int)
     unit = min(size)
     for layer in (
-        demo_film.draw_badge(4_294_967_295, *size),
-        *demo_film.draw_caption(prompt, *size),
+        lettering.draw_badge(4_294_967_295, *size),
+        *lettering.draw_caption(prompt, *size),
     ):
         rows, columns = layer.planes[0][0].shape
         assert layer.top + rows <= height
@@ -467,10 +469,10 @@ def test_caption_and_badge_stand_out_inside_the_picture(size, prompt):
 
 
 def test_badge_is_in_every_frame_and_names_its_seed():
-    one, other = (demo_film.draw_badge(seed, 1280, 720).planes[0][1] for seed in (1, 2))
+    one, other = (lettering.draw_badge(seed, 1280, 720).planes[0][1] for seed in (1, 2))
     assert not np.array_equal(one, other)
     film = demo_film.Film(prompt="sea at noon", seed=1, width=1280, height=720, duration=1)
-    badge = demo_film.draw_badge(1, 1280, 720)
+    badge = lettering.draw_badge(1, 1280, 720)
     rows, columns = badge.planes[0][0].shape
     letters = badge.planes[0][1] > 200 * 256
     assert letters.sum() > 500
@@ -556,24 +558,32 @@ def test_frames_are_made_one_at_a_time():
 # --- What is shipped ------------------------------------------------------------------------------
 
 
+OF_VEO = {
+    ("720p", "16:9"): (1280, 720),
+    ("720p", "9:16"): (720, 1280),
+    ("1080p", "16:9"): (1920, 1080),
+    ("1080p", "9:16"): (1080, 1920),
+}
+
+
 def test_sizes_are_those_the_service_sells():
-    assert {*demo_film.SIZES.values()} <= {(width, height) for width, height, *_ in EVERY_CLIP}
-    assert demo_film.SIZES == {
-        ("720p", "16:9"): (1280, 720),
-        ("720p", "9:16"): (720, 1280),
-        ("1080p", "16:9"): (1920, 1080),
-        ("1080p", "9:16"): (1080, 1920),
+    assert {*OF_VEO.values()} <= {(width, height) for width, height, *_ in EVERY_CLIP}
+    assert demo_film.SIZES == OF_VEO | {
+        ("360p", "16:9"): (640, 360),
+        ("360p", "9:16"): (360, 640),
+        ("4k", "16:9"): (3840, 2160),
+        ("4k", "9:16"): (2160, 3840),
     }
     assert demo_film.FPS == 24
 
 
 def test_the_font_is_small_and_comes_with_its_licence():
-    assert {path.name for path in demo_film.FONT.parent.iterdir()} == {
-        demo_film.FONT.name,
+    assert {path.name for path in lettering.FONT.parent.iterdir()} == {
+        lettering.FONT.name,
         "OFL.txt",
     }
-    assert demo_film.FONT.stat().st_size < 400_000
-    licence = (demo_film.FONT.parent / "OFL.txt").read_text(encoding="utf-8")
+    assert lettering.FONT.stat().st_size < 400_000
+    licence = (lettering.FONT.parent / "OFL.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE Version 1.1" in licence
     assert "Copyright 2020 The Inter Project Authors" in licence
-    assert demo_film.FONT.name in licence
+    assert lettering.FONT.name in licence

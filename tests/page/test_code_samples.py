@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from served import FOX, ROOT
 from test_jobs import film
 
-from page import code_samples
+from page import code_samples, form
 from veo import media
 from veo.models import shows_something
 from veo_client import BASE_URL, MODELS, VideoRequest
@@ -213,7 +213,7 @@ def sent_by(name, code):
 def any_request(draw):
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
     prompt = draw(text.filter(shows_something) | st.just(NASTY))
-    model = draw(st.sampled_from([*MODELS]))
+    model = draw(st.sampled_from(form.OFFERED))
     return VideoRequest(
         prompt,
         model=model,

@@ -72,7 +72,7 @@ OPTIONAL = {
     "backend.shared_engine": {"procrastinate", "psycopg"},
 }
 """What only several servers need; who wants them installs it."""
-NEEDS_MORE = {"veo.media": {"av", "PIL"}}
+NEEDS_MORE = {"veo.media": {"av", "PIL"}, "veo.pictures": {"PIL"}}
 """The rest of `veo` needs only `requests`, and the `urllib3` below it."""
 
 
