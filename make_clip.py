@@ -25,12 +25,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import fields
 from functools import partial
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from veo import explain
 from veo.files import publish, reason, try_out
+from veo.given import Given, model_for
 from veo.models import LONGEST_PROMPT
 from veo.settings import plain
 from veo.terminal import CONTROL_CHARACTERS, DONE, EXIT_CODES, Progress, at_stop, write
@@ -84,9 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> None:
-    request = None
+    request, given = None, Given()
     if options.resume is None:
-        request = VideoRequest(**_request_fields(options) | _prompt(options, progress))
+        fields = _request_fields(options) | _prompt(options, progress)
+        request = VideoRequest(**_with_inputs(options, fields, given))
     else:
         _check_id(options.resume)
     if request and options.price:
@@ -94,10 +96,14 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
         return
     _check_place(options.output)
     client = _client(stack, progress) if request else VeoClient()
+    if request:
+        given.make_ready(request, client)
     progress.begin(options.resume, _resume_command(options))
     if request:
         expected = DEMO_EXPECTED if progress.demo else None
-        updates = client.generate(request, expected=expected, sleep=progress.sleep)
+        updates = client.generate(
+            request, attach=given.attach, expected=expected, sleep=progress.sleep
+        )
     else:
         updates = client.follow(options.resume, sleep=progress.sleep)
     video = progress.watch(updates)
@@ -318,9 +324,32 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
     options.is_literal = "--" in given
-    if options.resume is not None and (options.price or _request_fields(options)):
+    others = ("price", *INPUT_OPTIONS)
+    if options.resume is not None and (
+        any(getattr(options, each) for each in others) or _request_fields(options)
+    ):
         parser.error("--resume fetches what was asked for then: only -o and --json go with it")
     return options
+
+
+def _with_inputs(
+    options: argparse.Namespace, fields: dict[str, Any], given: Given
+) -> dict[str, Any]:
+    """`fields` with the pictures and the clip, and the model that makes a film of them."""
+    if options.image:
+        fields["image_url"] = given.picture("image_url", options.image)
+    if options.last_frame_of:
+        fields["image_url"] = given.last_frame_of(options.last_frame_of)
+    if options.last_image:
+        fields["last_image_url"] = given.picture("last_image_url", options.last_image)
+    if options.references:
+        named = [given.picture("image_urls", each) for each in options.references]
+        fields["image_urls"] = tuple(named)
+    if options.extend:
+        fields["video_url"] = given.clip(options.extend)
+    fields.setdefault("model", model_for(fields, options.grade))
+    shape = given.shape(MODELS[fields["model"]])
+    return {"aspect_ratio": shape} | fields if shape else fields
 
 
 def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
@@ -333,7 +362,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]',
         description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
-        epilog="exit codes:\n"
+        epilog="models:\n"
+        + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
+        + "\n\nexit codes:\n"
         + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -358,10 +389,36 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder)",
     )
+    _add_inputs(parser)
     parser.add_argument("--price", action="store_true", help="print the estimate; make nothing")
     parser.add_argument("--json", action="store_true", help="progress as JSON lines")
     _add_request_options(parser)
     return parser
+
+
+INPUT_OPTIONS = ("image", "last_frame_of", "last_image", "references", "extend", "grade")
+"""What says of what a film is made, beside the fields of a request."""
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    """What the film is made of beside the words; the model follows from it."""
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument("--image", metavar="FILE|URL", help="the first frame")
+    first.add_argument(
+        "--last-frame-of", metavar="ID|FILE", help="the first frame: the last of another clip"
+    )
+    parser.add_argument("--last-image", metavar="FILE|URL", help="the last frame, with a first")
+    parser.add_argument(
+        "--reference",
+        dest="references",
+        action="append",
+        metavar="FILE|URL",
+        help="who or what is to be seen; up to three times",
+    )
+    parser.add_argument("--extend", metavar="ID|FILE|URL", help="a clip to go on from")
+    grade = parser.add_mutually_exclusive_group()
+    for name, text in (("fast", "less waiting, at less cost"), ("lite", "the least cost")):
+        grade.add_argument(f"--{name}", dest="grade", action="store_const", const=name, help=text)
 
 
 def _place(text: str) -> Path:
@@ -375,23 +432,30 @@ def _place(text: str) -> Path:
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
     defaults = VideoRequest("defaults")
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    models = MODELS.values()
-    for name, of_each_model in (
-        ("model", [tuple(MODELS)]),
-        ("aspect_ratio", [model.aspect_ratios for model in models]),
-        ("duration", [model.durations for model in models]),
-        ("resolution", [model.resolutions for model in models]),
+    add("--model", choices=[*MODELS], metavar="MODEL", help="wins over what the above says")
+    for name, of_each_model, metavar in (
+        ("aspect_ratio", "aspect_ratios", "W:H"),
+        ("duration", "durations", "SECONDS"),
+        ("resolution", "resolutions", "SIZE"),
     ):
         default = getattr(defaults, name)
+        # What any model takes; the request checks the combination.
+        taken = {choice for model in MODELS.values() for choice in getattr(model, of_each_model)}
+        choices = sorted(taken, key=lambda choice: (len(str(choice)), str(choice)))
         add(
             f"--{name.replace('_', '-')}",
             type=type(default),
-            # What any model takes, in the table's order; the request checks the combination.
-            choices=list(dict.fromkeys(chain.from_iterable(of_each_model))),
-            help=f"default: {default}",
+            choices=choices,
+            metavar=metavar,
+            help=f"{', '.join(map(str, choices))}, as the model takes it (mostly {default})",
         )
     add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
     add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
+    add("--person-generation", choices=["dont_allow", "allow_adult"], help="of the lite model")
+    add("--provider", choices=["auto", "google", "fal"], help="who makes it, of Veo (auto)")
+    add(
+        "--task", choices=[*TASKS], metavar="TASK", help=f"of a model that asks: {', '.join(TASKS)}"
+    )
     for option, field, text in (
         ("--no-audio", "generate_audio", "a silent clip"),
         (
@@ -402,6 +466,9 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
     ):
         add(option, dest=field, action="store_false", help=text)
+
+
+TASKS = tuple(dict.fromkeys(task for model in MODELS.values() for task in model.tasks.values()))
 
 
 class Stop:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-ASKING_THREADS, FETCHING_THREADS, LOOKING_THREADS = 96, 8, 16
+ASKING_THREADS, FETCHING_THREADS, LOOKING_THREADS, PREPARING_THREADS = 96, 8, 16, 2
 LONGEST_STOP = 75.0
 """Seconds, as many as the service has to take a request."""
 
@@ -31,6 +31,8 @@ class Background:
         self.fetching = ThreadPoolExecutor(FETCHING_THREADS, "fetching")
         # Apart, for an id may be made up: that must not hold up what is sent and followed.
         self.looking = ThreadPoolExecutor(LOOKING_THREADS, "looking")
+        # A picture takes 150 MiB while it is made ready, whatever it is.
+        self.preparing = ThreadPoolExecutor(PREPARING_THREADS, "preparing")
         self.writing = ThreadPoolExecutor(1, "writing")
         self.tasks: set[asyncio.Task[None]] = set()
         self._stopping = threading.Event()
@@ -91,5 +93,5 @@ class Background:
             await asyncio.sleep(0.01)
 
     def _close_pools(self) -> None:
-        for pool in (self.asking, self.looking, self.fetching, self.writing):
+        for pool in (self.asking, self.looking, self.fetching, self.preparing, self.writing):
             pool.shutdown(cancel_futures=True)

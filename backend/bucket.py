@@ -270,6 +270,28 @@ class Bucket(Storage):
                 if is_old and CLIP_ID.fullmatch(folder.name) and not is_awaited(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
 
+    # Pictures
+
+    def put_picture(self, file: str, content: bytes) -> None:
+        with _as_bucket_away():
+            obstore.put(
+                self._whole,
+                _picture_key(file),
+                content,
+                use_multipart=False,
+                attributes={"Content-Type": "image/jpeg"},
+            )
+
+    def picture(self, file: str) -> bytes:
+        with _as_bucket_away():
+            return bytes(obstore.get(self._quick, _picture_key(file)).bytes())
+
+    def remove_picture(self, file: str) -> bool:
+        with suppress(BucketAway), _as_bucket_away():
+            obstore.delete(self._quick, [_picture_key(file)])
+            return True
+        return False
+
     # A clip is given out
 
     async def open(self, clip_id: str, name: str, part: Mapping[str, Any] | None = None) -> Opened:
@@ -309,6 +331,10 @@ def _start_of(part: Mapping[str, int] | tuple[int, int], size: int) -> int:
     if isinstance(part, tuple):
         return part[0]
     return part["offset"] if "offset" in part else max(size - part["suffix"], 0)
+
+
+def _picture_key(file: str) -> str:
+    return f"pictures/{file}.jpg"
 
 
 async def _pieces(found: obstore.GetResult) -> AsyncIterator[bytes]:

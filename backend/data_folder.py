@@ -13,7 +13,7 @@ from veo.files import TRIAL, Locked, keep_private, locked, publish, try_out
 
 _log = logging.getLogger(__name__)
 
-OURS = ("arriving", "clips", "lock", "runner", "ledger.sqlite")
+OURS = ("arriving", "clips", "pictures", "lock", "runner", "ledger.sqlite")
 """How the names of all begin that we keep in the data folder."""
 
 

@@ -12,15 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from backend.ledger import ACTIVE_STATES, Entry, State
+from backend.ledger import ACTIVE_STATES, ONE_CALL, Entry, State
 from backend.stored_errors import error_from_json
 from veo import media
 from veo.differences import Difference, differences
 from veo.polling import bounded_expected
 from veo_client import InvalidRequest, TookTooLong, Update, VeoError, VideoRequest
 
-ONE_CALL = "program:"
-"""Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
 LEFT_AFTER = 30.0
 """Seconds for which a look at an id goes on though nobody follows it: a page asks for its list of
 clips more often, and a reload takes less."""

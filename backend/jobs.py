@@ -26,11 +26,12 @@ from weakref import WeakValueDictionary
 from backend.background import Background
 from backend.engine import Engine, Here, Lost
 from backend.following import Following
-from backend.job import ONE_CALL, Job
+from backend.job import Job
 from backend.keys import Keys
 from backend.ledger import (
     ACTIVE_STATES,
     EVERY_JOB,
+    ONE_CALL,
     TO_DRIVE,
     Entry,
     Held,
@@ -45,6 +46,7 @@ from backend.ledger import (
     new_id,
 )
 from backend.look_limits import Turn, Turns
+from backend.pictures import Pictures
 from backend.recent_http import RecentHttp
 from backend.runner import Runner, is_about_the_account, may_pass
 from backend.storage import Storage
@@ -63,6 +65,9 @@ NEWS_EVERY = 1.0
 """Seconds after which rows are read anew that another server changes."""
 RESTING_EVERY = 10
 """Of those, once for what rests here and nobody follows: another server may have taken it."""
+
+CLEANED_UP_EVERY = 600.0
+"""Seconds after which pictures are looked through that nobody needs."""
 
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
@@ -93,6 +98,7 @@ class Jobs:
         self.ledger = ledger
         self.storage = storage
         storage.use_ledger(ledger)
+        self.pictures = Pictures(ledger, storage)
         self.keys = Keys(client_of, kept_for=key_kept)
         self.recent_http = RecentHttp()
         """What was asked and answered for each job since this process began."""
@@ -113,6 +119,7 @@ class Jobs:
         self._runner = Runner(
             ledger,
             storage,
+            pictures=self.pictures,
             keys=self.keys,
             recent_http=self.recent_http,
             background=self.background,
@@ -131,6 +138,8 @@ class Jobs:
         await write(self.storage.clean_up, ledger.awaits_clip)
         for deleted in await write(self._awaiting_file_removal):
             await self._in_its_thread(self._remove_files, deleted)
+        await self._clean_up_pictures()
+        self.background.spawn(self._go_on_cleaning_up())
         for job in map(Job, await write(ledger.only_looked_for)):
             if job.is_for_one_call:
                 await self._in_its_thread(self._remove, job.entry)
@@ -165,8 +174,8 @@ class Jobs:
 
         A further take names the id of the first, its `batch`, and which one it is.
 
-        Raises `LimitReached`, `PriceNotTold`, or `NotWritten` when it cannot be written down;
-        nothing is sent then.
+        Raises `LimitReached`, `PriceNotTold`, `PicturesGone`, or `NotWritten` when it cannot be
+        written down; nothing is sent then.
         """
         return await self._begin(
             owner=owner,
@@ -178,6 +187,7 @@ class Jobs:
             limits=limits,
             batch=batch,
             take=take,
+            pictures_anywhere=self.storage.is_shared,
         )
 
     async def look(
@@ -592,11 +602,22 @@ class Jobs:
 
     # What is removed
 
-    async def _in_its_thread(self, remove: Callable[[Entry], None], entry: Entry) -> None:
+    async def _in_its_thread(self, remove: Callable[..., None], *what: Entry) -> None:
         """The ledger's thread waits for no network."""
         background = self.background
         pool = background.asking if self.storage.is_shared else background.writing
-        await background.run_in_pool(pool, remove, entry)
+        await background.run_in_pool(pool, remove, *what)
+
+    async def _go_on_cleaning_up(self) -> None:
+        while True:
+            await asyncio.sleep(CLEANED_UP_EVERY)
+            await self._clean_up_pictures()
+
+    async def _clean_up_pictures(self) -> None:
+        try:
+            await self._in_its_thread(self.pictures.clean_up)
+        except Exception:  # whatever it is, the next round may go better
+            _log.exception("Pictures that nobody needs could not be removed.")
 
     def _awaiting_file_removal(self) -> list[Entry]:
         return self.ledger.awaiting_file_removal(anywhere=self.storage.is_shared)
@@ -605,6 +626,8 @@ class Jobs:
         if deleted.clip and self.storage.remove(deleted.clip):
             with suppress(NotWritten):  # the next start tries again
                 self.ledger.clip_removed(deleted.id, anywhere=self.storage.is_shared)
+        with suppress(OutOfReach):  # likewise
+            self.pictures.remove_listed()
 
     def _remove(self, entry: Entry) -> None:
         """Take away all of a job that was only looked for: first the clip, whose id the row

@@ -30,7 +30,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from backend import picture_rows
+from backend.picture_rows import Room
 from veo.files import keep_private, publish
+from veo.models import INPUTS
 from veo.polling import bounded_expected
 from veo.types import read_number
 
@@ -80,8 +83,13 @@ RUNNING_STATES: tuple[State, ...] = (*ACTIVE_STATES, "needs_key")
 FAILED_STATES: tuple[State, ...] = ("rejected", "failed", "uncertain", "needs_attention")
 """What did not come to a clip, or not yet and not by itself."""
 
-VERSION = 3
+VERSION = 4
 """Of the tables below.  One of an earlier version gets what it lacks; any other is not touched."""
+
+ONE_CALL = "program:"
+"""Begins the name of an owner who is one call: nobody can ask for its jobs once that has ended."""
+PICTURE = "picture:"
+"""Begins the name of a picture."""
 
 MOST_WORDS = 8
 """Of a search that are looked for: each is one more pass over all prompts of a visitor."""
@@ -365,8 +373,10 @@ class Ledger:
         job_id: str | None = None,
         batch: str | None = None,
         take: int | None = None,
+        pictures_anywhere: bool = False,
     ) -> Entry:
-        """Write down what is about to be asked; `LimitReached` or `PriceNotTold` writes nothing.
+        """Write down what is about to be asked; `LimitReached`, `PriceNotTold` or `PicturesGone`
+        writes nothing.
 
         A job whose `generation_id` is known was submitted before and begins as `running`.  Who
         gives a `new_id` can look whether the row is there though `NotWritten` was raised.
@@ -393,6 +403,15 @@ class Ledger:
             if limits:
                 self._check_limits(connection, quota_key or owner, dollars, limits)
             connection.execute(_jobs.insert().values(row | {"words": _words_of(request)}))
+            if names := names_in(request):
+                picture_rows.name_in(
+                    connection,
+                    str(row["id"]),
+                    names,
+                    owner=owner,
+                    runner=self._runner_or(anywhere=pictures_anywhere),
+                    now=now,
+                )
             self._hand(connection, str(row["id"]))
         return Entry(**dict.fromkeys(_NAMES) | row)  # type: ignore[arg-type]  # checked by a test
 
@@ -526,6 +545,8 @@ class Ledger:
         )
         with self._write() as connection:
             deleted = connection.execute(statement).rowcount == 1
+            if deleted:
+                picture_rows.let_go(connection, [job_id])
         if deleted:
             self._empty_journal()
         return deleted
@@ -600,6 +621,69 @@ class Ledger:
         """Whether a job that is not done says that this clip comes."""
         arrives = (_jobs.c.clip == clip, _jobs.c.state != "done", _jobs.c.deleted.is_(None))
         return any(self._read(*arrives, limit=1))
+
+    # Pictures that films are made from: `backend.picture_rows` has their tables
+
+    def reserve_picture(
+        self,
+        name: str,
+        *,
+        owner: str,
+        quota_key: str,
+        size: int,
+        room: Room,
+        anywhere: bool = False,
+    ) -> str:
+        """Count a picture and give the id for its bytes; `PicturesFull` writes nothing."""
+        row = {"name": name, "owner": owner, "quota_key": quota_key, "size": size}
+        with self._write() as connection:
+            return picture_rows.reserve(
+                connection,
+                room,
+                anywhere=anywhere,
+                runner=self._runner,
+                kept=self._clock(),
+                **row,
+            )
+
+    def picture_arrived(self, file: str) -> bool:
+        """Let jobs name a picture, now that its bytes are there; False says that it is too late."""
+        with self._write() as connection:
+            return picture_rows.arrived(connection, file, self._clock())
+
+    def picture_file(self, name: str, owner: str, *, anywhere: bool = False) -> str | None:
+        """The id of the bytes of a visitor's own picture."""
+        query = picture_rows.found(name, owner, self._runner_or(anywhere=anywhere))
+        return next((file for (file,) in self._rows(query)), None)
+
+    def take_off_pictures(self, unused_for: float, *, anywhere: bool = False) -> None:
+        """List those for removal that no job names and nobody brought or used for so long.
+
+        What one call of a program asked for nobody can delete: its pictures go likewise, once it
+        has ended.
+        """
+        before = self._clock() - unused_for
+        of_one_call = sa.select(_jobs.c.id).where(
+            _jobs.c.owner.startswith(ONE_CALL),
+            _jobs.c.state.not_in(ACTIVE_STATES),
+            _jobs.c.updated < before,
+        )
+        with self._write() as connection:
+            picture_rows.let_go(connection, of_one_call)
+            runner = self._runner_or(anywhere=anywhere)
+            picture_rows.take_off_old(connection, before, runner)
+
+    def pictures_to_remove(self, *, anywhere: bool = False) -> list[str]:
+        query = picture_rows.to_remove(self._runner_or(anywhere=anywhere))
+        return [file for (file,) in self._rows(query)]
+
+    def picture_is_gone(self, file: str) -> None:
+        """Take a picture off the list, now that its bytes are removed."""
+        with self._write() as connection:
+            picture_rows.is_removed(connection, file)
+
+    def _runner_or(self, *, anywhere: bool) -> str | None:
+        return None if anywhere else self._runner
 
     def get(self, job_id: str) -> Entry | None:
         """The job, unless there is none or it was deleted."""
@@ -822,6 +906,13 @@ def _is_older(created: float, job_id: str) -> sa.ColumnElement[bool]:
     return (_jobs.c.created < created) | at_once
 
 
+def names_in(request: Mapping[str, object] | None) -> frozenset[str]:
+    """The pictures on our shelf that a request names."""
+    given = [(request or {}).get(field) for field in INPUTS]
+    flat = [each for value in given for each in (value if isinstance(value, list) else [value])]
+    return frozenset(each for each in flat if isinstance(each, str) and each.startswith(PICTURE))
+
+
 def _words_of(request: Mapping[str, object] | None) -> str | None:
     return _as_searched(str(request.get("prompt", ""))) if request else None
 
@@ -929,6 +1020,7 @@ def _require_ours(connection: sa.Connection) -> None:
             raise UnusableLedger(f"it is damaged ({found})")
     _wait_for_other_servers(connection)
     _metadata.create_all(connection)
+    picture_rows.metadata.create_all(connection)
     version = connection.scalar(sa.select(_version.c.version))
     if version is None:
         connection.execute(_version.insert().values(version=VERSION))
@@ -970,7 +1062,15 @@ def _add_what_version_2_lacks(connection: sa.Connection) -> None:
         connection.execute(_jobs.update().where(its_row).values(words=sa.bindparam("said")), words)
 
 
-LACKS = {1: _add_what_version_1_lacks, 2: _add_what_version_2_lacks}
+def _add_what_version_3_lacks(_connection: sa.Connection) -> None:
+    """The tables of pictures, which are made by now: no job of then names one."""
+
+
+LACKS = {
+    1: _add_what_version_1_lacks,
+    2: _add_what_version_2_lacks,
+    3: _add_what_version_3_lacks,
+}
 """What brings a ledger of that version to the next one."""
 
 

@@ -24,8 +24,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,8 @@ from backend.background import LONGEST_STOP, Background
 from backend.engine import Engine, Lost, steady_now
 from backend.job import Job, UnbrokenWait
 from backend.keys import Keys
-from backend.ledger import ACTIVE_STATES, Entry, Ledger, OutOfReach, State
+from backend.ledger import ACTIVE_STATES, PICTURE, Entry, Ledger, OutOfReach, State
+from backend.pictures import Pictures, PicturesGone, are_gone, kept_here
 from backend.recent_http import RecentHttp
 from backend.storage import CLIP, DEMO_CLIP, Storage
 from backend.stored_errors import error_as_json
@@ -46,6 +47,7 @@ from veo_client import (
     Busy,
     DownloadFailed,
     Failed,
+    InvalidRequest,
     Refused,
     SubmissionUncertain,
     TookTooLong,
@@ -64,7 +66,12 @@ lose it."""
 SENT_WITHIN = LONGEST_STOP
 """Seconds after which another server's request has its answer, or never will."""
 
+WITH_PICTURES_AT_ONCE = 8
+"""Requests that are sent with pictures, which are in memory as long as that takes."""
+
 Result = TypeVar("Result")
+Inputs = Mapping[str, str | bytes]
+"""What the service can read in the place of each name of ours in a request."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +84,7 @@ class Runner:
         ledger: Ledger,
         storage: Storage,
         *,
+        pictures: Pictures,
         keys: Keys,
         recent_http: RecentHttp,
         background: Background,
@@ -87,6 +95,8 @@ class Runner:
         """`arriving` names the clips of the jobs that run: none of them may be evicted."""
         self._ledger = ledger
         self._storage = storage
+        self._pictures = pictures
+        self._with_pictures = asyncio.Semaphore(WITH_PICTURES_AT_ONCE)
         self._keys = keys
         self._recent_http = recent_http
         self._background = background
@@ -156,7 +166,8 @@ class Runner:
         try:
             if await self._ask(_is_known, client, job.generation_id or ""):
                 return
-            generation_id = await self._ask(client.submit, request)
+            inputs = await self._ask(self._inputs_of, job, client, request)
+            generation_id = await self._ask(_submit, client, request, inputs)
         except VeoError as error:
             await self._fail(job, error)
             return
@@ -200,23 +211,48 @@ class Runner:
         client, request = self._keys.client_for(job.entry.owner, job.entry.payer), job.request
         if client is None or request is None:
             raise _key_forgotten()
-        begun = steady_now()
-        # The intent.  From here to the id nobody may cancel: the answer names what was bought.
-        if await self.transition(job, "prepared", "submitting"):
-            send = partial(self._send_in_time, begun, self._observed(client, job), request)
-            sending = asyncio.ensure_future(self._background.shielded(self._send(job, send)))
-            try:
-                await asyncio.shield(sending)
-            except asyncio.CancelledError:
-                # Another server is given it with its id.
-                await asyncio.gather(sending, return_exceptions=True)
-                raise
+        client = self._observed(client, job)
+        async with self._with_pictures if any(kept_here(request)) else nullcontext():
+            # Before the intent: what is not there any more costs nothing, and no time is lost
+            # between the intent and the request.
+            inputs = await self._ask(self._inputs_of, job, client, request)
+            begun = steady_now()
+            # The intent.  From here to the id nobody may cancel: the answer names what was bought.
+            if await self.transition(job, "prepared", "submitting"):
+                send = partial(self._send_in_time, begun, client, request, inputs)
+                sending = asyncio.ensure_future(self._background.shielded(self._send(job, send)))
+                try:
+                    await asyncio.shield(sending)
+                except asyncio.CancelledError:
+                    # Another server is given it with its id.
+                    await asyncio.gather(sending, return_exceptions=True)
+                    raise
 
-    def _send_in_time(self, begun: float, client: VeoClient, request: VideoRequest) -> str:
+    def _inputs_of(self, job: Job, client: VeoClient, request: VideoRequest) -> Inputs:
+        """Get what `request` names, in a thread: pictures off the shelf, and a fresh address for a
+        clip."""
+        found = dict[str, str | bytes]()
+        for _, name in kept_here(request):
+            is_picture = name.startswith(PICTURE)
+            found[name] = self._picture(job, request, name) if is_picture else _clip(client, name)
+        return found
+
+    def _picture(self, job: Job, request: VideoRequest, name: str) -> bytes:
+        try:
+            return self._pictures.read(job.entry.owner, name)
+        except PicturesGone as error:
+            raise are_gone(request, error.names) from None
+        except (OutOfReach, OSError) as error:
+            _log.error("The picture of job %s cannot be read. %s", job.id, error)
+            raise TookTooLong("The server cannot read the picture, so nothing was sent.") from None
+
+    def _send_in_time(
+        self, begun: float, client: VeoClient, request: VideoRequest, inputs: Inputs
+    ) -> str:
         """Send in a thread, unless that held it up so long that another server may have the job."""
         if steady_now() - begun > self._engine.send_within:
             raise _held_up()
-        return client.submit(request)
+        return _submit(client, request, inputs)
 
     async def _send(self, job: Job, send: Callable[[], str]) -> None:
         try:
@@ -456,6 +492,25 @@ class Runner:
                 _log.error("%s cannot be written down; trying again. %s", what, error)
                 pause = min(2 * pause or WRITE_AGAIN_AFTER, WRITE_AGAIN_AT_LEAST_EVERY)
                 await asyncio.sleep(pause)
+
+
+def _submit(client: VeoClient, request: VideoRequest, inputs: Inputs) -> str:
+    return client.submit(request, attach=lambda address: inputs.get(address, address))
+
+
+def _clip(client: VeoClient, name: str) -> str:
+    """Where the service can fetch a clip that it made: an address is good for a while only."""
+    try:
+        video = client.check(name.partition(":")[2]).video
+    except VeoError as error:
+        if not (isinstance(error, Refused) and error.reason in ("request", "not_found")):
+            error.generation_id = None  # that of the new clip, which was not asked for yet
+            raise
+        video = None
+    if video is None:
+        message = "The service has no such clip to go on from, so nothing was sent."
+        raise InvalidRequest(message, field="video_url")
+    return video.url
 
 
 def _download(

@@ -11,8 +11,9 @@ import functools
 import itertools
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Self
 
 from backend import states, takes
@@ -30,14 +31,18 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
+from backend.pictures import UNUSED_FOR, PicturesFull, PicturesGone, are_gone
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
 from veo.files import reason
+from veo.models import IN_WORDS
+from veo.pictures import BadPicture, film_size
 from veo.polling import USUALLY_EXPECTED
 from veo.settings import key_in
 from veo_client import (
     KEY_VARIABLES,
+    MODELS,
     Busy,
     InvalidRequest,
     Refused,
@@ -254,9 +259,65 @@ class Service:
             raise Refused(message, reason="no_price") from None
         except LimitReached as error:
             raise Busy(states.explain_limit(error), retry_after=DAY) from None
+        except PicturesGone as error:
+            raise are_gone(request, error.names) from None
         except OutOfReach:
             message = "The server cannot write its list of clips now, so nothing was sent."
             raise TookTooLong(message) from None
+
+    # Pictures
+
+    async def keep_picture(
+        self,
+        read: Callable[[], bytes],
+        *,
+        owner: str,
+        quota_key: str,
+        aspect_ratio: str = "16:9",
+        resolution: str = "1080p",
+        is_reference: bool = False,
+    ) -> str:
+        """Make a picture ready for a film of that shape, keep it for its owner, and give its name.
+
+        `read` gives the picture as it came, in a thread, once it is its turn.  Of a reference all
+        is kept; any other is cropped.  A `VeoError` says why it was not kept.
+        """
+        size = _film_size(aspect_ratio, resolution)
+
+        def keep() -> str:
+            keep = partial(self.jobs.pictures.keep, quota_key=quota_key, crop=not is_reference)
+            return keep(owner, read(), size)
+
+        background = self.jobs.background
+        try:
+            return await background.run_in_pool(background.preparing, keep)
+        except BadPicture as error:
+            raise InvalidRequest(str(error), field="picture") from None
+        except PicturesFull as error:
+            wait = UNUSED_FOR if error.for_an_hour else None
+            raise Busy(states.explain_full(error), retry_after=wait) from None
+        except (OutOfReach, PicturesGone, OSError) as error:
+            _log.error("A picture cannot be kept. %s", error)
+            raise TookTooLong("The server cannot keep a picture now. Try again.") from None
+
+    async def picture(self, name: str, owner: str) -> bytes:
+        """A visitor's own picture; raises `PicturesGone` if it is not there, or is another's."""
+        background = self.jobs.background
+        try:
+            read = partial(self.jobs.pictures.read, owner, name)
+            return await background.run_in_pool(background.asking, read)
+        except (OutOfReach, OSError) as error:
+            _log.error("A picture cannot be read. %s", error)
+            raise TookTooLong("The server cannot read the picture now. Try again.") from None
+
+    async def clip_to_continue(self, some_id: object, owner: str) -> str:
+        """What `video_url` is to be, for a job of the visitor's or an id of the service.
+
+        Whether the service has such a clip is asked when the request is sent, for its address is
+        good for a while only.
+        """
+        job = await self.jobs.get(str(some_id), owner)
+        return f"clip:{checked_id(job.generation_id if job else some_id)}"
 
     async def _require_place(self) -> None:
         """See that a clip can be kept, before one is paid for: a disk may be full by now."""
@@ -324,6 +385,16 @@ def _sum_of(payer: Payer, prices: Sequence[float | None]) -> Offer:
     """What several requests cost together; not known if one of them is not."""
     known = [price for price in prices if price is not None]
     return Offer(payer=payer, dollars=sum(known) if len(known) == len(prices) else None)
+
+
+def _film_size(aspect_ratio: str, resolution: str) -> tuple[int, int]:
+    """The size of a film in pixels; raises `InvalidRequest` for what no model takes."""
+    for name, value in (("aspect_ratio", aspect_ratio), ("resolution", resolution)):
+        known = {each for model in MODELS.values() for each in getattr(model, f"{name}s")}
+        if value not in known:
+            offered = ", ".join(sorted(known))
+            raise InvalidRequest(f"{IN_WORDS[name]} must be one of {offered}.", field=name)
+    return film_size(aspect_ratio, resolution)
 
 
 def checked_id(generation_id: object) -> str:

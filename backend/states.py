@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from backend.ledger import LimitReached
+from backend.picture_rows import PicturesFull
 from veo.explain import (
     CHARGED,
     CHARGED_WHEN_COMPLETE,
@@ -245,3 +246,12 @@ def explain_limit(reached: LimitReached) -> str:
             f"${reached.this_clip:,.2f}, and the limit is ${reached.limit:,.2f}."
         )
     return f"{said} With an API key of your own you can go on."
+
+
+def explain_full(full: PicturesFull) -> str:
+    """Why one more picture is not kept."""
+    if full.whose == "everybody":
+        return "The server has no room for one more picture now. Try again in an hour."
+    if full.for_an_hour:
+        return "You have brought many pictures that no clip was made from. Try again in an hour."
+    return "You keep as many pictures as you may here. Delete clips that were made from pictures."

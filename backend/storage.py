@@ -178,6 +178,34 @@ class Storage:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
 
+    # Pictures that films are made from, each one file with an id of its own
+
+    def put_picture(self, file: str, content: bytes) -> None:
+        """Keep a picture, whole or not at all; raises `OSError`."""
+        path = self._picture_path(file)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unnamed = path.with_suffix(".part")
+        unnamed.write_bytes(content)
+        publish(unnamed, path)
+
+    def picture(self, file: str) -> bytes:
+        """Raises `FileNotFoundError`, or `BucketAway`."""
+        return self._picture_path(file).read_bytes()
+
+    def remove_picture(self, file: str) -> bool:
+        """Remove a picture; tell whether that need not be tried again."""
+        path = self._picture_path(file)
+        try:
+            for each in (path.with_suffix(".part"), path):
+                each.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def _picture_path(self, file: str) -> Path:
+        # Beside the clips' folder, for all that lies in that is given out by its name.
+        return self.folder.with_name("pictures") / f"{file}.jpg"
+
     def clean_up(self, is_awaited: Callable[[str], bool]) -> None:
         """Remove what a crash left of clips that nobody awaits; here no job is without its clip."""
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from starlette.datastructures import Headers
 
 from backend import takes
 from backend.service import LONGEST_ID
 from page import form
+
+VISITOR_ID_HEADER = "x-veo-visitor"
+"""Where a request outside of Gradio, or a program's, has the browser's id.  No page of another
+address can send it, for a browser asks us first whether it may, and we do not answer that."""
 
 BrowserState = dict[str, Any]
 """What the browser keeps: who the visitor is, since when, the form and how many takes in what, if a
@@ -59,16 +65,28 @@ def owner_of(visitor: object, request: gr.Request | None) -> str:
     `visitor` is what the browser keeps.  A login counts for more, and nobody can claim one by what
     their browser sends.
     """
-    if request and (login := _login(request)):
+    scope = request.request.scope if request and request.request else {}
+    if login := _login(scope):
         return f"login:{login}"
     return f"browser:{known(visitor)}"
 
 
+def owner_of_scope(scope: Mapping[str, Any]) -> str | None:
+    """The same for a request outside of Gradio, or a program's, which tells the browser's id in
+    `VISITOR_ID_HEADER`; None if it tells none of ours."""
+    told = Headers(raw=scope["headers"]).get(VISITOR_ID_HEADER)
+    if login := _login(scope):
+        return f"login:{login}"
+    return f"browser:{told}" if is_known(told) else None
+
+
 def known(visitor: object) -> str:
     """The browser's id if it is one of ours, else a new one."""
-    if isinstance(visitor, str) and re.fullmatch(r"[\w-]{32,64}", visitor, re.ASCII):
-        return visitor
-    return secrets.token_urlsafe(32)
+    return str(visitor) if is_known(visitor) else secrets.token_urlsafe(32)
+
+
+def is_known(visitor: object) -> bool:
+    return isinstance(visitor, str) and bool(re.fullmatch(r"[\w-]{32,64}", visitor, re.ASCII))
 
 
 def quota_key_of(owner: str, request: gr.Request | None) -> str:
@@ -77,13 +95,16 @@ def quota_key_of(owner: str, request: gr.Request | None) -> str:
 
     An id in a browser would bound nobody: a new one is to be had for the asking.
     """
-    if owner.startswith("login:") or not request or not request.client:
-        return owner
-    return f"address:{request.client.host}"
+    return quota_key_at(owner, request.client.host if request and request.client else None)
 
 
-def _login(request: gr.Request) -> str | None:
-    session: Any = request.request.scope.get("session", {}) if request.request else {}
+def quota_key_at(owner: str, address: str | None) -> str:
+    """`quota_key_of` for a request outside of Gradio."""
+    return owner if owner.startswith("login:") or address is None else f"address:{address}"
+
+
+def _login(scope: Mapping[str, Any]) -> str | None:
+    session: Any = scope.get("session", {})
     login = session.get("oauth_info", {}).get("userinfo", {}).get("sub")
     return str(login) if login else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ def _differences(request: VideoRequest, facts: Facts) -> Iterator[Difference]:
         yield Difference(setting="aspect_ratio", asked=request.aspect_ratio, came=size)
     if lines and not _is_about(min(facts.width, facts.height), lines):
         yield Difference(setting="resolution", asked=request.resolution, came=size)
-    if abs(facts.duration - request.duration) > TOLERANCE_SECONDS:
+    # A clip that is gone on from may come with what was before: then it is longer.
+    longer = math.inf if request.video_url else TOLERANCE_SECONDS
+    if not -TOLERANCE_SECONDS <= facts.duration - request.duration <= longer:
         came = round(facts.duration, 1)
         yield Difference(setting="duration", asked=request.duration, came=came)
     if facts.sound != request.generate_audio:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from PIL import Image, ImageCms
@@ -18,7 +18,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from veo.models import LARGEST_PICTURE
 
-__all__ = ["LARGEST_UPLOAD", "MOST_PIXELS", "BadPicture", "as_jpeg", "film_size", "prepare"]
+__all__ = [
+    "LARGEST_UPLOAD",
+    "MOST_PIXELS",
+    "BadPicture",
+    "as_jpeg",
+    "film_size",
+    "nearest_shape",
+    "prepare",
+]
 
 LARGEST_UPLOAD = 12 << 20
 """Bytes of a picture as it comes in."""
@@ -62,6 +70,24 @@ def film_size(aspect_ratio: str, resolution: str) -> tuple[int, int]:
     wide, high = map(int, (aspect_ratio if ":" in aspect_ratio else "16:9").split(":"))
     longer = round(short * max(wide, high) / min(wide, high) / 2) * 2
     return (longer, short) if wide >= high else (short, longer)
+
+
+def nearest_shape(content: bytes, shapes: Sequence[str]) -> str | None:
+    """Which of `shapes`, such as `9:16`, loses least of the picture; None if it cannot be read."""
+    try:
+        with _opened(content) as picture:
+            width, height = picture.size
+            if TURNS.get(_orientation(picture)) in ON_ITS_SIDE:
+                width, height = height, width
+    except Exception:  # whatever it is, `prepare` says it
+        return None
+    known = {each: film_size(each, "720p") for each in shapes if ":" in each}
+    return min(known, key=lambda each: _lost((width, height), known[each]), default=None)
+
+
+def _lost(whole: tuple[int, int], shape: tuple[int, int]) -> float:
+    """How far two shapes are from each other."""
+    return abs(math.log(max(whole[0], 1) * shape[1] / (max(whole[1], 1) * shape[0])))
 
 
 def prepare(content: bytes, size: tuple[int, int], *, crop: bool = True) -> bytes:

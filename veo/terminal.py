@@ -142,7 +142,7 @@ class Progress:
         `usd_spent` is what the service says that it charged.
         """
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        seed = f", seed {request.seed}" if request else ""
+        seed = f", seed {request.seed}" if request and request.seed is not None else ""
         cost = "" if usd_spent is None else f", {explain.dollars(usd_spent)}"
         differs = differences(request, facts) if request and facts else []
         remarks = [

@@ -24,6 +24,9 @@ from page.web import framing, origins
 LARGEST_BODY = 256 * 1024
 """Bytes.  The largest honest request is a form with two texts of 4,000 characters."""
 
+BOUNDS_ITSELF = "/pictures"
+"""Takes larger bodies, in pieces, and only as many as it can hold (`page.web.pictures`)."""
+
 LONGEST_ADDRESS = 8 * 1024
 """Bytes of a path and its query.  Gradio makes the page's address of them after it has answered,
 and its URL parser fails at 64 KiB: nobody would hear of the error."""
@@ -39,6 +42,7 @@ ALLOWED_ROUTES = re.compile(
     | /gradio_api/ (heartbeat|call|run|api) / .+
     | /gradio_api/file= (?!\w+://) .+            # an address Gradio would fetch
     | /clips\.zip
+    | /pictures (/[0-9a-f]{64})?
     """,
     re.VERBOSE,
 )
@@ -157,6 +161,9 @@ class Guard:
             await self._pass_on(scope, receive, send_strictly)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == BOUNDS_ITSELF:
+            await self._answer(scope, receive, send)
+            return
         try:
             body = await _whole_body(scope, receive)
         except ClientDisconnect:

@@ -32,6 +32,7 @@ from page.web.clips_zip import ClipsZip
 from page.web.errors import HANDLERS, ShortErrors
 from page.web.first_paint import FirstPaint
 from page.web.guard import PROXIES_OF_A_SPACE, Guard
+from page.web.pictures import PictureRoutes
 from page.web.ranges import Ranges
 from page.web.shared_clips import SharedClipFiles
 from page.web.under_path import FromRoot, UnderPath, path_of
@@ -198,6 +199,7 @@ def middleware(page: PageBlocks, service: Service) -> list[Middleware]:
         Middleware(Guard, mcp=known.mcp, hosts=known.hosts, frame_ancestors=known.frame_ancestors),
         Middleware(Ranges),
         Middleware(ClipsZip, storage=service.storage),
+        Middleware(PictureRoutes, service=service),
         *([Middleware(SharedClipFiles, storage=service.storage)] if is_shared else []),
         Middleware(
             FirstPaint,

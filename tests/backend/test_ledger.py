@@ -1454,7 +1454,15 @@ def test_many_servers_may_begin_at_once(url, opened):
     assert versions == [(VERSION,)]
 
 
+AS_VERSION_3 = (
+    *(
+        f"DROP TABLE {name}"
+        for name in ("veo_pictures", "veo_picture_uses", "veo_pictures_to_remove")
+    ),
+    "UPDATE veo_ledger SET version = 3",
+)
 AS_VERSION_2 = (
+    *AS_VERSION_3,
     *(f"ALTER TABLE veo_jobs DROP COLUMN {name}" for name in ("starred", "batch", "take", "words")),
     "UPDATE veo_ledger SET version = 2",
 )
@@ -1466,7 +1474,7 @@ AS_VERSION_1 = (
 )
 
 
-@pytest.mark.parametrize("earlier", [AS_VERSION_1, AS_VERSION_2], ids=["1", "2"])
+@pytest.mark.parametrize("earlier", [AS_VERSION_1, AS_VERSION_2, AS_VERSION_3], ids=["1", "2", "3"])
 def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_and_keeps_all_it_has(
     url, opened, file, earlier
 ):
@@ -1487,7 +1495,7 @@ def test_a_ledger_of_an_earlier_version_gets_what_it_lacks_and_keeps_all_it_has(
         versions = connection.exec_driver_sql("SELECT version FROM veo_ledger").all()
     # Which is another than the earlier one's, so that no program of that time opens it.
     assert versions == [(VERSION,)]
-    assert VERSION not in (1, 2)
+    assert VERSION not in (1, 2, 3)
     assert take(ledgers[1], entries[0].id).epoch == 1
     # What was there before is found and starred as what comes.
     assert ledgers[2].of("ann", sought=Sought(words="ärger")) == odd[:1]
