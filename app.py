@@ -34,6 +34,7 @@ from page import (
     prompt_helper,
     settings_import,
     sheet,
+    slots,
     stage,
     strip,
     tabs,
@@ -55,7 +56,8 @@ def build_page(service: Service) -> PageBlocks:
         parts = lay_out(service)
         connect(page, parts, Handlers(service, parts))
         mcp = service.settings.mcp
-        api.add(api.Api(service), parts.form, mcp=mcp, concurrency_limit=VISITORS_AT_ONCE)
+        asked = {name: parts.form[name] for name in form.BEFORE_PICTURES}
+        api.add(api.Api(service), asked, mcp=mcp, concurrency_limit=VISITORS_AT_ONCE)
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     return page
 
@@ -90,8 +92,9 @@ def lay_out(service: Service) -> Parts:
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
     there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
-    in_composer = (there.pop("settings"), there["draft"], there["cost"], there.pop("sheet"))
-    late = (*in_composer, own_key, scene, beside, more)
+    pictures = there["form"]["pictures"]
+    in_composer = (there.pop("settings"), pictures, there["draft"], there["cost"])
+    late = (*in_composer, there.pop("sheet"), own_key, scene, beside, more)
     return Parts(shown_late=late, **there)
 
 
@@ -109,7 +112,8 @@ def lay_out_composer() -> dict[str, Any]:
     """
     there: dict[str, Any] = {}
     with gr.Column(elem_id="form"):
-        fields = {"prompt": form.build_prompt()}
+        # Above the prompt for the Tab key, beside the chips for the eye.
+        fields: dict[str, Any] = {"pictures": slots.build(), "prompt": form.build_prompt()}
         there["chips"] = chips.build()
         with gr.Column(elem_id="settings", visible=False) as there["settings"]:
             fields |= form.build_settings()

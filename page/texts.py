@@ -68,6 +68,8 @@ UNDO = "Undo"
 PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"
 MODEL_LABEL = "Model"
 ASPECT_RATIO_LABEL = "Aspect ratio"
+AS_THE_CLIP = "As the clip"
+"""An aspect ratio."""
 DURATION_LABEL = "Duration"
 RESOLUTION_LABEL = "Resolution"
 SOUND_LABEL = "Sound"
@@ -120,6 +122,8 @@ TAKES_LABEL = "Takes"
 TAKES = ("1 take", "2", "3", "4")
 DIFFERS_LABEL = "Vary"
 SETTING_DIFFERS = "Vary: {setting}"
+ONCE_MORE = "Once more, the same"
+"""Instead of another seed, which the model has not."""
 FEW_DIFFER = "Vary: {setting} (up to {takes})"
 DIFFERS = {
     "seed": SEED_LABEL,
@@ -368,6 +372,39 @@ CODE_NO_CLIP = "The code stands here once a clip is on the stage."
 
 # The composer
 
+PICTURES_LABEL = "Pictures"
+SLOTS = {
+    "image_url": "First frame",
+    "last_image_url": "Last frame",
+    "image_urls": "References",
+    "video_url": "Continues a clip",
+}
+"""By the field of a request that a slot fills."""
+SLOT = {
+    "count": "{name} {count}/{most}",
+    "replace": "{name}: choose another picture",
+    "remove": "Remove: {name}",
+    "choose": "Choose a picture",
+    "photo": "Take a photo",
+    "paste": "Paste a picture",
+    "last": "Last frame of the clip on the stage",
+    "this": "The frame on the stage",
+    "sending": "Sending the picture…",
+    "wait": "The picture is still on its way. Press again in a moment.",
+    "no_picture": "That's not a picture we can read. Use a JPEG, PNG or WebP.",
+    "nothing_pasted": "There's no picture to paste.",
+    "unsent": "We couldn't send the picture. Try again.",
+    "gone": "A picture isn't here any more. Choose it again.",
+    "needs_first": "A last frame needs a first frame, too.",
+    "full": "{most} references are the most.",
+    "not_with": "{slot} doesn't go with {other}. Remove {other} first.",
+}
+IN_A_SENTENCE = {
+    "image_url": "a first frame",
+    "last_image_url": "a last frame",
+    "image_urls": "references",
+    "video_url": "a clip that goes on",
+}
 SETTINGS_LABEL = "Settings"
 SOUND_IS = {True: "\N{EIGHTH NOTE} on", False: "\N{EIGHTH NOTE} off"}
 TAKES_ARE = ("1 take", "2 takes", "3 takes", "4 takes")

@@ -1,5 +1,6 @@
 import { onNews } from "./card_news.js";
 import { onePress } from "./one_press.js";
+import { sendsPicture, tellPressWaits } from "./picture_news.js";
 import { isAway, notePress, onServer } from "./server_away.js";
 
 // No double click, no key held down, no second try before an answer.
@@ -17,7 +18,10 @@ export function watchGenerate() {
     (event) => {
       if (!event.target.closest("#generate")) return;
       if (press.waits() || event.detail > 1) event.stopImmediatePropagation();
-      else if (isAway()) {
+      else if (sendsPicture()) {
+        event.stopImmediatePropagation();
+        tellPressWaits();
+      } else if (isAway()) {
         event.stopImmediatePropagation(); // Gradio's page would drop it
         notePress("unsent");
       } else {
