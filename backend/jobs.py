@@ -66,9 +66,6 @@ NEWS_EVERY = 1.0
 RESTING_EVERY = 10
 """Of those, once for what rests here and nobody follows: another server may have taken it."""
 
-CLEANED_UP_EVERY = 600.0
-"""Seconds after which pictures are looked through that nobody needs."""
-
 NEXT_LOOK: Mapping[State, State] = {
     "needs_attention": "running",
     "needs_key": "running",
@@ -138,8 +135,7 @@ class Jobs:
         await write(self.storage.clean_up, ledger.awaits_clip)
         for deleted in await write(self._awaiting_file_removal):
             await self._in_its_thread(self._remove_files, deleted)
-        await self._clean_up_pictures()
-        self.background.spawn(self._go_on_cleaning_up())
+        await self.clean_up_pictures()
         for job in map(Job, await write(ledger.only_looked_for)):
             if job.is_for_one_call:
                 await self._in_its_thread(self._remove, job.entry)
@@ -274,6 +270,11 @@ class Jobs:
         entries = await self.background.write(self.ledger.by_ids, [*filter(str.isascii, job_ids)])
         mine = {each.id: self._shown(each) for each in entries if each.owner == owner}
         return [mine[each] for each in job_ids if each in mine]
+
+    async def with_id(self, owner: str, generation_id: str) -> list[Job]:
+        """A visitor's jobs that have this id of the service, newest first."""
+        entries = await self.background.write(self.ledger.with_id, owner, generation_id)
+        return [*map(self._shown, entries)]
 
     async def held(self, owner: str) -> Held:
         """How many jobs a visitor has, and how much room their clips take."""
@@ -608,12 +609,8 @@ class Jobs:
         pool = background.asking if self.storage.is_shared else background.writing
         await background.run_in_pool(pool, remove, *what)
 
-    async def _go_on_cleaning_up(self) -> None:
-        while True:
-            await asyncio.sleep(CLEANED_UP_EVERY)
-            await self._clean_up_pictures()
-
-    async def _clean_up_pictures(self) -> None:
+    async def clean_up_pictures(self) -> None:
+        """Remove the pictures that nobody needs any more."""
         try:
             await self._in_its_thread(self.pictures.clean_up)
         except Exception:  # whatever it is, the next round may go better

@@ -33,13 +33,27 @@ def name_of(owner: str, content: bytes) -> str:
     return PICTURE + digest.hexdigest()
 
 
-def kept_here(request: VideoRequest) -> Iterator[tuple[str, str]]:
-    """Each picture or clip of `request` that is told by a name of ours, after its field."""
+def given(request: VideoRequest) -> Iterator[tuple[str, str]]:
+    """Each picture or clip of `request`, after its field."""
     for field in INPUTS:
         value = getattr(request, field)
-        for each in value if isinstance(value, tuple) else (value,):
-            if is_kept_here(each):
-                yield field, each
+        for each in value if isinstance(value, tuple) else filter(None, (value,)):
+            yield field, each
+
+
+def kept_here(request: VideoRequest) -> Iterator[tuple[str, str]]:
+    """Each picture or clip of `request` that is told by a name of ours, after its field."""
+    return ((field, each) for field, each in given(request) if is_kept_here(each))
+
+
+def require_no_data(request: VideoRequest) -> None:
+    """Raise `InvalidRequest` if a picture or clip is in `request` itself: the ledger and whatever
+    passes a request on hold names only."""
+    for field, each in given(request):
+        if each.startswith("data:"):
+            words = "A reference" if field == "image_urls" else IN_WORDS[field]
+            message = f"{words} must be an address or a name: bring it first, and give its name."
+            raise InvalidRequest(message, field=field)
 
 
 def are_gone(request: VideoRequest, names: Collection[str]) -> InvalidRequest:

@@ -166,7 +166,7 @@ class Runner:
         try:
             if await self._ask(_is_known, client, job.generation_id or ""):
                 return
-            inputs = await self._ask(self._inputs_of, job, client, request)
+            inputs = await self._inputs_of(job, client, request)
             generation_id = await self._ask(_submit, client, request, inputs)
         except VeoError as error:
             await self._fail(job, error)
@@ -215,7 +215,7 @@ class Runner:
         async with self._with_pictures if any(kept_here(request)) else nullcontext():
             # Before the intent: what is not there any more costs nothing, and no time is lost
             # between the intent and the request.
-            inputs = await self._ask(self._inputs_of, job, client, request)
+            inputs = await self._inputs_of(job, client, request)
             begun = steady_now()
             # The intent.  From here to the id nobody may cancel: the answer names what was bought.
             if await self.transition(job, "prepared", "submitting"):
@@ -228,13 +228,14 @@ class Runner:
                     await asyncio.gather(sending, return_exceptions=True)
                     raise
 
-    def _inputs_of(self, job: Job, client: VeoClient, request: VideoRequest) -> Inputs:
-        """Get what `request` names, in a thread: pictures off the shelf, and a fresh address for a
-        clip."""
+    async def _inputs_of(self, job: Job, client: VeoClient, request: VideoRequest) -> Inputs:
+        """Get what `request` names: pictures off the shelf, and a fresh address for a clip."""
         found = dict[str, str | bytes]()
         for _, name in kept_here(request):
-            is_picture = name.startswith(PICTURE)
-            found[name] = self._picture(job, request, name) if is_picture else _clip(client, name)
+            if name.startswith(PICTURE):
+                found[name] = await self._ask(self._picture, job, request, name)
+            else:
+                found[name] = await self._ask(_clip, client, name)
         return found
 
     def _picture(self, job: Job, request: VideoRequest, name: str) -> bytes:
@@ -495,6 +496,8 @@ class Runner:
 
 
 def _submit(client: VeoClient, request: VideoRequest, inputs: Inputs) -> str:
+    if not inputs:
+        return client.submit(request)
     return client.submit(request, attach=lambda address: inputs.get(address, address))
 
 

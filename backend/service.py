@@ -10,6 +10,7 @@ import asyncio
 import functools
 import itertools
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -31,10 +32,11 @@ from backend.ledger import (
     UnusableLedger,
     open_ledger,
 )
-from backend.pictures import UNUSED_FOR, PicturesFull, PicturesGone, are_gone
+from backend.pictures import UNUSED_FOR, PicturesFull, PicturesGone, are_gone, require_no_data
 from backend.pricing import Offer, OfferChanged, Prices, offer_still_valid
 from backend.storage import BucketAway, Storage
 from demo_server import DemoServer
+from veo import media
 from veo.files import reason
 from veo.models import IN_WORDS
 from veo.pictures import BadPicture, film_size
@@ -59,7 +61,12 @@ DEMO_EXPECTED = 8.0
 STOP_TIMEOUT = 80.0
 """Seconds in which a request that is being sent gets its id, at most."""
 
+CLEANED_UP_EVERY = 600.0
+"""Seconds after which pictures are looked through that nobody needs."""
+
 LONGEST_ID = 500
+LARGEST = "4k"
+"""Of no film is a frame larger."""
 
 
 class NoLedger(Exception):
@@ -132,11 +139,18 @@ class Service:
         """Go on with the jobs that an earlier process left."""
         self._loops.append(asyncio.get_running_loop())
         await self.jobs.start()
+        cleaning_up = asyncio.create_task(self._clean_up())
         try:
             yield
         finally:
+            cleaning_up.cancel()
             # Before a web server that ends by itself takes its event loop away.
             await self.jobs.stop()
+
+    async def _clean_up(self) -> None:
+        while True:
+            await asyncio.sleep(CLEANED_UP_EVERY)
+            await self.jobs.clean_up_pictures()
 
     def stop_jobs(self) -> None:
         """Let what is being sent get its id, and that be written down, before the process ends."""
@@ -232,6 +246,7 @@ class Service:
         only who was to pay, whatever it costs.  A further `take` of a press says which one it is,
         and in `batch` the id of the first, which is the one that knows of `others`.
         """
+        require_no_data(request)
         pays = self.payer_for(owner)
         if payer not in (None, pays):
             raise InvalidRequest(
@@ -282,12 +297,11 @@ class Service:
         `read` gives the picture as it came, in a thread, once it is its turn.  Of a reference all
         is kept; any other is cropped.  A `VeoError` says why it was not kept.
         """
+        keep = partial(self.jobs.pictures.keep, quota_key=quota_key, crop=not is_reference)
         size = _film_size(aspect_ratio, resolution)
+        return await self._kept(lambda: keep(owner, read(), size))
 
-        def keep() -> str:
-            keep = partial(self.jobs.pictures.keep, quota_key=quota_key, crop=not is_reference)
-            return keep(owner, read(), size)
-
+    async def _kept(self, keep: Callable[[], str]) -> str:
         background = self.jobs.background
         try:
             return await background.run_in_pool(background.preparing, keep)
@@ -310,14 +324,68 @@ class Service:
             _log.error("A picture cannot be read. %s", error)
             raise TookTooLong("The server cannot read the picture now. Try again.") from None
 
+    async def keep_frame(
+        self,
+        some_id: object,
+        *,
+        owner: str,
+        quota_key: str,
+        seconds: float | None = None,
+        aspect_ratio: str | None = None,
+        resolution: str | None = None,
+    ) -> str:
+        """Keep a frame of a visitor's own clip as a picture, as large as it is unless the shape of
+        another film is told; a `VeoError` says why it was not kept."""
+        content = await self.frame_of(some_id, owner, seconds)
+        is_for_another = aspect_ratio is not None and resolution is not None
+        return await self.keep_picture(
+            lambda: content,
+            owner=owner,
+            quota_key=quota_key,
+            aspect_ratio=aspect_ratio or "16:9",
+            resolution=resolution if resolution and is_for_another else LARGEST,
+            is_reference=not is_for_another,
+        )
+
+    async def frame_of(self, some_id: object, owner: str, seconds: float | None = None) -> bytes:
+        """A frame of a visitor's own clip: its last, or the one that is shown after `seconds`.
+
+        The clip is known by its job's id or the service's.
+        """
+        job = await self.job_of(some_id, owner)
+        clip_id = job.entry.clip if job and job.state == "done" else None
+        if not clip_id or not self.storage.has(clip_id):
+            raise InvalidRequest("That clip is not here, so none of its frames is.", field="clip")
+        at = math.inf if seconds is None else seconds
+        if math.isnan(at):
+            raise InvalidRequest("That is no time of a clip.", field="clip")
+        background = self.jobs.background
+        try:
+            async with self.storage.as_file(clip_id) as path:
+                return await background.run_in_pool(background.preparing, media.frame_at, path, at)
+        except media.BrokenClip as error:
+            raise InvalidRequest(str(error), field="clip") from None
+        except OSError as error:
+            _log.error("A clip cannot be read for its frame. %s", error)
+            raise TookTooLong("The clip cannot be read now. Try again.") from None
+
+    async def job_of(self, some_id: object, owner: str) -> Job | None:
+        """A visitor's own job, by its id or by the newest that has this id of the service."""
+        sought = checked_id(some_id)
+        if job := await self.jobs.get(sought, owner):
+            return job
+        found = await self.jobs.with_id(owner, sought)
+        return next((job for job in found if job.state == "done"), next(iter(found), None))
+
     async def clip_to_continue(self, some_id: object, owner: str) -> str:
         """What `video_url` is to be, for a job of the visitor's or an id of the service.
 
         Whether the service has such a clip is asked when the request is sent, for its address is
         good for a while only.
         """
-        job = await self.jobs.get(str(some_id), owner)
-        return f"clip:{checked_id(job.generation_id if job else some_id)}"
+        sought = checked_id(some_id)
+        job = await self.jobs.get(sought, owner)
+        return f"clip:{checked_id(job.generation_id if job else sought)}"
 
     async def _require_place(self) -> None:
         """See that a clip can be kept, before one is paid for: a disk may be full by now."""

@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 import shutil
+import tempfile
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -23,7 +24,7 @@ from collections.abc import (
     Mapping,
     MutableMapping,
 )
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -177,6 +178,19 @@ class Storage:
         with await asyncio.to_thread(path.open, "rb") as file:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
+
+    @asynccontextmanager
+    async def as_file(self, clip_id: str) -> AsyncIterator[Path]:
+        """A clip as a file, wherever it lies; raises `FileNotFoundError` or `BucketAway`."""
+        if path := self.file(clip_id):
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="veo-") as folder:
+            path = Path(folder, CLIP)
+            with path.open("wb") as file:
+                async for piece in self.read(clip_id):
+                    await asyncio.to_thread(file.write, piece)
+            yield path
 
     # Pictures that films are made from, each one file with an id of its own
 

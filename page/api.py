@@ -6,8 +6,10 @@ They go the page's way to a job and wait for its end; nothing here knows HTTP.
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -15,12 +17,12 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from backend.jobs import ONE_CALL, Job
-from backend.service import Service, checked_id
+from backend.service import LARGEST, Service, checked_id
 from page import form
 from page.gradio_patches.queue import has_gone
-from page.visitors import quota_key_of
+from page.visitors import VISITOR_ID_HEADER, is_known, owner_of, quota_key_of
 from veo import explain
-from veo_client import TookTooLong, VeoClient, VeoError
+from veo_client import InvalidRequest, TookTooLong, VeoClient, VeoError
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +54,14 @@ class Api:
         auto_fix: bool = True,
         wait: bool = True,
         api_key: str | None = None,
+        image_url: str | None = None,
+        last_image_url: str | None = None,
+        image_urls: str | list[str] | None = None,
+        video_url: str | None = None,
+        last_frame_of: str | None = None,
+        extend: str | None = None,
+        person_generation: str | None = None,
+        provider: str | None = None,
     ) -> tuple[str | None, dict[str, Any]]:
         """Make one clip.  This costs money unless the page runs in demo mode; it is never sent twice.
 
@@ -59,7 +69,7 @@ class Api:
 
         Parameters:
             prompt: What to film: subject, action, scene, camera, light, sound.
-            model: The faster one costs less.
+            model: The faster one costs less; unless told, it follows from the pictures or the clip that are given.
             aspect_ratio: 16:9 or 9:16.
             duration: Seconds: 4, 6 or 8.
             resolution: 720p or 1080p.
@@ -70,14 +80,30 @@ class Api:
             auto_fix: Whether a prompt that the content policy refuses is rewritten.
             wait: Whether to wait for the clip, about two minutes, or only for its id.
             api_key: An AI/ML API key of your own; better in the header x-aimlapi-key.
+            image_url: A picture to begin with: an https address, or a name that POST /pictures gave.
+            last_image_url: A picture to end with; it needs one to begin with.
+            image_urls: Up to three pictures of who and what is to be seen, with a space between two, or as a list.
+            video_url: The https address of a clip to go on from.
+            last_frame_of: The id of a clip whose last frame to begin with.
+            extend: The id of a clip to go on from; 7 seconds come to it.
+            person_generation: Whether people may be shown: dont_allow or allow_adult; few models take it.
+            provider: Who makes it: auto, google or fal.
 
         Returns:
             The clip's file, none without wait.
             Facts: width, height (pixels), frame_rate (1/s), duration (s), frames, sound,
-            size (bytes), generation_id, demo, request; without wait the last three.
+            size (bytes), generation_id, demo, request, usd, usd_is_charged (false while usd is the
+            price list's word); without wait the last five.
         """  # noqa: E501  # Gradio reads a line for each parameter
         async with self._caller(request, api_key) as owner:
-            wanted = form.request_from(
+            quota_key = quota_key_of(owner, request)
+            if extend:
+                _only_one("extend", video_url=video_url, last_frame_of=last_frame_of)
+                video_url = await self._service.clip_to_continue(extend, owner)
+            if last_frame_of:
+                _only_one("last_frame_of", image_url=image_url)
+                image_url = await self._last_frame(request, last_frame_of, owner, api_key)
+            wanted = form.request_of_program(
                 prompt=prompt,
                 model=model,
                 aspect_ratio=aspect_ratio,
@@ -88,8 +114,13 @@ class Api:
                 seed=seed,
                 enhance_prompt=enhance_prompt,
                 auto_fix=auto_fix,
+                image_url=image_url,
+                last_image_url=last_image_url,
+                image_urls=image_urls.split() if isinstance(image_urls, str) else image_urls,
+                video_url=video_url,
+                person_generation=person_generation,
+                provider=provider,
             )
-            quota_key = quota_key_of(owner, request)
             job = await self._service.begin(wanted, owner=owner, quota_key=quota_key)
             return await self._finished(job) if wait else await wait_for_id(job)
 
@@ -158,23 +189,57 @@ class Api:
             offer = await self._service.offer_for([wanted], owner)
             return {"usd": offer.dollars, "text": explain.dollars(offer.dollars)}
 
+    async def _last_frame(
+        self, request: gr.Request, some_id: str, owner: str, api_key: str | None
+    ) -> str:
+        """The name of the last frame of the caller's own clip, or of one that is fetched for it."""
+        keep, quota_key = self._service.keep_frame, quota_key_of(owner, request)
+        if await self._service.job_of(some_id, owner):
+            return await keep(some_id, owner=owner, quota_key=quota_key)
+        # As an owner of its own, whose key is forgotten once it is fetched.
+        async with self._keyed(new_owner(), request, api_key) as fetching:
+            job = await self._service.look_for(some_id, owner=fetching, quota_key=quota_key)
+            await unless_gone(request, self._finished(job))
+            content = await self._service.frame_of(job.id, fetching)
+        return await self._service.keep_picture(
+            lambda: content, owner=owner, quota_key=quota_key, resolution=LARGEST, is_reference=True
+        )
+
     @asynccontextmanager
     async def _caller(self, request: gr.Request, api_key: str | None) -> AsyncIterator[str]:
-        """An owner for one call, with its own key if it brought one; errors become Gradio's.
+        """Who calls, with the key that came with the call; errors become Gradio's.
 
-        While its job goes on, or if the caller hangs up, its key is forgotten as any visitor's is.
+        Who tells a visitor's id is that visitor, and may name their pictures and clips; else there
+        is an owner for this call alone.
         """
-        owner = f"{ONE_CALL}{secrets.token_urlsafe(16)}"
-        jobs = self._service.jobs
+        told = request.headers.get(VISITOR_ID_HEADER)
+        owner = owner_of(told, request) if is_known(told) else new_owner()
         try:
-            if key := api_key or request.headers.get(KEY_HEADER):
-                await jobs.set_key(owner, VeoClient(key))
-            yield owner
+            async with self._keyed(owner, request, api_key):
+                yield owner
         except VeoError as error:
             # In no variable of ours: it would stand in a circle with this frame, and hold the call.
-            self._forget_key_of(owner)
             raise to_gradio_error(error) from None
-        self._forget_key_of(owner)
+
+    @asynccontextmanager
+    async def _keyed(
+        self, owner: str, request: gr.Request, api_key: str | None
+    ) -> AsyncIterator[str]:
+        """`owner` with the key that came with the call, if one did.
+
+        While its job goes on, or if the caller hangs up, the key is forgotten as any visitor's is.
+        """
+        key = api_key or request.headers.get(KEY_HEADER)
+        if key:
+            await self._service.jobs.set_key(owner, VeoClient(key))
+        try:
+            yield owner
+        except VeoError:
+            if key:
+                self._forget_key_of(owner)
+            raise
+        if key:
+            self._forget_key_of(owner)
 
     def _forget_key_of(self, owner: str) -> None:
         if not self._service.jobs.has_unfinished(owner):
@@ -212,8 +277,24 @@ async def unless_gone(request: gr.Request, answer: Coroutine[Any, Any, Answer]) 
         answering.cancel()
 
 
+def new_owner() -> str:
+    return f"{ONE_CALL}{secrets.token_urlsafe(16)}"
+
+
+def _only_one(name: str, **others: object) -> None:
+    """Raise `InvalidRequest` if another field says already what `name` does."""
+    if given := [other for other, value in others.items() if value]:
+        raise InvalidRequest(f"Give {name} or {given[0]}, and not both.", field=name)
+
+
 def _about(job: Job) -> dict[str, Any]:
-    return {"generation_id": job.generation_id, "demo": job.is_demo, "request": job.entry.request}
+    return {
+        "generation_id": job.generation_id,
+        "demo": job.is_demo,
+        "request": job.entry.request,
+        "usd": job.entry.dollars,
+        "usd_is_charged": job.cost_is_told,
+    }
 
 
 def to_gradio_error(error: VeoError) -> gr.Error:
@@ -240,13 +321,29 @@ def add(
     # Gradio calls a radio's value a text, and an agent is then refused its number.
     by_name["duration"] = gr.Number(8, label="duration", precision=0, visible=False)
     by_name["seed"] = gr.Number(label="seed", precision=0, visible=False)
+    given = [gr.Textbox(label=name, visible=False) for name in form.OF_PROGRAMS]
     fields = [*by_name.values(), wait]
     priced = [by_name[name] for name in form.PRICED]
     key = [] if mcp else [api_key]
     nobody = gr.Button(visible=False)
     # `VideoRequest` checks the values as they come; Gradio's own check would log a traceback.
     common["preprocess"] = False
-    nobody.click(api.generate, [*fields, *key], [clip, facts], api_name="generate", **common)
+    generate = _without_key(api.generate) if mcp else api.generate
+    nobody.click(generate, [*fields, *key, *given], [clip, facts], api_name="generate", **common)
     nobody.click(api.status, [generation_id, *key], facts, api_name="status", **common)
     nobody.click(api.resume, [generation_id, *key], [clip, facts], api_name="resume", **common)
     nobody.click(api.price, priced, facts, api_name="price", **common)
+
+
+def _without_key(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The same endpoint without the parameter for a key, which may stand before others."""
+    takes = inspect.signature(endpoint)
+    others = [each for name, each in takes.parameters.items() if name != "api_key"]
+
+    @functools.wraps(endpoint)
+    async def without(request: gr.Request, *values: Any) -> Any:
+        named = zip([each.name for each in others[1:]], values, strict=False)
+        return await endpoint(request, **dict(named))
+
+    without.__signature__ = takes.replace(parameters=others)  # type: ignore[attr-defined]
+    return without

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from page import prompt_helper, texts
+from veo.given import model_for
 from veo.models import DOES, INPUTS, Model, models_for
 from veo_client import MODELS, InvalidRequest, VideoRequest
 
@@ -38,20 +39,36 @@ BEFORE_PICTURES = tuple(name for name in FIELDS if name != "pictures")
 SETTINGS = (*BEFORE_PICTURES, *INPUTS)
 """What the form has by its name in a request."""
 
+OF_PROGRAMS = (
+    "image_url",
+    "last_image_url",
+    "image_urls",
+    "video_url",
+    "last_frame_of",
+    "extend",
+    "person_generation",
+    "provider",
+)
+"""What programs and agents may give beside that, in its order; the form has no widget for it."""
+
 PRICED = ("model", "duration", "resolution", "generate_audio")
 """The fields that a price may depend on."""
 
 
-def request_from(*, seed: Any, pictures: object = "", **given: Any) -> VideoRequest:
+def request_from(*, pictures: object = "", **given: Any) -> VideoRequest:
     """A checked request from the form's values, by the names of `FIELDS`.
 
     What its model does not take is hidden in the form, stays typed there, and is left out.
     """
+    return _request(**_taken(given), **inputs_in(pictures))
+
+
+def _request(*, seed: Any = None, **given: Any) -> VideoRequest:
     if seed not in (None, ""):
         # What is no whole number goes on as it came, to be refused in the one place for that.
         text = str(seed).strip().removesuffix(".0")
         given["seed"] = int(text) if text.isdecimal() and len(text) <= 10 else seed
-    return VideoRequest(**_taken(given), **inputs_in(pictures))
+    return VideoRequest(**given)
 
 
 def _taken(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +97,26 @@ def pictures_of(inputs: Mapping[str, Any]) -> str:
     """The form's one value for the fields in `INPUTS` that are filled."""
     filled = {name: inputs[name] for name in INPUTS if inputs.get(name)}
     return json.dumps(filled, separators=(",", ":")) if filled else ""
+
+
+def request_of_program(*, model: str, **given: Any) -> VideoRequest:
+    """A checked request from a program's values, which has the form's where it gave none.
+
+    The form's own model makes way for the likeliest that takes what was given; so does each value
+    of the form that another model does not take.  What a program changed is held to its word.
+    """
+    defaults = asdict(VideoRequest("defaults"))
+    inputs = [name for name in INPUTS if given.get(name)]
+    if inputs and model == defaults["model"]:
+        model = model_for(inputs)
+    if isinstance(model, str) and model in MODELS:
+        takes = MODELS[model]
+        for name, value in [*given.items()]:
+            taken = name in takes.takes and value in getattr(takes, f"{name}s", (value,))
+            if not taken and value == defaults.get(name):
+                del given[name]
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    return _request(**({"prompt": ""} | given), model=model)
 
 
 def request_to_price(**priced: Any) -> VideoRequest:

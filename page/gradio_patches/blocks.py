@@ -8,6 +8,7 @@ no hook before or after it: `PageBlocks` overrides it.
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -87,8 +88,11 @@ class PageBlocks(gr.Blocks):
         """Run one event that names no file; an error that nobody foresaw is logged by its place."""
         if names_a_file([inputs, getattr(named.get("event_data"), "_data", None)]):
             raise gr.Error(texts.NO_FILES, print_exception=False)
+        known = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         try:
-            return await super().process_api(block_fn, inputs, *more, **named)
+            return await super().process_api(
+                block_fn, [*inputs, *_not_given(known, inputs)], *more, **named
+            )
         except gr.Error:
             raise
         except OutOfReach as error:
@@ -97,6 +101,19 @@ class PageBlocks(gr.Blocks):
         except Exception as error:
             _log.error("An event ended in %s", describe(error))
             raise gr.Error(texts.NOT_HANDLED, print_exception=False) from None
+
+
+def _not_given(block_fn: BlockFunction, inputs: Sequence[Any]) -> list[None]:
+    """None for each of the last parameters that may be left out.
+
+    Gradio wants all of them of a program that sends a list, and so one that was written before an
+    endpoint got one more would fail.
+    """
+    lacking = len(block_fn.inputs) - len(inputs)
+    if lacking <= 0 or block_fn.fn is None:
+        return []
+    last = [*inspect.signature(block_fn.fn).parameters.values()][-lacking:]
+    return [None] * lacking if all(each.default is None for each in last) else []
 
 
 def _is_by_component(predictions: Any, outputs: Sequence[Any]) -> bool:

@@ -30,6 +30,14 @@ PLAUSIBLE = {
     "auto_fix": [True, False, None],
     "wait": [True, False, "no"],
     "api_key": [None, "", "two words", 5],
+    "image_url": [None, "", "https://a.example/b.jpg", f"picture:{'0' * 64}", "data:,", "file:///"],
+    "last_image_url": [None, "", "https://a.example/b.jpg", "http://a.example/b.jpg", 5],
+    "image_urls": [None, [], ["https://a.example/b.jpg"], ["a"] * 9, "https://a.example/b.jpg"],
+    "video_url": [None, "", "https://a.example/b.mp4", "clip:an-id", "clip:", "https://"],
+    "last_frame_of": [None, "", "an-id", "\x00", 7],
+    "extend": [None, "", "an-id", " ", ["an-id"]],
+    "person_generation": [None, "", "allow_adult", "everybody"],
+    "provider": [None, "", "google", "nobody"],
     "generation_id": ["an-id", "an-id:google/veo-3.1-t2v", "", "../balance", "x" * 10_000, "\x00"],
 }
 TAKEN = {
@@ -58,7 +66,7 @@ def data_for(endpoint):
     strange = [
         once | st.sampled_from(each) | ANYTHING for once, each in zip(likely, choices, strict=True)
     ]
-    return st.tuples(*likely) | st.tuples(*strange) | st.lists(ANYTHING, max_size=14)
+    return st.tuples(*likely) | st.tuples(*strange) | st.lists(ANYTHING, max_size=22)
 
 
 CALL = st.sampled_from(["generate"] * 5 + ["price", "status", "resume"]).flatmap(
@@ -75,9 +83,21 @@ def one_of(*choices):
 
 MAY_LEAVE = {
     "prompt": lambda value: isinstance(value, str) and value.strip() and len(value) <= 4000,
-    "model": one_of("google/veo-3.1-t2v", "google/veo-3.1-t2v-fast"),
+    "model": one_of(
+        "google/veo-3.1-t2v",
+        "google/veo-3.1-t2v-fast",
+        "google/veo-3.1-i2v",
+        "google/veo-3.1-first-last-image-to-video",
+        "google/veo-3.1-reference-to-video",
+        "google/veo3-1-extend-video",
+    ),
+    "image_url": one_of("https://a.example/b.jpg"),
+    "last_image_url": one_of("https://a.example/b.jpg"),
+    "image_urls": one_of(["https://a.example/b.jpg"]),
+    "video_url": one_of("https://a.example/b.mp4"),
+    "provider": one_of("google"),
     "aspect_ratio": one_of("16:9", "9:16"),
-    "duration": one_of(4, 6, 8),
+    "duration": one_of(4, 6, 7, 8),
     "resolution": one_of("720p", "1080p"),
     "generate_audio": one_of(True, False),
     "negative_prompt": lambda value: isinstance(value, str) and len(value) <= 4000,

@@ -7,13 +7,16 @@ import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
-from served import ServedPage
+from served import FOX, ServedPage, program
 
+from veo import media
 from veo.pictures import LARGEST_UPLOAD
 
+FAR = "https://a.example/b.jpg"
 OTHER = "picture:" + "0" * 64
 
 
@@ -228,3 +231,100 @@ def test_no_log_line_and_no_file_holds_what_a_camera_wrote(served, ann):
     for path in served.folder.rglob("*"):
         if path.is_file():
             assert b"canary" not in path.read_bytes(), path
+
+
+# Programs and agents
+
+
+def as_picture(content):
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def likeness(one, other):
+    """Decibels (PSNR) between two pictures of one size."""
+    return 10 * np.log10(255**2 / max(np.mean((one - other) ** 2), 1e-9))
+
+
+def short(**more):
+    return {"duration": 4, "resolution": "720p", "api_name": "/generate", **more}
+
+
+@pytest.fixture(autouse=True)
+def clients_leave_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_program_films_a_picture_that_it_brought(keyed_page, ann):
+    name = keep(keyed_page, ann)
+    client = program(keyed_page, **{"X-Veo-Visitor": ann})
+    clip, facts = client.predict(FOX, image_url=name, **short())
+    sent = as_picture(get(keyed_page, name, ann).content)
+    first = as_picture(media.frame_at(clip, 0))
+    assert likeness(first, sent) > 30
+    assert facts["request"]["image_url"] == name
+    assert facts["request"]["model"] == "google/veo-3.1-i2v"
+    assert (facts["usd"], facts["usd_is_charged"]) == (0.0, False)  # by the demo's price list
+    last, name_of_last = as_picture(media.last_frame(clip)), facts["generation_id"]
+
+    clip, facts = client.predict(FOX, last_frame_of=name_of_last, **short())
+    assert likeness(as_picture(media.frame_at(clip, 0)), last) > 30
+    clip, facts = client.predict(FOX, extend=name_of_last, **short(duration=8))
+    assert facts["request"]["model"] == "google/veo3-1-extend-video"
+    assert facts["request"]["video_url"] == f"clip:{name_of_last}"
+    assert facts["duration"] == pytest.approx(11, abs=0.3)
+    client.close()
+
+
+def test_a_program_without_a_name_films_on_from_an_id(keyed_page):
+    client = program(keyed_page)
+    clip, facts = client.predict(FOX, **short())
+    known = facts["generation_id"]
+    last = as_picture(media.last_frame(clip))
+    clip, facts = client.predict(FOX, last_frame_of=known, **short())
+    assert likeness(as_picture(media.frame_at(clip, 0)), last) > 30
+    _, facts = client.predict(FOX, extend=known, wait=False, api_name="/generate")
+    assert facts["request"]["video_url"] == f"clip:{known}"
+    client.close()
+
+
+def test_three_references_and_two_ends_go_the_same_way(keyed_page, ann):
+    names = [keep(keyed_page, ann, n) for n in range(2)]
+    references = [keep(keyed_page, ann, n, "?reference=1&resolution=720p") for n in range(3)]
+    client = program(keyed_page, **{"X-Veo-Visitor": ann})
+    clip, facts = client.predict(FOX, image_url=names[0], last_image_url=names[1], **short())
+    assert facts["request"]["model"] == "google/veo-3.1-first-last-image-to-video"
+    end = as_picture(get(keyed_page, names[1], ann).content)
+    assert likeness(as_picture(media.last_frame(clip)), end) > 30
+    _, facts = client.predict(FOX, image_urls=references, wait=False, api_name="/generate")
+    assert facts["request"]["image_urls"] == references
+    client.close()
+
+
+def test_another_visitors_picture_is_not_filmed(keyed_page, ann):
+    name = keep(keyed_page, ann)
+    before = len(keyed_page.rows())
+    for visitor in ({}, {"X-Veo-Visitor": secrets.token_urlsafe(32)}):
+        client = program(keyed_page, **visitor)
+        for wrong in ({"image_url": name}, {"image_urls": [name]}, {"image_url": OTHER}):
+            with pytest.raises(Exception, match="is not here any more, so nothing was sent"):
+                client.predict(FOX, **wrong, **short(duration=8))
+        client.close()
+    assert len(keyed_page.rows()) == before
+
+
+def test_what_does_not_go_together_is_told_and_nothing_is_sent(keyed_page, ann):
+    client = program(keyed_page, **{"X-Veo-Visitor": ann})
+    for given, said in (
+        ({"image_url": "a"}, "must be an address"),
+        ({"image_url": FAR, "model": "google/veo-3.1-t2v-fast"}, "is nothing"),
+        ({"last_image_url": FAR}, "together"),
+        ({"extend": "x", "last_frame_of": "y"}, "not both"),
+        ({"extend": "no-such-id"}, "no such clip"),
+        ({"image_url": FAR, "seed": 7}, "seed cannot be chosen"),
+        ({"image_url": "data:image/png;base64,iVBORw0KGgo="}, "bring it first"),
+        ({"provider": "nobody"}, "provider must be"),
+    ):
+        with pytest.raises(Exception, match=said):
+            client.predict(FOX, **given, api_name="/generate")
+    client.close()
