@@ -169,6 +169,14 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
         outputs=[*parts.form.values(), parts.tools],
         **given,
     )
+    slots.connect(parts, handlers.on_frame)
+    parts.tools.focus(
+        handlers.on_go_on,
+        inputs_kwargs={**parts.form, **browser_state},
+        outputs=parts.tools,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     clips.input(handlers.on_use_seed, outputs=[parts.form["seed"], parts.tools], **given)
     clips.delete(
         handlers.on_delete,
@@ -269,7 +277,8 @@ def on_the_result_side(parts: Parts) -> dict[str, Any]:
 def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
     """The price follows the form, the list of clips, and the events in `after`."""
     priced: dict[str, Any] = {name: parts.form[name] for name in form.PRICED}
-    inputs = priced | parts.named("count", "differs", "browser_state")
+    pictures = {"pictures": parts.form["pictures"]}
+    inputs = priced | pictures | parts.named("count", "differs", "browser_state")
     asks: dict[str, Any] = {
         "fn": handlers.on_money,
         "inputs_kwargs": inputs,

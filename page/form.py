@@ -130,6 +130,22 @@ def request_to_price(**priced: Any) -> VideoRequest:
     return VideoRequest("price", **_taken(priced), **needed)
 
 
+def priced_with(field: str, values: Mapping[str, Any]) -> VideoRequest:
+    """What to ask a price for if `field` alone were filled: the model that then follows from
+    the form's `values`, as `models.js` has it, and their settings as far as it takes them."""
+    offered = [(name, MODELS[name]) for name in OFFERED[frozenset({field})]]
+    now = _model(values.get("model")) or MODELS[offered[0][0]]
+    name, model = min(
+        offered,
+        key=lambda each: (each[1].label != now.label, each[1].grade != now.grade),
+    )
+    priced = {each: values[each] for each in PRICED if each in values} | {"model": name}
+    for each, of in OF_THE_MODEL.items():
+        if each in priced and priced[each] not in getattr(model, of):
+            del priced[each]
+    return request_to_price(**priced)
+
+
 _ANY_PICTURE = f"picture:{0:064x}"
 ANY_INPUT: Mapping[str, Any] = {
     "image_url": _ANY_PICTURE,
@@ -214,6 +230,8 @@ CHOICES: Mapping[str, Sequence[Any]] = {
 }
 """What the fields offer that are chosen and not written, with any model."""
 
+
+WHOLE_SHAPES = tuple(each for each in CHOICES["aspect_ratio"] if each != "auto")
 
 SHAPES = {"auto": texts.AS_THE_CLIP}
 """An aspect ratio in words, where it is no ratio."""

@@ -33,6 +33,7 @@ from page import (
     form,
     http_panel,
     price_label,
+    slots,
     status_card,
     strip,
     texts,
@@ -41,6 +42,7 @@ from page.view import UNCHANGED, Parts, View
 from page.visitors import BrowserState, Visitor, identify
 from veo import explain
 from veo.settings import key_in
+from veo.types import read_number
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -103,6 +105,7 @@ class Handlers:
         count: int,
         differs: str,
         browser_state: BrowserState,
+        pictures: str = "",
         **priced: Any,
     ) -> Changed:
         """What the button says, the line beside it, whose key is used, and what that offers."""
@@ -120,7 +123,9 @@ class Handlers:
         )
         is_demo = offer.payer == "demo"
         return View(
-            generate=price_label.button(asked, offer.dollars, is_demo=is_demo),
+            generate=price_label.button(
+                asked, offer.dollars, is_demo=is_demo, continues=slots.continues(pictures)
+            ),
             cost=price_label.price_note(
                 offer.dollars,
                 visit,
@@ -325,8 +330,53 @@ class Handlers:
     ) -> Changed:
         """The seed of a clip, for the form."""
         job = await self._job_of_event(event, identify(browser_state, request))
-        seed = {"seed": str(job.request.seed)} if job and job.request else {}
+        known = job and job.request and job.request.seed is not None
+        seed = {"seed": str(job.request.seed)} if job and job.request and known else {}
         return View(form=seed, tools=toast(texts.SEED_FILLED)).of(self._parts)
+
+    async def on_frame(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        *,
+        browser_state: BrowserState,
+        pictures: str,
+    ) -> Changed:
+        """A frame of a clip in a slot, or the clip itself to go on from; the form is not sent."""
+        visitor = identify(browser_state, request)
+        job = await self._job_of_event(event, visitor)
+        field = str(getattr(event, "field", ""))
+        if not job:
+            return View(tools=toast(texts.CLIP_GONE)).of(self._parts)
+        try:
+            if field == "video_url":
+                name = await self._service.clip_to_continue(job.id, visitor.owner)
+            else:
+                name = await self._service.keep_frame(
+                    job.id,
+                    owner=visitor.owner,
+                    quota_key=visitor.quota_key,
+                    seconds=read_number(getattr(event, "seconds", None)),
+                )
+        except VeoError as error:
+            return View(tools=toast(str(error))).of(self._parts)
+        said = texts.CLIP_CONTINUED if field == "video_url" else texts.FRAME_USED
+        values = {"pictures": slots.with_input(pictures, field, name)}
+        if job.request and job.request.aspect_ratio in form.WHOLE_SHAPES:
+            values["aspect_ratio"] = job.request.aspect_ratio
+        return View(form=values, tools=toast(said)).of(self._parts)
+
+    async def on_go_on(
+        self, request: gr.Request, *, browser_state: BrowserState, **fields: Any
+    ) -> Changed:
+        """What each way costs to go on from the clip on the stage."""
+        owner = identify(browser_state, request).owner
+        prices = dict[str, str]()
+        for way, field in (("last", "image_url"), ("this", "image_url"), ("clip", "video_url")):
+            wanted = form.priced_with(field, fields)
+            offer = await self._service.offer_for([wanted], owner)
+            prices[way] = price_label.to_go_on(wanted, offer, longer=way == "clip")
+        return View(tools={"prices": prices, "at": time.time()}).of(self._parts)
 
     async def on_code(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState

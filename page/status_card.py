@@ -241,11 +241,23 @@ def _of(job: Job, state: str, words: Explanation, **more: Any) -> dict[str, Any]
         over=job.is_over,
         may_hide=bool(job.generation_id),
         prompt=job.request.prompt if job.request else "",
-        aspect=job.request.aspect_ratio if job.request else USUAL_ASPECT,
-        seed=texts.SEED_IS.format(value=job.request.seed) if job.request else "",
+        aspect=_aspect_of(job),
+        seed=_seed_of(job),
         generation_id=job.generation_id,
         **more,
     )
+
+
+def _aspect_of(job: Job) -> str:
+    """As it was asked for; of a clip that goes on from another, its own once it is here."""
+    if job.request and ":" in job.request.aspect_ratio:
+        return job.request.aspect_ratio
+    return f"{job.facts.width}:{job.facts.height}" if job.facts and job.request else USUAL_ASPECT
+
+
+def _seed_of(job: Job) -> str:
+    seed = job.request.seed if job.request else None
+    return texts.SEED_IS.format(value=seed) if seed is not None else ""
 
 
 def _card(

@@ -171,6 +171,7 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
         "without_sound": request.generate_audio,
         "with_auto_fix": request.auto_fix is False,
         "with_enhancement": request.enhance_prompt is False,
+        "another_seed": request.seed is not None,
     }.get(action, True)
 
 

@@ -1,6 +1,7 @@
 // A picture for the form, from wherever on the page: files that were dropped or pasted, or a frame of
 // a clip.  Whoever has one tells it; the slots hear it.
 const OFFERED = "veo-picture";
+const CAME = "veo-picture-came";
 const PRESSED = "veo-press-waits";
 
 export function offerPicture(picture) {
@@ -24,4 +25,14 @@ export function tellPressWaits() {
 
 export function onPressWaits(heard) {
   document.addEventListener(PRESSED, heard);
+}
+
+// The server has answered about a frame, whatever it said.
+export function tellPictureCame() {
+  delete document.documentElement.dataset.sending;
+  document.dispatchEvent(new Event(CAME));
+}
+
+export function onPictureCame(heard) {
+  document.addEventListener(CAME, heard);
 }

@@ -2,7 +2,7 @@ import { make, makeButton } from "./elements.js";
 import { onFormValues } from "./form_values.js";
 import { filledIn, inputsIn, inTheWay } from "./models.js";
 import { cutPicture } from "./picture_cut.js";
-import { isPicture, onPicture, onPressWaits } from "./picture_news.js";
+import { isPicture, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
 import { picturePreview, sendPicture } from "./picture_route.js";
 
 const REFERENCES = "image_urls";
@@ -239,9 +239,11 @@ export function mount({ element, props, watch, trigger }) {
     take(slotAt(document.activeElement) || openSlot(), files);
   });
   onPicture(({ files, at, ...frame }) => {
-    const field = slotAt(at) || openSlot();
-    if (files) take(field, files);
-    else ask({ field, ...frame });
+    if (files) take(slotAt(at) || openSlot(), files);
+    else ask({ field: openSlot(), ...frame });
+  });
+  onPictureCame(() => {
+    if (find(".said").textContent === texts.sending) say("");
   });
   // A frame is cut on the server, which has the clip.
   function ask(frame) {

@@ -1,10 +1,15 @@
 """Pictures in the composer: the slots, and the models and settings that follow from them."""
 
+import io
 import json
 
 import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from served import choose, open_page, open_sheet, press_generate, prompt_of, wait_for
 
-from page import chips, form
+from backend.pricing import Offer
+from page import chips, form, price_label, slots
 from veo.models import MODELS
 from veo_client import InvalidRequest, VideoRequest
 
@@ -76,3 +81,135 @@ def test_the_browser_knows_of_each_model_what_the_table_says():
         "google/veo-3.1-reference-to-video",
         "google/gemini-omni-1.1-flash",
     )
+
+
+def test_a_way_to_go_on_costs_what_its_model_costs():
+    fast = VALUES | {"model": "google/veo-3.1-t2v-fast", "duration": 6}
+    begins, goes_on = form.priced_with("image_url", fast), form.priced_with("video_url", fast)
+    assert (begins.model, begins.duration) == ("google/veo-3.1-i2v-fast", 6)
+    assert (goes_on.model, goes_on.duration) == ("google/veo3-1-fast-extend-video", 7)
+    offer = Offer(payer="visitor", dollars=2.8)
+    assert price_label.to_go_on(goes_on, offer, longer=True) == " · +7 s ≈ $2.80"
+    said = price_label.button([goes_on], 2.8, is_demo=False, continues=True)
+    assert said == "Continue · +7 s ≈ $2.80"
+
+
+def test_a_frame_takes_the_place_of_what_it_does_not_go_with():
+    last = form.pictures_of({"last_image_url": PICTURE})
+    assert json.loads(slots.with_input(last, "image_url", "new")) == {
+        "image_url": "new",
+        "last_image_url": PICTURE,
+    }
+    assert json.loads(slots.with_input(last, "video_url", "clip:1")) == {"video_url": "clip:1"}
+    references = form.pictures_of(REFERENCES)
+    assert json.loads(slots.with_input(references, "image_urls", "new"))["image_urls"][1] == "new"
+    assert slots.continues(slots.with_input(references, "video_url", "clip:1"))
+    assert not slots.continues("{")
+
+
+# In the browser
+
+
+def picture_file(size: tuple[int, int] = (400, 300)) -> dict:
+    file = io.BytesIO()
+    Image.new("RGB", size, (200, 90, 40)).save(file, "PNG")
+    return {"name": "cat.png", "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def slot(tab, field: str):
+    return tab.locator(f'#slots [data-slot="{field}"]')
+
+
+def kept_form(tab) -> list:
+    return json.loads(tab.evaluate("localStorage['veo-form']"))
+
+
+def fill(tab, field: str, file: dict) -> None:
+    with tab.expect_file_chooser() as chooser:
+        slot(tab, field).locator(".fill").click()
+    chooser.value.set_files(file)
+
+
+PASTE = """
+bytes => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "cat.png", { type: "image/png" }));
+  document.activeElement.dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}
+"""
+
+
+def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab):
+    open_page(tab, demo_page)
+    choose(tab, "Veo 3.1 Fast")
+    fill(tab, "image_url", picture_file())
+    thumbnail = slot(tab, "image_url").locator(".fill img")
+    expect(thumbnail).to_be_visible()
+    shape = thumbnail.evaluate("e => [e.naturalWidth, e.naturalHeight]")
+    assert shape == [400, 225]  # the film's
+    expect(tab.locator("#chips [data-field=model]")).to_have_text("Veo 3.1 Fast")
+    assert kept_form(tab)[2] == "google/veo-3.1-i2v-fast"
+    references = slot(tab, "image_urls").locator(".fill")
+    expect(references).to_have_attribute("aria-disabled", "true")
+    references.click(force=True)
+    expect(tab.locator("#slots .said")).to_contain_text("Remove a first frame first")
+    open_sheet(tab)
+    for name in ("#seed", "#negative-prompt", "#auto-fix"):
+        expect(tab.locator(name)).to_be_hidden()
+    # Another shape is another picture.
+    before = kept_form(tab)[1]
+    choose(tab, "9:16")
+    tab.wait_for_function(
+        "before => JSON.parse(localStorage['veo-form'])[1] !== before", arg=before
+    )
+    # As it came back, it is the server's.
+    tab.reload()
+    expect(thumbnail).to_be_visible()
+    width, height = thumbnail.evaluate("e => [e.naturalWidth, e.naturalHeight]")
+    assert width / height == pytest.approx(9 / 16, abs=0.01)
+    remove = slot(tab, "image_url").get_by_role("button", name="Remove: First frame")
+    remove.focus()
+    tab.keyboard.press("Enter")
+    expect(slot(tab, "image_url").locator(".fill")).to_be_focused()
+    tab.evaluate(PASTE, [*picture_file()["buffer"]])
+    expect(thumbnail).to_be_visible()
+    tab.evaluate(PASTE, [*b"GIF89a"])
+    expect(tab.locator("#slots .said")).to_contain_text("not a picture we can read")
+    assert kept_form(tab)[2] == "google/veo-3.1-i2v-fast"
+
+
+def test_a_picture_of_another_visitor_leaves_its_slot_empty(demo_page, tab):
+    open_page(tab, demo_page)
+    pictures = form.pictures_of(FIRST)
+    tab.evaluate(
+        "pictures => { const form = JSON.parse(localStorage['veo-form']); form[1] = pictures;"
+        " form[2] = 'google/veo-3.1-i2v'; localStorage['veo-form'] = JSON.stringify(form); }",
+        pictures,
+    )
+    tab.reload()
+    expect(tab.locator("#slots .said")).to_have_text(
+        "A picture isn't here any more. Choose it again."
+    )
+    tab.wait_for_function("JSON.parse(localStorage['veo-form'])[2] === 'google/veo-3.1-t2v'")
+    expect(slot(tab, "image_url").locator("img")).to_have_count(0)
+
+
+def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, "A fox in the snow")
+    wait_for(tab, "Your demo clip is ready")
+    tab.get_by_role("button", name="Go on", exact=True).click()
+    expect(tab.locator("#go-on .price").first).to_have_text(" · free")
+    tab.get_by_role("button", name="Use this frame").click()
+    expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
+    expect(tab.locator("#clip-tools .toast")).to_contain_text("Say what happens next")
+    tab.get_by_role("button", name="Go on", exact=True).click()
+    tab.get_by_role("button", name="Continue this clip").click()
+    expect(slot(tab, "video_url")).to_be_visible()
+    expect(tab.locator("#generate")).to_have_text("Continue · +7 s · free")
+    expect(slot(tab, "image_url")).to_be_hidden()
+    expect(prompt_of(tab)).to_have_value("A fox in the snow")
+    slot(tab, "video_url").locator(".remove").click()
+    tab.wait_for_function("JSON.parse(localStorage['veo-form'])[4] === 4")  # s, as before
+    expect(tab.locator("#generate")).to_have_text("Generate · free")
