@@ -411,7 +411,7 @@ SLOT = {
     "gone": "A picture isn't here any more. Choose it again.",
     "needs_first": "A last frame needs a first frame, too.",
     "full": "{most} references are the most.",
-    "not_with": "{slot} doesn't go with {other}. Remove {other} first.",
+    "not_with": "{slot} can't be combined with {other}. Clear that slot first.",
 }
 IN_A_SENTENCE = {
     "image_url": "a first frame",

@@ -65,9 +65,7 @@ export function mount({ element, props, watch, trigger }) {
       return texts.full.replace("{most}", mostReferences());
     const other = inTheWay(table, inputs, field);
     if (!other) return "";
-    return texts.not_with
-      .replace("{slot}", nameOf(field))
-      .replaceAll("{other}", in_a_sentence[other]);
+    return texts.not_with.replace("{slot}", nameOf(field)).replace("{other}", in_a_sentence[other]);
   }
 
   // What a slot looks like

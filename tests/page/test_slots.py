@@ -153,7 +153,7 @@ def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab)
     references = slot(tab, "image_urls").locator(".fill")
     expect(references).to_have_attribute("aria-disabled", "true")
     references.click(force=True)
-    expect(tab.locator("#slots .said")).to_contain_text("Remove a first frame first")
+    expect(tab.locator("#slots .said")).to_contain_text("can't be combined with a first frame")
     open_sheet(tab)
     for name in ("#seed", "#negative-prompt", "#auto-fix"):
         expect(tab.locator(name)).to_be_hidden()
