@@ -21,25 +21,42 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 from veo import explain
 from veo.files import publish, reason, try_out
+from veo.film_list import Notes, Row, open_notes, read_rows
 from veo.given import Given, model_for
-from veo.models import LONGEST_PROMPT
+from veo.models import CHOICES, LONGEST_PROMPT
 from veo.settings import plain
-from veo.terminal import CONTROL_CHARACTERS, DONE, EXIT_CODES, Progress, at_stop, write
+from veo.terminal import (
+    CHANGE_SOMETHING,
+    CONTROL_CHARACTERS,
+    DONE,
+    EXIT_CODES,
+    LOOK_FIRST,
+    NOT_MADE,
+    Progress,
+    at_stop,
+    write,
+)
 from veo_client import (
     MODELS,
     DownloadFailed,
+    Failed,
     InvalidRequest,
+    Price,
+    Refused,
+    SubmissionUncertain,
     Unreachable,
+    Update,
     VeoClient,
     VeoError,
     Video,
@@ -51,6 +68,8 @@ try:
 except ModuleNotFoundError:  # av and Pillow are an extra
     media = None  # type: ignore[assignment]  # a module that is not there
 
+Updates = Generator[Update, None, Video]
+
 DEMO_SECONDS = 6.0
 DEMO_EXPECTED = 8.0
 
@@ -59,6 +78,8 @@ LONGEST_ANSWER_TO_A_STOP = 3.0
 
 ONE_STOP = 0.5
 """Seconds in which several signals are one stop: a shell and its terminal may each send one."""
+
+HALF_A_CENT = 0.005
 
 MIN_FREE_BYTES = 1 << 20
 """Bytes that must fit where the clip will go: about a small clip."""
@@ -71,13 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         at_stop(Stop(progress))
     with ExitStack() as stack:
+        code = DONE
         try:
-            _run(options, stack, progress)
+            if options.list:
+                code = _run_list(options, stack, progress)
+            else:
+                _run(options, stack, progress)
         except VeoError as error:
             code = progress.failed(error)
         except KeyboardInterrupt:
             code = progress.interrupted()
-        else:
+        if code == DONE:
             return DONE
     if progress.is_unread:
         _write_down(progress, options.output)
@@ -100,16 +125,163 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
         given.make_ready(request, client)
     progress.begin(options.resume, _resume_command(options))
     if request:
-        expected = DEMO_EXPECTED if progress.demo else None
-        updates = client.generate(
-            request, attach=given.attach, expected=expected, sleep=progress.sleep
-        )
+        updates = _generate(client, request, given, progress)
     else:
         updates = client.follow(options.resume, sleep=progress.sleep)
+    _watch(updates, client, progress, options.output, request)
+
+
+def _generate(
+    client: VeoClient, request: VideoRequest, given: Given, progress: Progress
+) -> Updates:
+    expected = DEMO_EXPECTED if progress.demo else None
+    return client.generate(request, attach=given.attach, expected=expected, sleep=progress.sleep)
+
+
+def _watch(
+    updates: Updates,
+    client: VeoClient,
+    progress: Progress,
+    place: Path,
+    request: VideoRequest | None,
+) -> Video:
+    """Show the way to the video, and save it."""
     video = progress.watch(updates)
-    path, facts = _receive(client, video, options.output, request)
+    path, facts = _receive(client, video, place, request)
     progress.saved(path, facts, request, video.usd_spent)
     write(sys.stdout, os.fsencode(path) + b"\n")
+    return video
+
+
+# A list of films
+
+
+def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> int:
+    """Make the film of each row that has none; all are checked before the first is paid for."""
+    films = [Film(options, row) for row in read_rows(options.list, COLUMNS)]
+    client = _client(stack, progress)
+    price_of = cache(client.price)
+    for film in films:
+        film.estimate(price_of)
+    if options.price:
+        dollars = sum(film.dollars or 0.0 for film in films)
+        progress.say("price", "", dollars=dollars)
+        write(sys.stdout, f"{explain.dollars(dollars)}\n".encode())
+        return DONE
+    if options.budget is None and not progress.demo:
+        raise InvalidRequest("Give --budget, in US dollars for the whole list.", field="budget")
+    # A demo clip is no film of the list.
+    folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
+    beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
+    notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
+    codes = [_run_film(film, client, progress, notes, options.budget) for film in films]
+    return max(codes, key=WORST_LAST.index)
+
+
+WORST_LAST = (DONE, NOT_MADE, CHANGE_SOMETHING, LOOK_FIRST)
+
+
+class Film:
+    """One row of a list as a request."""
+
+    def __init__(self, options: argparse.Namespace, row: Row) -> None:
+        self.row, self.dollars = row, 0.0
+        try:
+            self.options = _options_of_row(options, row)
+            self.request = self.read()[0]
+        except InvalidRequest as error:
+            message = f"Row {row.number}: {error}"
+            raise InvalidRequest(message, field=error.field) from error
+
+    def read(self) -> tuple[VideoRequest, Given]:
+        """The request and what is attached to it, which is not kept: it may be megabytes."""
+        given = Given()
+        fields = _request_fields(self.options)
+        return VideoRequest(**_with_inputs(self.options, fields, given)), given
+
+    def estimate(self, price_of: Callable[[str], Price]) -> None:
+        dollars = price_of(self.request.model).estimate(self.request)
+        if dollars is None:
+            message = f"Row {self.row.number}: the service does not say what it costs."
+            raise Refused(message, reason="no_price")
+        self.dollars = dollars
+
+
+def _run_film(
+    film: Film, client: VeoClient, progress: Progress, notes: Notes, budget: float | None
+) -> int:
+    """Make one film unless it was made; what is no fault of its own row ends the list."""
+    row, known = film.row, notes.of(film.row)
+    if known.state == "saved":
+        return DONE
+    if known.state == "failed":
+        return NOT_MADE
+    if known.state == "sending":
+        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
+        progress.say("uncertain", f"{text} {explain.LOOK_FIRST}", row=row.number)
+        return LOOK_FIRST
+    progress.generation_id = None  # that of the row before
+    _check_place(film.options.output)
+    request, given = film.read()
+    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
+    if known.state == "taken":
+        progress.begin(known.generation_id, _resume_command(film.options))
+        updates = client.follow(known.generation_id, sleep=progress.sleep)
+    else:
+        _require_budget(film, notes, budget)
+        given.make_ready(request, client)
+        progress.begin(None, _resume_command(film.options))
+        notes.write(row, "sending", dollars=film.dollars)
+        updates = _noted(_generate(client, request, given, progress), row, notes)
+    try:
+        video = _watch(updates, client, progress, film.options.output, request)
+    except Failed as error:
+        notes.write(row, "failed", dollars=0.0)
+        return progress.failed(error)
+    except SubmissionUncertain:
+        raise
+    except VeoError as error:
+        if notes.of(row).state != "sending":
+            raise
+        notes.write(row, "new", dollars=0.0)  # it was not taken
+        if not isinstance(error, Refused) or error.reason != "request":
+            raise
+        return progress.failed(error)
+    notes.write(row, "saved", dollars=video.usd_spent)
+    return DONE
+
+
+def _noted(updates: Updates, row: Row, notes: Notes) -> Updates:
+    """The same updates; the id in the first is noted before anybody sees it."""
+    first = next(updates)
+    notes.write(row, "taken", generation_id=first.generation_id)
+    yield first
+    return (yield from updates)
+
+
+def _require_budget(film: Film, notes: Notes, budget: float | None) -> None:
+    if budget is not None and notes.dollars + film.dollars > budget + HALF_A_CENT:
+        left = explain.dollars(max(budget - notes.dollars, 0.0))
+        raise InvalidRequest(
+            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and {left} of the "
+            "budget is left.",
+            field="budget",
+        )
+
+
+def _options_of_row(options: argparse.Namespace, row: Row) -> argparse.Namespace:
+    """The command's options with those of the row, as if it had been typed."""
+    parser, typed = _parser(), list[str]()
+    parser.of_a_row = True
+    for name, cell in row.cells.items():
+        if name in SWITCHES:
+            typed += [f"--{name}"] if cell.lower() in ("yes", "true", "1", "x") else []
+        elif name == "reference":
+            typed += [f"--reference={each}" for each in cell.split()]
+        elif name != "prompt":
+            typed.append(f"--{name}={cell}")
+    known = argparse.Namespace(**vars(options) | {"list": None, "is_literal": True})
+    return parser.parse_args([*typed, "--", row.cells.get("prompt", "")], known)
 
 
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
@@ -324,7 +496,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
     options.is_literal = "--" in given
-    others = ("price", *INPUT_OPTIONS)
+    others = ("price", "budget", *INPUT_OPTIONS)
     if options.resume is not None and (
         any(getattr(options, each) for each in others) or _request_fields(options)
     ):
@@ -358,9 +530,21 @@ def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        usage='%(prog)s "PROMPT" [-o PATH] [options]\n       %(prog)s --resume ID [-o PATH]',
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong with a row of a list by an error, for the command has not ended."""
+
+    of_a_row = False
+
+    def error(self, message: str) -> NoReturn:
+        if self.of_a_row:
+            raise InvalidRequest(f"{message}.", field="from")
+        super().error(message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        usage='%(prog)s "PROMPT" | --from FILE.csv [-o PATH] [options]\n'
+        "       %(prog)s --resume ID [-o PATH]",
         description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
         epilog="models:\n"
         + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
@@ -381,6 +565,19 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--resume", metavar="ID", help="fetch the clip of an earlier request; --resume=ID for any"
     )
+    what.add_argument(
+        "--from",
+        dest="list",
+        type=Path,
+        metavar="FILE.csv",
+        help="make a clip of each row: prompt, and any option as a column",
+    )
+    parser.add_argument(
+        "--budget",
+        type=_dollars,
+        metavar="USD",
+        help="what the whole list of --from may cost at most",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -395,6 +592,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_request_options(parser)
     return parser
 
+
+SWITCHES = ("fast", "lite", "no-audio", "no-enhance-prompt", "no-auto-fix")
+COLUMNS = frozenset(
+    {
+        *("prompt", "output", "image", "last-image", "last-frame-of", "reference", "extend"),
+        *("model", "aspect-ratio", "duration", "resolution", "negative-prompt", "seed"),
+        *("person-generation", "provider", "task", *SWITCHES),
+    }
+)
+"""What a list may have of each film: the names of options."""
 
 INPUT_OPTIONS = ("image", "last_frame_of", "last_image", "references", "extend", "grade")
 """What says of what a film is made, beside the fields of a request."""
@@ -419,6 +626,13 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     grade = parser.add_mutually_exclusive_group()
     for name, text in (("fast", "less waiting, at less cost"), ("lite", "the least cost")):
         grade.add_argument(f"--{name}", dest="grade", action="store_const", const=name, help=text)
+
+
+def _dollars(text: str) -> float:
+    dollars = float(text)
+    if not 0 <= dollars < math.inf:
+        raise ValueError
+    return dollars
 
 
 def _place(text: str) -> Path:
@@ -451,11 +665,14 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         )
     add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
     add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
-    add("--person-generation", choices=["dont_allow", "allow_adult"], help="of the lite model")
-    add("--provider", choices=["auto", "google", "fal"], help="who makes it, of Veo (auto)")
-    add(
-        "--task", choices=[*TASKS], metavar="TASK", help=f"of a model that asks: {', '.join(TASKS)}"
-    )
+    tasks = list(dict.fromkeys(each for model in MODELS.values() for each in model.tasks.values()))
+    words: Sequence[object]
+    for name, words, text in (
+        ("person_generation", CHOICES["person_generation"], "of lite: dont_allow, allow_adult"),
+        ("provider", CHOICES["provider"], "who makes it, of Veo: auto, google, fal"),
+        ("task", tasks, f"of a model that asks: {', '.join(tasks)}"),
+    ):
+        add(f"--{name.replace('_', '-')}", choices=words, metavar="WORD", help=text)
     for option, field, text in (
         ("--no-audio", "generate_audio", "a silent clip"),
         (
@@ -466,9 +683,6 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
     ):
         add(option, dest=field, action="store_false", help=text)
-
-
-TASKS = tuple(dict.fromkeys(task for model in MODELS.values() for task in model.tasks.values()))
 
 
 class Stop:

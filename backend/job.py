@@ -113,7 +113,7 @@ class Job:
     @property
     def request(self) -> VideoRequest | None:
         """None when only the id of an earlier request is known, or we would not send it today."""
-        with suppress(InvalidRequest):
+        with suppress(InvalidRequest, TypeError):  # a later version may have had other fields
             return VideoRequest(**self.entry.request) if self.entry.request else None
         return None
 

@@ -64,6 +64,7 @@ class Storage:
         self._evicting = threading.Lock()
         self._receiving: MutableMapping[str, threading.Lock] = WeakValueDictionary()
         self._choosing = threading.Lock()
+        self._shelving = threading.Lock()
 
     is_shared = False
     """Whether other servers reach the same clips."""
@@ -199,8 +200,9 @@ class Storage:
         path = self._picture_path(file)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         unnamed = path.with_suffix(".part")
-        unnamed.write_bytes(content)
-        publish(unnamed, path)
+        with self._shelving:  # the same picture may come twice at once
+            unnamed.write_bytes(content)
+            publish(unnamed, path)
 
     def picture(self, file: str) -> bytes:
         """Raises `FileNotFoundError`, or `BucketAway`."""

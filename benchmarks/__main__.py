@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import (
+    bench_create,
     bench_download,
     bench_page,
     bench_polling,
@@ -28,6 +29,7 @@ BENCHES = (
     bench_render,
     bench_redaction,
     bench_download,
+    bench_create,
     bench_waiting,
     bench_visitors,
     bench_servers,

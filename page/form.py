@@ -7,6 +7,7 @@ is made of are one value of the form, as JSON: `page.slots` shows them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -192,13 +193,27 @@ def values_after_action(action: str) -> Mapping[str, Any]:
 def request_from_untrusted(settings: object) -> VideoRequest:
     """A checked request from settings that nobody vouches for: a file's, a browser's storage.
 
-    What is no field of a request is left aside; what is missing is the service's default.
+    What is no field of a request is left aside; what is missing is the service's default.  A model
+    that is not offered, because the table has lost it or the form has no place for what it needs,
+    is left aside as well, with what only it takes.
     """
     if not isinstance(settings, dict):
         raise InvalidRequest("These are no settings of a clip.")
     known = {name: settings[name] for name in SETTINGS if name in settings}
+    filled = frozenset(name for name in INPUTS if known.get(name))
+    model, offered = known.get("model", VideoRequest("any").model), OFFERED.get(filled, ())
+    if model not in offered and isinstance(model, str) and MODEL_NAME.fullmatch(model):
+        model = known["model"] = offered[0] if offered else model
+        known = {
+            name: value
+            for name, value in _taken(known).items()
+            if name in ("model", *INPUTS) or value in (choices_for(name, model) or [value])
+        }
     return VideoRequest(**{"prompt": "", **known})
 
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,99}", re.ASCII)
+"""What a model may be called; anything else is a wrong value, and told."""
 
 OFFERED: Mapping[frozenset[str], Sequence[str]] = {
     **{filled: models_for(*filled) for filled in DOES},
@@ -243,7 +258,7 @@ def choices_for(field: str, model: object, pictures: object = "") -> Sequence[An
         return OFFERED.get(frozenset(inputs_in(pictures)), ())
     if field in OF_THE_MODEL and (known := _model(model)):
         return [each for each in CHOICES[field] if each in getattr(known, OF_THE_MODEL[field])]
-    return CHOICES[field]
+    return CHOICES.get(field, ())
 
 
 def kept(values: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import asyncio
 import ctypes
 import functools
 import gc
+import io
 import json
 import mmap
 import os
@@ -33,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import sqlalchemy as sa
 from PIL import Image
 
-from backend import config, service
+from backend import config, picture_rows, service
 from backend import ledger as ledger_module
 from backend import storage as storage_module
 from backend.data_folder import data_folder_held
@@ -50,11 +51,25 @@ READY, GO = 1, 2
 PIECE = 4096
 """Of a download, so that a small clip comes in several."""
 
+
+def _drawn() -> bytes:
+    """The picture that films with `#picture` in their prompt begin with."""
+    content = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(content, "PNG")
+    return content.getvalue()
+
+
+PICTURE = _drawn()
+
 STEPS = (
     (service, "open_ledger"),
     (Ledger, "add"),
     (Ledger, "move"),
     (Ledger, "delete"),
+    (Ledger, "reserve_picture"),
+    (Ledger, "picture_arrived"),
+    (Ledger, "take_off_pictures"),
+    (Ledger, "picture_is_gone"),
     (VeoClient, "price"),
     (VeoClient, "submit"),
     (VeoClient, "check"),
@@ -69,6 +84,9 @@ STEPS = (
     (storage_module, "_write_note"),
     (Storage, "evict"),
     (Storage, "remove"),
+    (Storage, "put_picture"),
+    (Storage, "picture"),
+    (Storage, "remove_picture"),
     (shutil, "rmtree"),
     (os, "fsync"),
     (os, "unlink"),
@@ -198,7 +216,12 @@ def _is_driven(job: Job) -> bool:
 
 
 async def _ask(ours: service.Service, prompt: str, told: "Told") -> None:
-    await ours.begin(VideoRequest(prompt, seed=7), owner=OWNER, quota_key=OWNER)
+    request = VideoRequest(prompt, seed=7)
+    if "#picture" in prompt:
+        whose = {"owner": OWNER, "quota_key": OWNER}
+        name = await ours.keep_picture(lambda: PICTURE, **whose, resolution="360p")
+        request = VideoRequest(prompt, model="google/veo-3.1-i2v", image_url=name)
+    await ours.begin(request, owner=OWNER, quota_key=OWNER)
     told.write(asked=prompt)
 
 
@@ -208,7 +231,7 @@ async def _jobs_in_one_thread(ours: service.Service) -> Jobs:
     loop.set_default_executor(one)
     jobs = await loop.run_in_executor(one, lambda: ours.jobs)
     background = jobs.background
-    background.asking = background.fetching = background.writing = one
+    background.asking = background.fetching = background.writing = background.preparing = one
     return jobs
 
 
@@ -445,6 +468,31 @@ def forgets_downloads_at_the_start() -> None:
     Ledger.in_states = forgetful
 
 
+def names_a_picture_before_it_is_there() -> None:
+    """The picture's bytes are written after the row that names them."""
+    put, read, later = Storage.put_picture, Storage.picture, []
+
+    def wait(self, *picture):
+        later.append((self, *picture))
+
+    def catch_up(self, file):
+        while later:
+            put(*later.pop())
+        return read(self, file)
+
+    Storage.put_picture, Storage.picture = wait, catch_up
+
+
+def leaves_the_picture_of_what_was_deleted() -> None:
+    """A deletion does not list the picture that no row names any more."""
+    picture_rows.let_go = lambda *_: None
+
+
+def sends_another_picture() -> None:
+    """What is sent is not what the row names."""
+    Storage.picture = lambda *_: PICTURE
+
+
 def writes_the_key_down() -> None:
     """A row names whose spending it is by the key that pays."""
     add = Ledger.add
@@ -468,6 +516,9 @@ BROKEN = {
         sends_again_when_the_answer_is_lost,
         two_drivers_without_compare_and_set,
         forgets_downloads_at_the_start,
+        names_a_picture_before_it_is_there,
+        leaves_the_picture_of_what_was_deleted,
+        sends_another_picture,
         writes_the_key_down,
     )
 }

@@ -10,6 +10,7 @@ memory.  A kill is no power cut: what was written but not synced survives it.
 """
 
 import argparse
+import base64
 import functools
 import itertools
 import json
@@ -41,10 +42,14 @@ import numpy as np
 from PIL import Image
 
 from backend.ledger import ACTIVE_STATES
+from backend.pictures import name_of
 from veo import media
 
 KEY = "canary-of-the-crash-tests-0123456789"
 """Not a key; where it turns up in a file or in what the server prints, an invariant is broken."""
+
+OWNER = "owner"
+"""As in the child."""
 
 CHILD = Path(__file__).with_name("crash_child.py")
 WORKERS = (os.cpu_count() or 2) + 1  # a life waits for the disk and the service, too
@@ -86,6 +91,8 @@ class Service:
     def __init__(self, clip: bytes) -> None:
         self.accepted: defaultdict[str, list[str]] = defaultdict(list)
         """Ids by prompt, in the order they were given out."""
+        self.pictures: defaultdict[str, list[str]] = defaultdict(list)
+        """By prompt, the names of the pictures that came."""
         self.looks: Counter[str] = Counter()
         self.slowness = 0.0
         """Seconds that an answer takes at most."""
@@ -104,8 +111,11 @@ class Service:
         self._server.server_close()
         self._thread.join()
 
-    def accept(self, prompt: str) -> str:
+    def accept(self, prompt: str, picture: str | None) -> str:
         with self.lock:
+            if picture:
+                content = base64.b64decode(picture.partition(",")[2])
+                self.pictures[prompt].append(name_of(OWNER, content))
             number = sum(map(len, self.accepted.values()))
             generation_id = f"{number}-{random.randrange(16**8):08x}:google/veo"
             self.accepted[prompt].append(generation_id)
@@ -168,8 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True  # nobody can take half a request
             return
-        prompt = json.loads(body)["prompt"]
-        generation_id = self.service.accept(prompt)
+        request = json.loads(body)
+        prompt = request["prompt"]
+        generation_id = self.service.accept(prompt, request.get("image_url"))
         self._wait()
         if "#lost-answer" in prompt and len(self.service.accepted[prompt]) == 1:
             self.close_connection = True
@@ -395,6 +406,8 @@ class Site:
         """Jobs that may be rejected: nothing of them was sent."""
         self.sending_at_a_kill: set[str] = set()
         """Jobs that may be uncertain."""
+        self.shelf: dict[str, str] = {}
+        """The pictures that the ledger knew when its rows were read, by their names."""
 
     def told(self, what: str) -> list:
         """What the server said before it died."""
@@ -418,6 +431,10 @@ class Site:
                 ledger.row_factory = sqlite3.Row
                 past = list(ledger.execute("SELECT * FROM history ORDER BY rowid"))
                 jobs = list(ledger.execute("SELECT * FROM veo_jobs ORDER BY created"))
+                self.shelf = {
+                    name: file
+                    for name, file in ledger.execute("SELECT name, file FROM veo_pictures")
+                }
         return [Row(job, [each for each in past if each["job"] == job["id"]]) for job in jobs]
 
     def left_over(self) -> list[str]:
@@ -438,6 +455,7 @@ class Site:
         self.waiting_at_a_kill |= {row.id for row in rows if row.state == "prepared"}
         self.sending_at_a_kill |= {row.id for row in rows if row.state == "submitting"}
         yield from self._judge_files()
+        yield from self._judge_pictures(rows)
         for row in rows:
             if row.state == "done" and not row.deleted:
                 yield from self._judge_clip(row)
@@ -446,6 +464,11 @@ class Site:
         """What must hold once a life has ended by itself."""
         yield from self._judge_files()
         rows = self.rows()
+        yield from self._judge_pictures(rows)
+        left = {path.name for path in (self.data / "pictures").glob("*")}
+        needed = {f"{self.shelf[row.picture]}.jpg" for row in rows if row.picture in self.shelf}
+        if left != needed:
+            yield "picture left over", f"{len(left)} are there, {len(needed)} are needed"
         for prompt in self.prompts:
             yield from self._judge_money(prompt, [row for row in rows if row.prompt == prompt])
         for row in rows:
@@ -476,6 +499,16 @@ class Site:
         for row in rows:
             if row.generation_id and row.generation_id not in given:
                 yield "lost id", f"{row.generation_id} was given to another than {prompt!r}"
+
+    def _judge_pictures(self, rows: list["Row"]) -> Iterator[tuple[str, str]]:
+        for row in rows:
+            if row.picture:
+                path = self.data / "pictures" / f"{self.shelf.get(row.picture)}.jpg"
+                if not path.exists() or name_of(OWNER, path.read_bytes()) != row.picture:
+                    yield "picture not there", f"{row.prompt!r} names it"
+            sent = self.service.pictures[row.prompt]
+            if any(each != row.picture for each in sent) and not row.deleted:
+                yield "another picture", f"not what {row.prompt!r} names was sent"
 
     def _judge_way(self, row: "Row") -> Iterator[tuple[str, str]]:
         way = " → ".join(row.states)
@@ -527,6 +560,8 @@ class Row:
         self.state: str = job["state"]
         self.runner: str = job["runner"]
         self.deleted = job["deleted"] is not None
+        # A deleted row has forgotten it.
+        self.picture: str | None = json.loads(job["request"] or "{}").get("image_url")
         self.facts: dict = json.loads(job["facts"] or "{}")
         self.states = [each["state"] for each in past]
         self.ids = [each["generation_id"] for each in past if each["generation_id"]]
@@ -557,7 +592,7 @@ def _is_whole(path: Path) -> bool:
     try:
         if path.suffix == ".mp4":
             media.inspect(path)
-        elif path.name == "poster.jpg":
+        elif path.suffix == ".jpg":
             Image.open(path).load()
         elif path.name == "clip.json":
             json.loads(path.read_text())
@@ -572,7 +607,10 @@ Story = tuple[str, Callable[[Worker], Outcome]]
 """Its name, and how a worker tells it."""
 
 FOX, THREE, EIGHT = ([f"film {number}" for number in range(size)] for size in (1, 3, 8))
+EIGHT[1::2] = [f"{prompt} #picture" for prompt in EIGHT[1::2]]
 LOST, DELETED = ["a fox #lost-answer"], ["a fox #delete"]
+PICTURED = ["a fox #picture", "a hen #picture #delete"]
+DELETED_PICTURE = ["a fox #picture #delete"]
 CROWD = [*THREE[:2], *LOST]
 ROOM_FOR_TWO = 85e3 / 1e9  # gigabytes; a clip with poster and note takes about 35 KB
 
@@ -717,13 +755,22 @@ MISTAKES = {
     "sends_again_when_the_answer_is_lost": ("double submit", None),
     "two_drivers_without_compare_and_set": ("double submit", None),
     "forgets_downloads_at_the_start": ("left open", "after Ledger.move to downloading"),
+    "names_a_picture_before_it_is_there": ("picture not there", "after Ledger.add"),
+    "leaves_the_picture_of_what_was_deleted": ("picture left over", None),
+    "sends_another_picture": ("another picture", None),
     "writes_the_key_down": ("key told", None),
 }
 """What each broken variant is found by, and the step at which a kill shows it; None: any life."""
 
 
 def with_mistake(name: str, *deaths: Death) -> Story:
-    return story(name, LOST if "lost" in name else FOX, *deaths, variant=name)
+    prompts = LOST if "lost" in name else DELETED_PICTURE if "deleted" in name else FOX
+    return story(
+        name,
+        PICTURED[:1] if "_picture" in name and "deleted" not in name else prompts,
+        *deaths,
+        variant=name,
+    )
 
 
 def is_found(name: str, outcome: Outcome) -> bool:
@@ -803,6 +850,12 @@ def parts(crew: Crew, seed: int) -> dict[str, Callable[[], Iterable[Story]]]:
             with_little_room(), THREE, room=ROOM_FOR_TWO
         ),
         "every step of a deletion": lambda: killed_once(of_a_deletion(), DELETED),
+        "every step, with a picture": lambda: killed_once(
+            points(steps_of(crew, PICTURED)), PICTURED
+        ),
+        "every 2nd step, a picture deleted": lambda: killed_once(
+            points(steps_of(crew, DELETED_PICTURE))[::2], DELETED_PICTURE
+        ),
         "every 2nd step, a visitor's key": lambda: killed_once(
             with_a_visitors_key(), FOX, visitor=True
         ),

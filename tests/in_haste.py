@@ -4,6 +4,7 @@ import app
 from page.web.half_sent import BoundedConnection
 
 BoundedConnection.head_seconds, BoundedConnection.body_seconds = 2.5, 2.5
+BoundedConnection.picture_seconds = 6.0
 BoundedConnection.new_seconds = 0.1
 
 if __name__ == "__main__":

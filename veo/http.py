@@ -74,6 +74,8 @@ CONNECT_TIMEOUT = 5.0
 MAX_ANSWER_BYTES = 1 << 20
 SMALL_BODY = 64 << 10
 """Bytes that go out in one piece with their head."""
+SENT_PER_TIMEOUT = 1 << 20
+"""Bytes of a request that start its time anew: pictures may take long, but not stand still."""
 MOST_LATE_BYTES = 64 << 10
 """What may be read of an answer after its time, for there are answers without an end."""
 POOL_SIZE = 100
@@ -102,7 +104,8 @@ class ProxyRefused(OSError):
 class BoundedAdapter(HTTPAdapter):
     """An adapter that hangs up in time and knows whether anything of a request was sent.
 
-    An exchange has `timeout` seconds from its first byte out to its last byte in.  With
+    An exchange has `timeout` seconds from its first byte out to its last byte in, and as many again
+    for each megabyte that is sent in pieces.  With
     `bytes_per_timeout`, every so many bytes received start them anew: a large file may take long,
     but not stand still.  `max_bytes` then bounds what an exchange may receive in all, for headers
     and "100 Continue" may come without end too.  `check_peer` sees each connected socket before a
@@ -165,8 +168,8 @@ class _BoundedConnection(HTTPConnection):
         super().__init__(*args, **kwargs)
         self.adapter = adapter
         self.deadline = float("inf")
-        self.received = self.late = 0
-        """Bytes of the answer, and those read after the deadline."""
+        self.sent = self.received = self.late = 0
+        """Bytes of the request, of the answer, and those read after the deadline."""
         self.head_was_sent = False
         self.proxy_said: int | None = None
         self._holds_head = False
@@ -212,7 +215,7 @@ class _BoundedConnection(HTTPConnection):
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         self.renew()
-        self.received, self.late, self.head_was_sent = 0, 0, False
+        self.sent, self.received, self.late, self.head_was_sent = 0, 0, 0, False
         self._holds_head = isinstance(body, bytes) and 0 < len(body) <= SMALL_BODY
         super().request(method, url, body, *args, **kwargs)
 
@@ -269,14 +272,17 @@ class _WatchedSocket:
         self._sock.settimeout(seconds)
 
     def sendall(self, data: Any) -> None:
-        adapter = self._connection.adapter
+        connection, adapter = self._connection, self._connection.adapter
         adapter.request_was_sent = True
         try:
             self.send_aside(data)
         except OSError:
-            adapter.request_was_cut = self._connection.head_was_sent
+            adapter.request_was_cut = connection.head_was_sent
             raise
-        self._connection.head_was_sent = True
+        connection.head_was_sent = True
+        before, connection.sent = connection.sent, connection.sent + len(data)
+        if before // SENT_PER_TIMEOUT < connection.sent // SENT_PER_TIMEOUT:
+            connection.renew()  # else a slow way out would leave no time for the answer
 
     def send_aside(self, data: Any) -> None:
         """Send what is no part of a request."""

@@ -235,7 +235,7 @@ IN_WORDS: Mapping[str, str] = {
 }
 """A field of a request at the start of a sentence."""
 
-_CHOICES: Mapping[str, tuple[object, ...]] = {
+CHOICES: Mapping[str, tuple[object, ...]] = {
     "enhance_prompt": (True, False),
     "generate_audio": (True, False),
     "auto_fix": (True, False),
@@ -330,7 +330,7 @@ def problems(request: VideoRequest) -> Iterator[tuple[str, str]]:
     yield from _not_among("aspect_ratio", request.aspect_ratio, model.aspect_ratios)
     yield from _not_among("duration", request.duration, model.durations)
     yield from _not_among("resolution", request.resolution, model.resolutions)
-    for name, choices in _CHOICES.items():
+    for name, choices in CHOICES.items():
         if name in model.takes:
             yield from _not_among(name, getattr(request, name), choices)
     if "seed" in model.takes and (type(request.seed) is not int or not 0 <= request.seed < 2**32):

@@ -87,7 +87,7 @@ class Progress:
 
     def begin(self, generation_id: str | None, resume_command: Sequence[str]) -> None:
         """What follows is about a clip: that of `generation_id`, or a new one."""
-        self._resume_command = resume_command
+        self._resume_command, self._update = resume_command, None
         self.generation_id = generation_id
         self._resuming = generation_id is not None
         if self._resuming:

@@ -28,7 +28,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any, Literal, Self
 
-from veo.models import MODELS, filled, problems, resolved
+from veo.models import IN_WORDS, MODELS, filled, problems, resolved
 
 Reason = Literal[
     "no_key",
@@ -192,7 +192,8 @@ class VideoRequest:
 
     prompt: str = field(kw_only=False)
     """Scene, subject, action; at most `veo.models.LONGEST_PROMPT` characters."""
-    model: str = "google/veo-3.1-t2v"
+    model: str = next(iter(MODELS))
+    """The first of the table, when not given."""
     aspect_ratio: str = _AS_THE_MODEL
     duration: int = _AS_THE_MODEL
     """Seconds; of a clip that is continued, those that come to it."""
@@ -340,17 +341,22 @@ class Price:
     model: str
     pricing: Mapping[str, Any]
 
-    def estimate(self, request: VideoRequest) -> float | None:
-        """US dollars for `request`, or None when the list does not tell."""
-        if request.model != self.model or self.pricing.get("currency", "USD") != "USD":
+    def estimate(self, asked: VideoRequest | Mapping[str, Any]) -> float | None:
+        """US dollars for a request, or None when the list does not tell.
+
+        Its settings are enough, as `{"model": …, "duration": 8}`: who asks for a price may have no
+        prompt and no picture yet.  What they leave out is as the model has it.
+        """
+        settings = _settings(asked)
+        if settings.get("model") != self.model or self.pricing.get("currency", "USD") != "USD":
             return None
         rates = {"fixed": "units", "variants": "variants"}.get(str(self.pricing.get("kind")), "")
-        quantity = {"second": request.duration, "video": 1}
+        quantity = {"second": settings.get("duration"), "video": 1}
         for rate in map(_mapping, _list(self.pricing.get(rates))):
             price, per = read_number(rate.get("price")), read_number(rate.get("per"))
-            count = quantity.get(str(rate.get("unit")).removesuffix("s"))
+            count = read_number(quantity.get(str(rate.get("unit")).removesuffix("s")))
             if (
-                _applies(rate.get("when"), request)
+                _applies(rate.get("when"), settings)
                 and count
                 and per
                 and price is not None
@@ -360,9 +366,24 @@ class Price:
         return None
 
 
-def _applies(when: object, request: VideoRequest) -> bool:
-    """Whether a price variant is for `request`; one that names what we do not know is not."""
-    return all(getattr(request, name, None) == value for name, value in _mapping(when).items())
+def _settings(asked: VideoRequest | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every field of a request by its name, with what was left out as the model has it."""
+    if isinstance(asked, VideoRequest):
+        return {each.name: getattr(asked, each.name) for each in fields(VideoRequest)}
+    model = MODELS.get(asked.get("model", ""))
+    missing = {} if model is None else {name: model.default(name) for name in IN_WORDS}
+    return missing | {name: value for name, value in asked.items() if value is not None}
+
+
+def _applies(when: object, settings: Mapping[str, Any]) -> bool:
+    """Whether a price variant is for these settings, in our spelling or the service's; one that
+    names what we do not know is not."""
+    model = MODELS.get(settings.get("model", ""))
+    wire = model.wire if model else {}
+    return all(
+        name in settings and value in (settings[name], wire.get(settings[name], settings[name]))
+        for name, value in _mapping(when).items()
+    )
 
 
 _DEEPEST, _MOST = 5, 10

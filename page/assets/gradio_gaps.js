@@ -1,13 +1,19 @@
 // What a reader's tools miss in Gradio's own parts, mended here and nowhere else.
 
 // Radio buttons are a group only by a common name: with it, arrow keys go through them, and Tab
-// stops once.
+// stops once.  Gradio names each anew when another is chosen.
 function nameGroup(group) {
   const title = group.querySelector('[data-testid="block-info"]')?.textContent.trim();
   group.setAttribute("role", "radiogroup");
   group.setAttribute("aria-label", title || "");
-  for (const radio of group.querySelectorAll("[type=radio]"))
-    radio.name = `of-${group.id || title}`;
+  const name = `of-${group.id || title}`;
+  function nameAlike() {
+    for (const radio of group.querySelectorAll("[type=radio]"))
+      if (radio.name !== name) radio.name = name;
+  }
+  nameAlike();
+  const all = { attributeFilter: ["name"], childList: true, subtree: true };
+  new MutationObserver(nameAlike).observe(group, all);
 }
 
 // The page is English whatever the browser's language, which Gradio writes there.

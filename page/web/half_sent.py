@@ -15,7 +15,7 @@ import h11
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from page.web.guard import network_of
+from page.web.guard import BOUNDS_ITSELF, network_of
 
 TOO_SLOW = b"The request did not arrive in time: send it again."
 
@@ -26,6 +26,9 @@ class BoundedConnection(H11Protocol):
     head_seconds = 10.0
     body_seconds = 30.0
     """For at most `guard.LARGEST_BODY`: a phone on a bad line sends a form in five."""
+
+    picture_seconds = 120.0
+    """For at most `veo.pictures.LARGEST_UPLOAD`: that is 100 kB a second."""
 
     max_half_sent = 50
     """Half-sent requests of one network, once they are older than `new_seconds`."""
@@ -71,7 +74,9 @@ class BoundedConnection(H11Protocol):
             return
         self._stop_watching()
         self._awaited = self.conn.their_state
-        limits = {h11.IDLE: self.head_seconds, h11.SEND_BODY: self.body_seconds}
+        is_picture = bool(self.scope) and self.scope["path"] == BOUNDS_ITSELF
+        body_seconds = self.picture_seconds if is_picture else self.body_seconds
+        limits = {h11.IDLE: self.head_seconds, h11.SEND_BODY: body_seconds}
         if self._awaited in limits and not self.transport.is_closing():
             self._since = self.loop.time()
             self._timer = self.loop.call_later(limits[self._awaited], self._give_up)

@@ -1,6 +1,7 @@
 """Clips in a bucket, on a real S3 server: whole or not there, found again, removed, evicted."""
 
 import asyncio
+import io
 import math
 import multiprocessing
 import os
@@ -27,17 +28,19 @@ from jobs_fixture import (
     watch,
 )
 from obstore.exceptions import GenericError
+from PIL import Image
 from seaweed import BUCKET, KEY_ID, SECRET, SeaweedServer, free_ports
 
 from backend import config
 from backend import runner as runner_module
 from backend.bucket import Bucket, Opened
 from backend.ledger import open_ledger
+from backend.pictures import UNUSED_FOR, Pictures, PicturesGone
 from backend.service import NoBucket
 from backend.service import Service as BackEnd
 from backend.storage import BucketAway, NoSuchPart
 from veo import media, polling
-from veo_client import VeoClient
+from veo_client import VeoClient, VideoRequest
 
 CLIP_NAMES = ["clip.json", "poster.jpg", "veo-clip.mp4"]
 
@@ -662,3 +665,57 @@ def test_no_proxy_of_other_programs_is_asked(address, tmp_path, monkeypatch, nam
     monkeypatch.setenv(name, f"http://127.0.0.1:{nobody}")
     bucket_in(tmp_path, address).require()
     assert os.environ[name].endswith(str(nobody))
+
+
+# Pictures
+
+
+def photo(seed=0):
+    content = io.BytesIO()
+    Image.new("RGB", (192, 108), (seed, 90, 200)).save(content, "PNG")
+    return content.getvalue()
+
+
+@in_a_loop
+async def test_a_picture_in_the_bucket_is_every_servers(house, another, seaweed, address):
+    here, there = (Pictures(each.ledger, each.storage) for each in (house, another))
+    name = here.keep(ME, photo(), (128, 72))
+    assert there.read(ME, name) == here.read(ME, name)
+    assert there.keep(ME, photo(), (128, 72)) == name
+    (key,) = clips(seaweed, address)
+    assert key.startswith("pictures/")
+    assert content(seaweed, address, key) == here.read(ME, name)
+    request = VideoRequest("a fox", model="google/veo-3.1-i2v", image_url=name)
+    with Service() as service:
+        async with another.process(service) as jobs:
+            job = await begin(jobs, request=request)
+            assert (await watch(job))[-1] == "done"
+            assert await jobs.delete(job)
+    assert service.requests[0].json()["image_url"].startswith("data:image/jpeg;base64,")
+    assert clips(seaweed, address) == {}
+    with pytest.raises(PicturesGone):
+        here.read(ME, name)
+
+
+def test_a_bucket_that_is_away_keeps_no_picture_and_a_later_one_removes_it(
+    house, seaweed, address, monkeypatch
+):
+    pictures = Pictures(house.ledger, house.storage)
+    name = pictures.keep(ME, photo(), (128, 72))
+    bucket = bucket_at(address, house.folder, free_ports(1)[0], monkeypatch)
+    away = Pictures(house.ledger, bucket)
+    for ask in (lambda: away.keep(ME, photo(1), (128, 72)), lambda: away.read(ME, name)):
+        with pytest.raises(BucketAway):
+            ask()
+    house.ledger._clock = lambda: time.time() + 2 * UNUSED_FOR
+    away.clean_up()
+    assert len(clips(seaweed, address)) == 1
+    pictures.clean_up()
+    assert clips(seaweed, address) == {}
+    assert house.ledger.pictures_to_remove(anywhere=True) == []
+
+
+def bucket_at(address, folder, port, monkeypatch):
+    """A bucket behind a port where nobody listens."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    return bucket_in(folder, address)

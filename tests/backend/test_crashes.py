@@ -7,9 +7,11 @@ import pytest
 from crashes import (
     CROWD,
     DELETED,
+    DELETED_PICTURE,
     FIRST_OF_TWO,
     FOX,
     MISTAKES,
+    PICTURED,
     ROOM_FOR_TWO,
     THREE,
     Broken,
@@ -56,8 +58,9 @@ def nothing_breaks(outcomes):
 def test_a_life_without_a_kill_comes_to_every_step_that_is_hooked(crew, steps):
     deleting = steps_of(crew, DELETED)
     tidying = steps_of(crew, THREE, room=ROOM_FOR_TWO)
+    pictured = steps_of(crew, DELETED_PICTURE)
     hooked = {f"after {owner.__name__}.{name}" for owner, name in crash_child.STEPS}
-    seen = {" ".join(step.split()[:2]) for step in (*steps, *deleting, *tidying)}
+    seen = {" ".join(step.split()[:2]) for step in (*steps, *deleting, *tidying, *pictured)}
     assert hooked <= seen
     assert "before commit" in seen
 
@@ -74,6 +77,22 @@ def test_killed_with_several_jobs_one_of_them_without_an_answer(crew):
 def test_killed_while_a_visitors_key_pays(crew):
     deaths = points(steps_of(crew, FOX, visitor=True))[::20]
     nothing_breaks(crew.tell(killed_once(deaths, FOX, visitor=True)))
+
+
+def test_killed_at_each_step_that_is_about_a_picture(crew):
+    deaths = [
+        death
+        for death in points(steps_of(crew, PICTURED))
+        if "picture" in death.step[0] or death.step[0].endswith(("Ledger.add", "Ledger.delete"))
+    ]
+    assert len(deaths) >= 20
+    nothing_breaks(crew.tell(killed_once(deaths, PICTURED)))
+
+
+def test_killed_while_a_picture_is_removed(crew):
+    deaths = points(steps_of(crew, DELETED_PICTURE))
+    begin = deaths.index(Death(step=("before Ledger.delete", 1)))
+    nothing_breaks(crew.tell(killed_once(deaths[begin::2], DELETED_PICTURE)))
 
 
 def test_killed_while_it_makes_room(crew):

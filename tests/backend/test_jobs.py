@@ -1922,10 +1922,14 @@ async def test_who_follows_finds_what_led_to_each_change(house):
     assert "No credits." in heard[0].exchange.answer
 
 
+@pytest.mark.parametrize(
+    "other", [{"prompt": "\u200b"}, {"model": "google/veo-3.0-t2v"}, {"fps": 24}], ids=str
+)
 @in_a_loop
-async def test_a_clip_that_we_would_not_send_today_is_shown_all_the_same(house):
-    """An earlier version sent a prompt of which nobody sees anything, and it was paid for."""
-    request = FOX.body() | {"prompt": "\u200b"}
+async def test_a_clip_that_we_would_not_send_today_is_shown_all_the_same(house, other):
+    """An earlier version sent a prompt of which nobody sees anything, or a model that the table has
+    lost, and it was paid for."""
+    request = FOX.body() | other
     entry = house.ledger.add(owner=ME, payer="server", request=request, expected=2.0)
     for was, to in itertools.pairwise(("prepared", "submitting", "running")):
         changes = {"generation_id": ID, "submitted": time.time()} if to == "running" else {}

@@ -12,7 +12,21 @@ from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
-from jobs_fixture import ME, House, Service, begin, in_a_loop, until, watch
+from fault_server import json_answer
+from jobs_fixture import (
+    ID,
+    ME,
+    NOT_FOUND,
+    QUEUED,
+    House,
+    Service,
+    begin,
+    completed,
+    completed_at,
+    in_a_loop,
+    until,
+    watch,
+)
 from PIL import Image
 
 # The databases of those tests.
@@ -22,6 +36,7 @@ from backend import picture_rows
 from backend.ledger import names_in
 from backend.pictures import UNUSED_FOR, Pictures, PicturesFull, PicturesGone, Room, name_of
 from backend.storage import Storage
+from veo import polling
 from veo.pictures import BadPicture, prepare
 from veo_client import InvalidRequest, TookTooLong, VideoRequest
 
@@ -134,6 +149,13 @@ def test_a_picture_whose_bytes_are_not_there_yet_is_named_by_nobody(
 
 def asking_name():
     return name_of("ann", prepare(photo(), SIZE))
+
+
+def test_the_same_picture_twice_at_once_is_kept_once(pictures, storage):
+    with ThreadPoolExecutor(8) as pool:
+        names = {*pool.map(lambda _: keep(pictures), range(16))}
+    assert len(names) == len(files(storage)) == 1
+    assert pictures.read("ann", *names)
 
 
 # How long
@@ -427,6 +449,11 @@ async def test_at_most_eight_are_sent_at_once(house, monkeypatch):
     assert service.count("create") == 12
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(polling.PollState, "wait", lambda *_: 0.005)
+
+
 @in_a_loop
 async def test_what_a_start_finds_that_nobody_needs_is_removed(tmp_path):
     house = House(tmp_path)
@@ -445,3 +472,68 @@ def test_all_of_a_request_is_looked_through_for_names():
     assert names_in({"prompt": first, "image_url": "https://a.example/b.jpg"}) == set()
     assert names_in({"image_url": first, "last_image_url": second}) == {first, second}
     assert names_in({"image_urls": [first, second], "video_url": "clip:7"}) == {first, second}
+
+
+# A clip that is continued, a model that is gone
+
+
+def continuing(name="clip:earlier"):
+    return VideoRequest("it goes on", model="google/veo3-1-extend-video", video_url=name)
+
+
+@in_a_loop
+async def test_a_clip_is_given_by_the_address_that_it_has_when_it_is_sent(house):
+    with Service() as service:
+        service.scripts["look"] = [completed_at("/fresh.mp4"), completed]
+        async with house.process(service) as jobs:
+            job = await begin(jobs, request=continuing())
+            assert (await watch(job))[-1] == "done"
+    first, second, *_ = service.requests
+    assert (first.method, "generation_id=earlier" in first.path) == ("GET", True)
+    assert second.json()["video_url"].endswith("/fresh.mp4")
+    assert house.ledger.get(job.id).request["video_url"] == "clip:earlier"
+
+
+@pytest.mark.parametrize("look", [NOT_FOUND, QUEUED], ids=["unknown", "not ready"])
+@in_a_loop
+async def test_a_clip_that_the_service_does_not_have_costs_nothing(house, look):
+    with Service(look=[look]) as service:
+        async with house.process(service) as jobs:
+            job = await begin(jobs, request=continuing())
+            assert (await watch(job))[-1] == "rejected"
+    assert (type(job.error), job.error.generation_id) == (InvalidRequest, None)
+    assert service.count("create") == 0
+
+
+@in_a_loop
+async def test_a_model_that_is_gone_is_told_with_the_nearest_that_does_the_same(house):
+    model = "google/veo-3.1-i2v"
+    gone = json_answer(404, {"error": {"message": f"Model {model} not found"}})
+    with Service(create=[gone]) as service:
+        async with house.process(service) as jobs:
+            name = jobs.pictures.keep(ME, PNG, SIZE)
+            job = await begin(jobs, request=from_a_picture(name))
+            assert (await watch(job))[-1] == "rejected"
+    stored = house.ledger.get(job.id).error
+    assert stored["reason"] == "model_gone"
+    assert (stored["model"], stored["nearest"]) == (model, f"{model}-fast")
+    again = job.request.for_model(stored["nearest"])
+    assert (again.model, again.image_url) == (stored["nearest"], name)
+    assert service.count("create") == 1
+
+
+@in_a_loop
+async def test_what_was_charged_takes_the_place_of_the_estimate(house):
+    charged = {"id": ID, "status": "completed", "meta": {"usage": {"usd_spent": 1.25}}}
+
+    def look(connection):
+        address = f"http://{connection.request.headers['Host']}/clip.mp4"
+        json_answer(200, charged | {"video": {"url": address}})(connection)
+
+    with Service(look=[look]) as service:
+        async with house.process(service) as jobs:
+            name = jobs.pictures.keep(ME, PNG, SIZE)
+            job = await begin(jobs, request=from_a_picture(name), dollars=3.2)
+            assert (await watch(job))[-1] == "done"
+    assert house.ledger.get(job.id).dollars == 1.25
+    assert job.cost_is_told

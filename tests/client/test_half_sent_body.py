@@ -107,6 +107,23 @@ def test_a_slow_service_is_left_at_the_deadline(tls):
             post(server, HUGE, timeout=WAIT)
 
 
+def test_a_slow_way_out_leaves_time_for_the_answer(tls):
+    """Sixteen megabytes take longer than one exchange may, and each of them does not."""
+    taken = json_answer(200, {"id": "a"})
+
+    @before_reading
+    def slowly(connection: Connection) -> None:
+        for _ in range(8):
+            read(connection, 2 << 20)
+            connection.wait(0.3)
+        taken(connection)
+
+    with FaultServer([slowly], tls=tls) as server:
+        began = time.monotonic()
+        assert post(server, HUGE, timeout=1.5).status == 200
+    assert time.monotonic() - began > 1.25 * 1.5
+
+
 @pytest.mark.parametrize("body", [LARGE, SMALL], ids=["large", "small"])
 def test_a_whole_request_without_an_answer_is_uncertain(body, tls):
     with FaultServer([close], tls=tls) as server:

@@ -3,8 +3,9 @@
 import pytest
 from conftest import KEY
 from fault_server import FaultServer, answer, html_answer, json_answer
-from test_models import EXTEND, FAST, FIRST_LAST, I2V, LITE, REFERENCES, T2V, needed
+from test_models import EXTEND, FAST, FIRST_LAST, I2V, LITE, PICTURE, REFERENCES, T2V, needed
 
+from demo_server import DemoServer
 from veo.explain import explain_error
 from veo.models import MODELS
 from veo_client import Refused, Unreachable, VeoClient, VideoRequest
@@ -108,3 +109,17 @@ def test_an_odd_catalogue_is_read_as_far_as_it_goes(data):
 def test_no_catalogue_does_not_say_that_models_are_gone(broken):
     with FaultServer([broken]) as server, pytest.raises(Unreachable):
         VeoClient(base_url=server.url).offered()
+
+
+def test_a_model_that_the_service_retires_is_gone_from_now_on():
+    """The demo service, over HTTP: while it runs, one model is switched off."""
+    with DemoServer() as demo:
+        client = VeoClient("any", base_url=demo.base_url)
+        assert client.offered() == {*MODELS}
+        demo.retired.add(LITE)
+        assert client.offered() == {*MODELS} - {LITE}
+        with pytest.raises(Refused) as caught:
+            client.submit(needed(LITE, image_url=PICTURE))
+    assert (caught.value.reason, caught.value.nearest) == ("model_gone", I2V)
+    again = needed(LITE, image_url=PICTURE).for_model(caught.value.nearest)
+    assert (again.image_url, again.resolution) == (PICTURE, "720p")

@@ -403,7 +403,7 @@ def test_a_terminal_says_what_to_type(folder):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "PROMPT --resume is required"),
+        ((), "PROMPT --resume --from is required"),
         (("",), "the prompt is empty"),
         (("x" * 4001,), "The prompt is 1 character too long (4,001 of 4,000)."),
         (("a fox", "--duration", "5"), "The duration must be 4, 6 or 8."),

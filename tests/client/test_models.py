@@ -7,10 +7,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from conftest import KEY
+from fault_server import FaultServer, json_answer
 
+import make_clip
 from veo import models
 from veo.models import INPUTS, MODELS, Model, models_for, nearest, what_is_made_of
-from veo_client import InvalidRequest, VideoRequest
+from veo.terminal import CHANGE_SOMETHING
+from veo.types import read_price
+from veo_client import InvalidRequest, Price, Refused, VeoClient, VideoRequest
 
 T2V, FAST = "google/veo-3.1-t2v", "google/veo-3.1-t2v-fast"
 I2V, LITE, OMNI = "google/veo-3.1-i2v", "veo-3.1-lite-generate-001", "google/gemini-omni-1.1-flash"
@@ -404,8 +409,7 @@ def third(monkeypatch):
         wire={"480p": "SD"},
         always_sent=frozenset({"resolution"}),
     )
-    monkeypatch.setattr(models, "MODELS", {**MODELS, "third/one": model})
-    monkeypatch.setattr("veo.types.MODELS", models.MODELS)
+    monkeypatch.setitem(MODELS, "third/one", model)
     return "third/one"
 
 
@@ -418,3 +422,67 @@ def test_a_third_family_is_one_entry_of_the_table(third):
         VideoRequest("a fox", model=third, duration=8)
     assert models_for() == (T2V, FAST, LITE, OMNI, third)
     assert models_for("image_url")[-1] == third
+
+
+def test_an_entry_of_the_table_is_all_that_client_and_command_need(third, monkeypatch, tmp_path):
+    """A clip is asked for, found by what is given, and priced."""
+    monkeypatch.chdir(tmp_path)
+    refusal = json_answer(400, {"message": "No."})
+    with FaultServer([refusal, refusal]) as server:
+        client = VeoClient(KEY, base_url=server.url)
+        with pytest.raises(Refused):
+            client.submit(VideoRequest("a fox", model=third, seed=7), sleep=pytest.fail)
+        monkeypatch.setenv("AIMLAPI_KEY", KEY)
+        monkeypatch.setenv("AIMLAPI_BASE_URL", server.url)
+        asked = ("--model", third, "--image", PICTURE, "--seed", "7", "--resolution", "480p")
+        assert make_clip.main(["a fox", *asked]) == CHANGE_SOMETHING
+    plain = {"prompt": "a fox", "model": third, "resolution": "SD", "seed": 7}
+    assert [each.json() for each in server.requests] == [plain, plain | {"image_url": PICTURE}]
+    entry = {
+        "id": third,
+        "pricing": {
+            "kind": "variants",
+            "variants": [{"when": {"resolution": "SD"}, "price": 0.5, "unit": "second", "per": 1}],
+        },
+    }
+    assert read_price(third, {"data": [entry]}).estimate({"model": third}) == 1.0
+
+
+# Prices
+
+
+PER_SIZE = {
+    "kind": "variants",
+    "variants": [
+        {"when": {"resolution": "720P"}, "price": 0.05, "unit": "second", "per": 1},
+        {
+            "when": {"resolution": "1080p", "generate_audio": True},
+            "price": 8,
+            "unit": "second",
+            "per": 100,
+        },
+    ],
+}
+
+
+def test_a_price_needs_no_picture():
+    def price(name, **settings):
+        return Price(model=name, pricing=PER_SIZE).estimate({"model": name, **settings})
+
+    assert price(I2V) == pytest.approx(0.64)
+    assert price(I2V) == Price(model=I2V, pricing=PER_SIZE).estimate(needed(I2V))
+    assert price(I2V, generate_audio=False) is None
+    assert price(I2V, duration=4, resolution=None) == pytest.approx(0.32)
+    assert price(LITE) == pytest.approx(0.4), "the service spells it 720P"
+    assert price(EXTEND) is None
+    assert Price(model=I2V, pricing=PER_SIZE).estimate({"duration": 4}) is None
+    assert Price(model="veo-0", pricing=PER_SIZE).estimate({"model": "veo-0"}) is None
+
+
+# Models that the table has lost
+
+
+def test_what_names_a_lost_model_is_refused_at_the_model_and_opens_elsewhere():
+    with pytest.raises(InvalidRequest) as caught:
+        VideoRequest("a fox", model="google/veo-3.0-t2v", image_url="anything", duration=77)
+    assert caught.value.field == "model"

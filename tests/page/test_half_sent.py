@@ -17,6 +17,7 @@ from served import FOX, ServedPage
 from page.web.half_sent import BoundedConnection
 
 HEAD_SECONDS, BODY_SECONDS, NEW_SECONDS = 2.5, 2.5, 0.1
+PICTURE_SECONDS = 6.0
 SLACK = 2.0
 """Seconds that a busy machine may take longer."""
 AT_ONCE = 50
@@ -110,6 +111,16 @@ def test_no_half_of_a_request_is_waited_for_for_ever(drip, hasty_page):
     """Not even if a byte comes now and then."""
     with one_of_each(hasty_page.port) as connections:
         assert still_held(connections, max(HEAD_SECONDS, BODY_SECONDS) + SLACK, drip) == []
+
+
+def test_a_picture_has_more_time_and_not_for_ever(hasty_page):
+    visitor = b"X-Veo-Visitor: " + b"v" * 32 + b"\r\n"
+    head = b"POST /pictures HTTP/1.1\r\n" + HOST + visitor
+    began = time.monotonic()
+    with opened(hasty_page.port, head + b"Content-Length: 9999\r\n\r\n\xff\xd8") as connection:
+        said = closed_with(connection, PICTURE_SECONDS + SLACK)
+        assert time.monotonic() - began > PICTURE_SECONDS - 1
+    assert said.startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize("half", ["a letter", "a head without its end", "half a body"])

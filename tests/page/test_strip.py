@@ -714,6 +714,7 @@ def test_the_keyboards_ring_is_not_cut_off_and_stays_at_a_picture_that_moves(man
     expect(entries.first.locator(".tile")).to_be_focused()
 
 
+@pytest.mark.new_browser  # in which films play
 def test_a_film_that_was_left_does_not_stop_the_next_when_it_fails(many_page, tab):
     come(tab, many_page, 6)
     tab.evaluate(

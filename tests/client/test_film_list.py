@@ -1,0 +1,283 @@
+"""A list of films: each row is paid for once, whenever it ends, and never above the budget."""
+
+import json
+from collections import Counter
+
+import pytest
+import test_make_clip
+from fault_server import FaultServer, answer, close, file_answer, json_answer
+from test_make_clip import KEY, Run, names, posts
+from test_models import LITE, T2V
+
+from veo.film_list import LARGEST_LIST, open_notes, read_rows
+from veo.terminal import (
+    CHANGE_SOMETHING,
+    DONE,
+    LOOK_FIRST,
+    NOT_MADE,
+    RESUME,
+    TRY_LATER,
+)
+from veo.types import InvalidRequest
+
+call, clip, folder = test_make_clip.call, test_make_clip.clip, test_make_clip.folder
+"""Its fixtures."""
+
+NOTES = "films.csv.notes.jsonl"
+A_SECOND = {"kind": "fixed", "units": [{"unit": "second", "price": 0.25, "per": 1}]}
+
+
+class Service:
+    """Makes a clip at once, for 25 cents a second; the answers of `creates` come first."""
+
+    def __init__(self, clip, *creates, look=None, spent=None, pricing=A_SECOND, file=None):
+        self.clip, self.creates, self.look, self.spent = clip, [*creates], look, spent
+        self.pricing, self.file = pricing, file
+        self.made = 0
+
+    def __call__(self, connection):
+        request = connection.request
+        if request.method == "POST":
+            self.made += 1
+            taken = json_answer(200, {"id": f"id-{self.made}", "status": "queued"})
+            (self.creates.pop(0) if self.creates else taken)(connection)
+        elif request.path.startswith("/v1/models"):
+            name = request.path.partition("id=")[2].partition("&")[0].replace("%2F", "/")
+            json_answer(200, {"data": [{"id": name, "pricing": self.pricing}]})(connection)
+        elif request.path == "/clip.mp4":
+            (self.file or file_answer(self.clip))(connection)
+        else:
+            url = f"http://{request.headers['Host']}/clip.mp4"
+            usage = {} if self.spent is None else {"meta": {"usage": {"usd_spent": self.spent}}}
+            done = {"id": "a", "status": "completed", "video": {"url": url}} | usage
+            (self.look or json_answer(200, done))(connection)
+
+
+@pytest.fixture
+def films(folder, call):
+    """Films a list: `films(service, rows, *options)`."""
+
+    def film(service, rows, *options, budget="5"):
+        (folder / "films.csv").write_text(rows)
+        asked = ["--from", "films.csv", *(["--budget", budget] if budget else []), *options]
+        with FaultServer(service) as server:
+            code, out, err = call(*asked, service=server.url)
+        return code, out, err, posts(server)
+
+    return film
+
+
+THREE = 'prompt,duration,seed\na fox,4,1\n"a cat, asleep",4,2\na dog,4,3\n'
+
+
+def test_each_row_is_a_clip(films, clip, folder):
+    code, out, err, sent = films(Service(clip), THREE, "--resolution", "720p")
+    assert (code, out.split()) == (DONE, ["clip.mp4", "clip-2.mp4", "clip-3.mp4"]), err
+    assert [each["prompt"] for each in sent] == ["a fox", "a cat, asleep", "a dog"]
+    assert [each["seed"] for each in sent] == [1, 2, 3]
+    assert {each["resolution"] for each in sent} == {"720p"}
+    assert "Row 2: a cat, asleep" in err
+
+
+def test_a_row_that_was_filmed_is_not_filmed_again(films, clip, folder):
+    films(Service(clip), THREE)
+    code, out, _, sent = films(Service(clip), THREE + "a bird,4,4\n")
+    assert (code, out.split()) == (DONE, ["clip-4.mp4"])
+    assert [each["prompt"] for each in sent] == ["a bird"]
+    moved = "".join([THREE.splitlines(True)[0], *reversed(THREE.splitlines(True)[1:])])
+    assert films(Service(clip), moved)[3] == []
+    assert len(films(Service(clip), THREE + "a fox,4,1\n")[3]) == 1, "the same twice is two"
+
+
+def test_any_option_may_be_a_column(films, clip):
+    rows = "prompt,Model,lite,no_audio,negative-prompt,aspect_ratio,output\n"
+    rows += f"a fox,,yes,x,,9:16,a.mp4\n-a cat,{T2V},,,people,,b.mp4\n"
+    code, out, err, sent = films(Service(clip), rows)
+    assert (code, out.split()) == (DONE, ["a.mp4", "b.mp4"]), err
+    assert (sent[0]["model"], sent[0]["generate_audio"]) == (LITE, False)
+    assert (sent[0]["aspect_ratio"], "seed" in sent[0]) == ("9:16", False)
+    assert (sent[1]["prompt"], sent[1]["negative_prompt"]) == ("-a cat", "people")
+
+
+def test_the_budget_is_for_all_of_it(films, clip):
+    """4 s cost a dollar."""
+    code, _, err, sent = films(Service(clip), THREE, budget="2.5")
+    assert (code, len(sent)) == (CHANGE_SOMETHING, 2)
+    assert "Row 3 costs $1.00, and $0.50 of the budget is left." in err
+    assert films(Service(clip), THREE, budget="2.5")[3] == [], "nor is it anew the next time"
+    assert len(films(Service(clip), THREE, budget="3")[3]) == 1
+
+
+def test_what_was_really_charged_counts(films, clip):
+    assert len(films(Service(clip, spent=0.5), THREE, budget="2")[3]) == 3
+
+
+def test_a_price_is_the_sum(films, clip):
+    code, out, _, sent = films(Service(clip), THREE, "--price", budget=None)
+    assert (code, out, sent) == (DONE, "$3.00\n", [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("", "names each column once"),
+        ("a fox\n", "no column 'a fox'"),
+        ("prompt\n", "0 rows"),
+        ("duration\n4\n", "one is prompt"),
+        ("prompt,prompt\na,b\n", "each column once"),
+        ("prompt,json\na,yes\n", "no column 'json'"),
+        ('prompt\na fox\n""\n', "Row 2: Describe the video"),
+        ("prompt,duration\na fox,4\na cat,5\n", "Row 2: The duration must be"),
+        ("prompt,duration\na fox,4\na cat,soon\n", "Row 2: argument --duration"),
+        ("prompt,model\na fox,veo-0\n", "Row 1: argument --model"),
+        ("prompt,image\na fox,no.jpg\n", "Row 1: no.jpg cannot be read"),
+        ("prompt,seed\na fox,1,2\n", "Row 1 has more cells"),
+        ('prompt\n"a fox\n', "no CSV"),
+        ("prompt\n" + "a\n" * 1001, "1,001 rows"),
+        ("prompt\n" + "a" * LARGEST_LIST, "larger than 1 MiB"),
+        ("prompt,fast,lite\na fox,yes,yes\n", "Row 1: argument --lite: not allowed"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_told_before_anything_is_sent(films, clip, rows, says):
+    code, _, err, sent = films(Service(clip), rows)
+    assert (code, sent) == (CHANGE_SOMETHING, [])
+    assert says in err
+
+
+def test_without_a_budget_or_a_price_nothing_is_sent(films, clip):
+    code, _, err, sent = films(Service(clip), THREE, budget=None)
+    assert (code, sent, "Give --budget" in err) == (CHANGE_SOMETHING, [], True)
+    code, _, err, sent = films(Service(clip, pricing={"kind": "variable"}), THREE)
+    assert (code, sent) == (CHANGE_SOMETHING, [])
+    assert "Row 1: the service does not say what it costs" in err
+    for wrong in ("-1", "nan", "inf", "much"):
+        assert films(Service(clip), THREE, f"--budget={wrong}", budget=None)[0] == CHANGE_SOMETHING
+
+
+def test_a_list_goes_with_no_prompt_and_no_id(call):
+    assert call("a fox", "--from", "films.csv")[0] == CHANGE_SOMETHING
+    assert call("--resume", "a", "--from", "films.csv")[0] == CHANGE_SOMETHING
+    code, _, err = call("--from", "no.csv")
+    assert (code, "no.csv cannot be read" in err) == (CHANGE_SOMETHING, True)
+
+
+# What can go wrong on the way
+
+
+def test_a_refused_row_does_not_end_the_list(films, clip):
+    refusal = json_answer(400, {"message": "Violates the content policy."})
+    code, out, _, sent = films(Service(clip, refusal), THREE)
+    assert (code, len(out.split()), len(sent)) == (CHANGE_SOMETHING, 2, 3)
+    code, out, _, sent = films(Service(clip), THREE)
+    assert (code, [each["prompt"] for each in sent]) == (DONE, ["a fox"]), "it may be sent again"
+
+
+@pytest.mark.parametrize(
+    ("create", "expected"),
+    [
+        (json_answer(401, {"message": "Expected a valid key."}), CHANGE_SOMETHING),
+        (json_answer(403, {"message": "Out of credits."}), CHANGE_SOMETHING),
+        (json_answer(429, {"message": "Too many."}, [("Retry-After", "90")]), TRY_LATER),
+    ],
+)
+def test_what_is_no_fault_of_a_row_ends_the_list(films, clip, create, expected):
+    code, _, _, sent = films(Service(clip, create), THREE)
+    assert (code, len(sent)) == (expected, 1)
+    assert films(Service(clip), THREE)[0] == DONE
+
+
+@pytest.mark.parametrize("create", [close, answer(502)], ids=["no answer", "502"])
+def test_what_may_have_been_taken_is_not_sent_again(films, clip, create):
+    code, _, _, sent = films(Service(clip, create), THREE)
+    assert (code, len(sent)) == (LOOK_FIRST, 1)
+    code, out, err, sent = films(Service(clip), THREE)
+    assert (code, len(out.split())) == (LOOK_FIRST, 2)
+    assert [each["prompt"] for each in sent] == ["a cat, asleep", "a dog"]
+    assert "Row 1: we don't know if the service got it" in err
+    assert len(films(Service(clip), THREE + "a bird,4,4\n", budget="3.5")[3]) == 0, "it may cost"
+
+
+def test_a_clip_that_did_not_arrive_is_fetched_and_not_paid_for_again(films, clip):
+    code, _, err, sent = films(Service(clip, file=answer(500)), THREE)
+    assert (code, len(sent), "--resume=id-1" in err) == (RESUME, 1, True)
+    code, out, _, sent = films(Service(clip), THREE)
+    assert (code, len(out.split()), len(sent)) == (DONE, 3, 2)
+
+
+def test_a_film_that_failed_costs_nothing_and_is_not_tried_again(films, clip):
+    failed = json_answer(200, {"id": "a", "status": "error", "error": {"message": "Dropped."}})
+    code, _, _, sent = films(Service(clip, look=failed), THREE, budget="1")
+    assert (code, len(sent)) == (NOT_MADE, 3)
+    assert films(Service(clip), THREE)[::3] == (NOT_MADE, [])
+
+
+def test_two_runs_of_a_list_do_not_meet(films, clip, folder):
+    with open_notes(folder / NOTES):
+        code, _, err, sent = films(Service(clip), THREE)
+    assert (code, sent, "being filmed already" in err) == (CHANGE_SOMETHING, [], True)
+
+
+def test_a_list_can_be_tried_with_demo_clips(folder, call, monkeypatch, clip):
+    """They are no films of the list: the next run with a key makes them all."""
+    (folder / "films.csv").write_text(THREE)
+    with FaultServer(
+        Service(
+            clip, pricing={"kind": "fixed", "units": [{"unit": "second", "price": 0, "per": 1}]}
+        )
+    ) as server:
+        monkeypatch.setattr("demo_server.DemoServer.start", lambda self: self)
+        monkeypatch.setattr("demo_server.DemoServer.base_url", server.url, raising=False)
+        code, out, err = call("--from", "films.csv")
+    assert (code, len(out.split())) == (DONE, 3), err
+    assert NOTES not in names(folder)
+
+
+@pytest.mark.slow
+def test_whenever_it_is_killed_no_row_is_paid_for_twice(folder, clip):
+    """Killed while the service takes a request, while it is followed, and while it is fetched."""
+    (folder / "films.csv").write_text(THREE)
+    asked = ("--from", "films.csv", "--budget", "5", "--json")
+    service = Service(clip)
+    with FaultServer(service) as server:
+        for text in ('"sending"', '"submitted"', '"update"', '"saved"', '"submitted"'):
+            with Run(*asked, service=server.url) as process:
+                process.wait_for(text)
+        with Run(*asked, service=server.url) as process:
+            code = process.end()
+    sent = Counter(each["prompt"] for each in posts(server))
+    assert max(sent.values()) == 1
+    assert code in (DONE, LOOK_FIRST)
+    rows = read_rows(folder / "films.csv", {"prompt", "duration", "seed"})
+    with open_notes(folder / NOTES) as notes:
+        states = [notes.of(row).state for row in rows]
+        assert notes.dollars <= 3
+    assert states.count("saved") + states.count("sending") == 3
+    assert KEY not in (folder / NOTES).read_text()
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_half_a_note_is_left_aside(films, clip, folder, cut):
+    films(Service(clip), THREE, budget="1")
+    whole = (folder / NOTES).read_bytes()
+    (folder / NOTES).write_bytes(whole[:-cut])
+    code, _, _, sent = films(Service(clip), THREE)
+    assert code == DONE
+    assert [each["prompt"] for each in sent] == ["a cat, asleep", "a dog"]
+    for odd in (b"7\n", b"{}\n", b"\xff\n", b'{"row": [], "state": 7, "generation_id": 1}\n'):
+        (folder / NOTES).write_bytes(odd + (folder / NOTES).read_bytes())
+    assert films(Service(clip), THREE)[3] == []
+
+
+def test_notes_are_kept_as_they_are_written(tmp_path):
+    (tmp_path / "a.csv").write_text("prompt\na fox\n")
+    (row,) = read_rows(tmp_path / "a.csv", {"prompt"})
+    with open_notes(tmp_path / "notes") as notes:
+        notes.write(row, "sending", dollars=1.5)
+        assert json.loads((tmp_path / "notes").read_text())["state"] == "sending"
+        notes.write(row, "taken", generation_id="a")
+        with pytest.raises(InvalidRequest), open_notes(tmp_path / "notes"):
+            pass
+    with open_notes(tmp_path / "notes") as notes:
+        known = notes.of(row)
+        assert (known.state, known.generation_id, known.dollars) == ("taken", "a", 1.5)
+        assert notes.dollars == 1.5
