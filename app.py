@@ -282,7 +282,7 @@ def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
     asks: dict[str, Any] = {
         "fn": handlers.on_money,
         "inputs_kwargs": inputs,
-        "outputs": [parts.generate, parts.cost, parts.mode, parts.offer],
+        "outputs": [parts.generate, parts.cost, parts.mode, parts.offer, parts.chips],
         "trigger_mode": "always_last",
         **QUIET,
     }

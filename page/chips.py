@@ -63,6 +63,7 @@ def build() -> gr.HTML:
             "no_seed": texts.NO_SEED,
             "more": texts.SHEET_TITLE,
             "again": texts.ONCE_MORE,
+            "gone": texts.NO_LONGER,
         },
     )
 

@@ -177,8 +177,13 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 """What an action of `explain.ACTIONS` changes in the request; `another_seed` draws one."""
 
 
-def retry_request(request: VideoRequest, action: str) -> VideoRequest:
-    """The same request, changed as `action` says; most leave it as it was."""
+def retry_request(request: VideoRequest, action: str, nearest: str | None = None) -> VideoRequest:
+    """The same request, changed as `action` says; most leave it as it was.
+
+    `nearest` is the model that takes the place of one that is gone.
+    """
+    if action == "nearest_model" and nearest:
+        return request.for_model(nearest)
     fields = {**asdict(request), **CHANGES.get(action, {})}
     if action == "another_seed":
         del fields["seed"]

@@ -121,7 +121,7 @@ class Handlers:
             self._service.balance_of(visitor.owner),
             self._service.jobs.spent(visitor.owner, since),
         )
-        is_demo = offer.payer == "demo"
+        is_demo, gone = offer.payer == "demo", self._service.models_gone(visitor.owner)
         return View(
             generate=price_label.button(
                 asked, offer.dollars, is_demo=is_demo, continues=slots.continues(pictures)
@@ -135,6 +135,7 @@ class Handlers:
             ),
             mode=self._mode(visitor, balance),
             offer=offer.as_dict(),
+            chips={"gone": sorted(gone)} if gone else UNCHANGED,
         ).of(self._parts)
 
     async def on_chip(
@@ -298,12 +299,14 @@ class Handlers:
                 # Only what the card offers: nothing that somebody else's program makes up.
                 if action in self._actions_of(job):
                     job = await self._service.begin(
-                        form.retry_request(job.request, action),
+                        form.retry_request(job.request, action, nearest_of(job)),
                         owner=visitor.owner,
                         quota_key=visitor.quota_key,
                         offer=Offer.from_untrusted(getattr(event, "offer", None)),
                     )
                     values = form.values_after_action(action)
+                    if action == "nearest_model" and job.request:
+                        values = {"model": job.request.model}
                     visitor = visitor.keeping(takes=[])
             elif job:
                 job = await self._service.jobs.look_again(job)
@@ -557,7 +560,7 @@ class Handlers:
         if not job.request:
             return {}
         sending = [action for action in self._actions_of(job) if action in explain.SENDING]
-        again = [form.retry_request(job.request, action) for action in sending]
+        again = [form.retry_request(job.request, action, nearest_of(job)) for action in sending]
         offers = [await self._service.offer_for([each], visitor.owner) for each in again]
         return dict(zip(sending, offers, strict=True))
 
@@ -604,6 +607,11 @@ class Handlers:
 
     def _mode(self, visitor: Visitor, balance: float | None = None) -> str:
         return mode(self._service, visitor.owner, balance)
+
+
+def nearest_of(job: Job) -> str | None:
+    """The model that takes the place of the job's, if that is gone."""
+    return job.error.nearest if isinstance(job.error, Refused) else None
 
 
 def _as_seen(job: Job) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ from backend.runner import is_kept
 from page import components, texts
 from veo import explain
 from veo.explain import Explanation
-from veo_client import VeoError
+from veo_client import MODELS, Refused, VeoError
 
 IN_THE_BROWSER = {
     "title": texts.TITLE,
@@ -135,6 +135,10 @@ def card_for_job(
     several `takes` the card says which it shows; `note` stands after its own words.
     """
     card = _as_it_stands(job, words_for_job(job, has_clip=has_clip, is_guest=is_guest), has_clip)
+    if isinstance(job.error, Refused) and (model := MODELS.get(job.error.nearest or "")):
+        for button in card["actions"]:
+            if button[0] == "nearest_model":
+                button[1] = texts.USE_MODEL.format(model=model.label)
     for button in card["actions"]:
         if offer := (offers or {}).get(button[0]):
             button[1] += f" ({explain.dollars(offer.dollars)})"

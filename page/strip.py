@@ -210,7 +210,7 @@ def _short(job: Job, wrong: Explanation | None, *, gone: bool) -> str:
         return texts.STRIP_SHORT["gone"]
     if job.state == "done":
         # Of a clip that was continued, the request tells only what came to it.
-        seconds = job.facts.duration if job.facts else 0
+        seconds = job.facts.duration if job.facts else (job.entry.request or {}).get("duration")
         return texts.SECONDS.format(value=round(seconds)) if seconds else ""
     if job.state == "running":
         status = job.update.status if job.update else ""

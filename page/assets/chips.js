@@ -7,6 +7,7 @@ export function mount({ element, props, watch, trigger }) {
   const { chips, fields, table, texts } = props;
   const fit = makeFitting(table);
   let named = {};
+  let gone = []; // models that the service does not list any more
   const seed = element.querySelector(".seed");
   const buttons = () => [...element.querySelectorAll("button:not([hidden])")];
   const chipOf = (field) => element.querySelector(`[data-field="${field}"]`);
@@ -77,6 +78,9 @@ export function mount({ element, props, watch, trigger }) {
     const labels = opened(chipOf(field))?.querySelectorAll("label:has([type=radio])") || [];
     labels.forEach((label, at) => {
       label.hidden = Boolean(offered) && !offered.includes(values[at]);
+      if (field !== "model") return;
+      label.toggleAttribute("data-gone", gone.includes(values[at]));
+      if ("gone" in label.dataset) label.dataset.difference = texts.gone;
     });
   }
   // Takes of a model without a seed are once more the same.
@@ -96,7 +100,7 @@ export function mount({ element, props, watch, trigger }) {
     }
     const before = seedless;
     seedless = lacks.includes("seed");
-    const fitted = fit(named);
+    const fitted = fit(named, gone);
     const fits = Object.keys(fitted).every((name) => fitted[name] === named[name]);
     if (fits && seedless === before) return;
     window.veoFitted = [...Object.values(fitted), vary()];
@@ -129,14 +133,17 @@ export function mount({ element, props, watch, trigger }) {
       block
         ?.querySelectorAll("label:not([hidden]):has(input:is([type=radio], [type=checkbox]))")
         .forEach((label, at) => {
-          label.dataset.difference = said[at] || "";
+          label.dataset.difference = "gone" in label.dataset ? texts.gone : said[at] || "";
         });
     }
   }
   // Each answer is taken once, so that the same one again is news.
   watch("value", () => {
     if (!props.value) return;
-    tellDifferences(props.value);
+    const { gone: lost, ...differences } = props.value;
     props.value = null;
+    if (!lost) return tellDifferences(differences);
+    gone = lost;
+    paintModel();
   });
 }

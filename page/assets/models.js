@@ -18,10 +18,14 @@ export function offeredFor(table, filled) {
   return found ? found[1] : [];
 }
 
-// The same model, else one of its name, else one of its grade, else the likeliest.
-export function modelFor(table, model, filled) {
-  const offered = offeredFor(table, filled);
-  if (offered.includes(model) || !offered.length) return model;
+// The same model, else one of its name, else one of its grade, else the likeliest; none that is gone
+// takes the place of another, if there is a choice.
+export function modelFor(table, model, filled, gone = []) {
+  const all = offeredFor(table, filled);
+  if (all.includes(model)) return model;
+  const there = all.filter((name) => !gone.includes(name));
+  const offered = there.length ? there : all;
+  if (!offered.length) return model;
   const { label, grade } = table.models[model] || {};
   const of = (name) => table.models[name];
   return (
@@ -35,9 +39,9 @@ export function modelFor(table, model, filled) {
 export function makeFitting(table) {
   const wished = {};
   let given = {};
-  return (values) => {
+  return (values, gone = []) => {
     const filled = filledOf(inputsIn(values.pictures));
-    const model = modelFor(table, values.model, filled);
+    const model = modelFor(table, values.model, filled, gone);
     const { choices, defaults } = table.models[model] || { choices: {}, defaults: {} };
     const fitted = { model };
     for (const name of table.has_choices) {

@@ -2,13 +2,15 @@
 
 import io
 import json
+import threading
+import time
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from served import choose, open_page, open_sheet, press_generate, prompt_of, wait_for
 
-from backend.pricing import Offer
+from backend.pricing import Offer, Prices
 from page import chips, form, price_label, slots
 from veo.models import MODELS
 from veo_client import InvalidRequest, VideoRequest
@@ -213,3 +215,38 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     slot(tab, "video_url").locator(".remove").click()
     tab.wait_for_function("JSON.parse(localStorage['veo-form'])[4] === 4")  # s, as before
     expect(tab.locator("#generate")).to_have_text("Generate · free")
+
+
+# Models that are gone
+
+
+def test_a_model_that_is_gone_leaves_a_button_for_the_nearest(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, "A fox #model-gone")
+    wait_for(tab, "The service no longer has this model")
+    tab.get_by_role("button", name="Use Veo 3.1 Fast (free)").click()
+    expect(tab.locator("#chips [data-field=model]")).to_have_text("Veo 3.1 Fast")
+    expect(tab.get_by_role("button", name="Use Veo 3.1 (free)")).to_be_visible()
+    first, second = [json.loads(row["request"]) for row in demo_page.rows()][-2:]
+    assert (first["model"], second["model"]) == ("google/veo-3.1-t2v", "google/veo-3.1-t2v-fast")
+    assert {**first, "model": ""} == {**second, "model": ""}  # also the seed
+
+
+def test_the_catalogue_is_asked_in_the_background():
+    class Client:
+        base_url = "https://service"
+        listed = threading.Event()
+
+        def offered(self):
+            self.listed.wait(10)
+            return frozenset(MODELS) - {"google/veo-3.1-t2v"}
+
+    prices, client = Prices(), Client()
+    assert prices.models_gone(client) == frozenset()  # at once
+    client.listed.set()
+    prices.close()
+    for _ in range(100):
+        if gone := prices.models_gone(client):
+            break
+        time.sleep(0.02)
+    assert gone == {"google/veo-3.1-t2v"}

@@ -36,6 +36,12 @@ test("the model stays what it is called, else what it is for", () => {
   assert.equal(modelFor(TABLE, "words", ["image_urls", "video_url"]), "words"); // nothing does it
 });
 
+test("a model that is gone takes no other's place while there is a choice", () => {
+  assert.equal(modelFor(TABLE, "words-fast", ["image_url"], ["picture-fast"]), "picture");
+  assert.equal(modelFor(TABLE, "words", [], ["words"]), "words"); // somebody's own
+  assert.equal(modelFor(TABLE, "words", ["image_urls"], ["references"]), "references");
+});
+
 test("a setting that the model does not take comes back with one that does", () => {
   const fit = makeFitting(TABLE);
   const form = { pictures: "", model: "words-fast", duration: 6, aspect_ratio: "9:16" };
