@@ -122,6 +122,8 @@ def lay_out_composer() -> dict[str, Any]:
         there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
         there["draft"] = draft.build(fields["prompt"])
         there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
+        # After the other for the Tab key, before it for the eye; the price brings it.
+        there["rehearse"] = gr.Button(texts.REHEARSE, visible=False, elem_id="rehearse")
     with gr.Column(elem_id="sheet", visible=False) as there["sheet"]:
         sheet.build()
         fields |= form.build_advanced()
@@ -234,7 +236,7 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
         # browser keeps as its first argument, so `browser_state` stands first of the inputs.
         "js": components.function("become_known"),
     }
-    asks = [clips.select, clips.retry, parts.look.click, parts.generate.click]
+    asks = [clips.select, clips.retry, parts.look.click, parts.generate.click, parts.rehearse.click]
     gr.on(asks, None, js=components.function("show_stage"), **QUIET)
     fetched = {"inputs_kwargs": parts.named("generation_id", "browser_state")}
     acted = {"outputs": [*follows["outputs"], *parts.form.values()]}
@@ -249,7 +251,9 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
         clips.select(handlers.on_select, **follows),
         clips.retry(handlers.on_retry, **follows),
         parts.card.retry(handlers.on_action, **{**follows, **acted}),
+        parts.tools.submit(handlers.on_properly, **follows),
         press := parts.generate.click(handlers.on_generate, **{**follows, **generated}),
+        parts.rehearse.click(handlers.on_rehearse, **{**follows, **generated}),
     ]
     return following, press
 
@@ -278,11 +282,14 @@ def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
     """The price follows the form, the list of clips, and the events in `after`."""
     priced: dict[str, Any] = {name: parts.form[name] for name in form.PRICED}
     pictures = {"pictures": parts.form["pictures"]}
-    inputs = priced | pictures | parts.named("count", "differs", "browser_state")
+    inputs = priced | parts.named("count", "differs", "browser_state") | pictures
     asks: dict[str, Any] = {
         "fn": handlers.on_money,
         "inputs_kwargs": inputs,
-        "outputs": [parts.generate, parts.cost, parts.mode, parts.offer, parts.chips],
+        "outputs": [
+            *(parts.generate, parts.rehearse, parts.cost),
+            *(parts.mode, parts.offer, parts.chips),
+        ],
         "trigger_mode": "always_last",
         **QUIET,
     }

@@ -162,11 +162,11 @@ def values_from(request: VideoRequest) -> dict[str, Any]:
 
     What its model does not take stays in the form as it is.
     """
-    known = {name: getattr(request, name) for name in BEFORE_PICTURES}
-    values = {name: value for name, value in known.items() if value is not None}
-    if "seed" in values:
-        values["seed"] = str(request.seed)
-    return values | {"pictures": pictures_of({name: getattr(request, name) for name in INPUTS})}
+    named = {name: getattr(request, name) for name in SETTINGS}
+    named |= {"pictures": pictures_of(named)}
+    if request.seed is not None:
+        named["seed"] = str(request.seed)
+    return {name: named[name] for name in FIELDS if named[name] is not None}
 
 
 CHANGES: Mapping[str, Mapping[str, Any]] = {

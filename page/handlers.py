@@ -33,6 +33,7 @@ from page import (
     form,
     http_panel,
     price_label,
+    rehearsal,
     slots,
     status_card,
     strip,
@@ -41,6 +42,7 @@ from page import (
 from page.view import UNCHANGED, Parts, View
 from page.visitors import BrowserState, Visitor, identify
 from veo import explain
+from veo.models import INPUTS
 from veo.settings import key_in
 from veo.types import read_number
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
@@ -122,6 +124,8 @@ class Handlers:
             self._service.jobs.spent(visitor.owner, since),
         )
         is_demo, gone = offer.payer == "demo", self._service.models_gone(visitor.owner)
+        small = rehearsal.of(asked[0])
+        less = await self._service.offer_for([small], visitor.owner) if small else None
         return View(
             generate=price_label.button(
                 asked, offer.dollars, is_demo=is_demo, continues=slots.continues(pictures)
@@ -134,7 +138,8 @@ class Handlers:
                 is_guest=self._service.pays_for_a_guest(offer.payer),
             ),
             mode=self._mode(visitor, balance),
-            offer=offer.as_dict(),
+            offer=offer.as_dict() | {"rehearsal": less.as_dict() if less else None},
+            rehearse=price_label.rehearse(less),
             chips={"gone": sorted(gone)} if gone else UNCHANGED,
         ).of(self._parts)
 
@@ -192,6 +197,65 @@ class Handlers:
         async for view in self._begin_others(job, asked[1:], visitor, note):
             yield replace(view, mistake=mistake).of(self._parts)
             mistake = UNCHANGED
+
+    async def on_rehearse(
+        self,
+        request: gr.Request,
+        *,
+        count: int,
+        differs: str,
+        browser_state: BrowserState,
+        offer: object,
+        **fields: Any,
+    ) -> AsyncIterator[Changed]:
+        """Begin a rehearsal of the form; the browser keeps how it is filmed properly."""
+        try:
+            wanted = form.request_from(**fields)
+        except InvalidRequest as error:
+            yield View(mistake=field_error.at_field(error)).of(self._parts)
+            return
+        told = offer.get("rehearsal") if isinstance(offer, dict) else None
+        visitor = self._identify_and_unfollow(browser_state, request)
+        try:
+            job = await self._service.begin(
+                rehearsal.of(wanted) or wanted,
+                owner=visitor.owner,
+                quota_key=visitor.quota_key,
+                offer=Offer.from_untrusted(told),
+            )
+        except VeoError as error:
+            yield replace(view_of_error(error), mistake=None).of(self._parts)
+            return
+        known = rehearsal.kept(visitor.browser_state.get("rehearsed"), job.id, wanted)
+        values = [fields[name] for name in form.FIELDS]
+        asked = [count, differs]
+        visitor = visitor.keeping(form=values, asked=asked, job=job.id, takes=[], rehearsed=known)
+        mistake: Any = None
+        async for view in self._follow(job, visitor):
+            yield replace(view, mistake=mistake).of(self._parts)
+            mistake = UNCHANGED
+
+    async def on_properly(
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
+    ) -> AsyncIterator[Changed]:
+        """Film properly what was rehearsed, for what its button said."""
+        visitor = self._identify_and_unfollow(browser_state, request)
+        job = await self._job_of_event(event, visitor)
+        wanted = self._properly(job, visitor) if job else None
+        try:
+            if wanted:
+                job = await self._service.begin(
+                    wanted,
+                    owner=visitor.owner,
+                    quota_key=visitor.quota_key,
+                    offer=Offer.from_untrusted(getattr(event, "offer", None)),
+                )
+                visitor = visitor.keeping(takes=[])
+        except VeoError as error:
+            yield view_of_error(error).of(self._parts)
+            return
+        async for view in self._show(job, visitor):
+            yield view.of(self._parts)
 
     async def _begin_others(
         self, job: Job, others: Sequence[VideoRequest], visitor: Visitor, note: str
@@ -349,7 +413,7 @@ class Handlers:
         visitor = identify(browser_state, request)
         job = await self._job_of_event(event, visitor)
         field = str(getattr(event, "field", ""))
-        if not job:
+        if not job or field not in INPUTS:
             return View(tools=toast(texts.CLIP_GONE)).of(self._parts)
         try:
             if field == "video_url":
@@ -537,11 +601,11 @@ class Handlers:
                 if clip != playing:
                     view = self._with_player(view, told)
                     playing = clip
+                offers = await self._offers_of(told, visitor)
                 yield replace(
                     view,
-                    card=self._card(
-                        told, offers=await self._offers_of(told, visitor), takes=several, note=note
-                    ),
+                    card=self._card(told, offers=offers, takes=several, note=note)
+                    | {"properly": await self._offer_properly(told, visitor)},
                     browser_state=visitor.browser_state
                     | {"job": told.id, "generation_id": told.generation_id or ""},
                 )
@@ -563,6 +627,19 @@ class Handlers:
         again = [form.retry_request(job.request, action, nearest_of(job)) for action in sending]
         offers = [await self._service.offer_for([each], visitor.owner) for each in again]
         return dict(zip(sending, offers, strict=True))
+
+    def _properly(self, job: Job, visitor: Visitor) -> VideoRequest | None:
+        """What `job` was the rehearsal of, if it was one."""
+        known = visitor.browser_state.get("rehearsed")
+        return rehearsal.properly(known, job.id, job.request) if job.request else None
+
+    async def _offer_properly(self, job: Job, visitor: Visitor) -> dict[str, Any] | None:
+        """What it costs to film properly what `job` rehearsed, for a button beside its clip."""
+        wanted = self._properly(job, visitor) if self._clip_of(job) else None
+        if not wanted:
+            return None
+        offer = await self._service.offer_for([wanted], visitor.owner)
+        return {"said": price_label.properly(offer), "offer": offer.as_dict()}
 
     def _clip_of(self, job: Job) -> str | None:
         """The id of a finished job's clip, unless it was evicted."""

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import gradio as gr
+
 from backend.ledger import Spent
 from backend.pricing import HALF_A_CENT, Offer
 from page import form, texts
@@ -42,9 +44,25 @@ def button(
 
 def to_go_on(request: VideoRequest, offer: Offer, *, longer: bool) -> str:
     """What stands beside a way to go on from a clip; `longer` says that it is continued."""
-    price = explain.dollars(0.0 if offer.payer == "demo" else offer.dollars)
+    price = _dollars(offer)
     said = texts.GO_ON_LONGER if longer and offer.payer != "demo" else texts.GO_ON_PRICE
     return said.format(seconds=request.duration, price=price)
+
+
+def rehearse(offer: Offer | None) -> dict[str, Any]:
+    """The button for a rehearsal, for Gradio; out of sight where there is none."""
+    if offer is None:
+        return gr.update(visible=False)
+    return gr.update(value=texts.REHEARSE_FOR.format(price=_dollars(offer)), visible=True)
+
+
+def properly(offer: Offer) -> str:
+    """What the button says that films a rehearsal properly."""
+    return texts.FILM_PROPERLY.format(price=_dollars(offer))
+
+
+def _dollars(offer: Offer) -> str:
+    return explain.dollars(0.0 if offer.payer == "demo" else offer.dollars)
 
 
 def _priced(request: VideoRequest) -> tuple[Any, ...]:

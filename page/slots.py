@@ -46,7 +46,7 @@ def connect(parts: Parts, on_frame: Callable[..., Any]) -> None:
     pictures = {"pictures": parts.form["pictures"]}
     asked = parts.form["pictures"].input(  # type: ignore[attr-defined]  # Gradio adds events
         on_frame,
-        inputs_kwargs=pictures | parts.named("browser_state"),
+        inputs_kwargs=parts.named("browser_state") | pictures,
         outputs=[*pictures.values(), parts.form["aspect_ratio"], parts.tools],
         **components.QUIET,
     )

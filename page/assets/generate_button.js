@@ -16,7 +16,7 @@ export function watchGenerate() {
   window.addEventListener(
     "click",
     (event) => {
-      if (!event.target.closest("#generate")) return;
+      if (!event.target.closest("#generate, #rehearse")) return;
       if (press.waits() || event.detail > 1) event.stopImmediatePropagation();
       else if (sendsPicture()) {
         event.stopImmediatePropagation();
@@ -34,7 +34,7 @@ export function watchGenerate() {
   window.addEventListener(
     "keydown",
     (event) => {
-      if (event.repeat && event.target.closest("#generate")) event.preventDefault();
+      if (event.repeat && event.target.closest("#generate, #rehearse")) event.preventDefault();
       if (isShortcut(event)) {
         event.preventDefault();
         if (!event.repeat) document.getElementById("generate").click();

@@ -16,12 +16,18 @@ export function mount({ element, props, watch, trigger }) {
 
   onShown((value) => {
     find(".another").hidden = !value.prompt;
+    find(".properly").hidden = !value.properly;
+    find(".properly").textContent = value.properly?.said || "";
     find(".place").hidden = value.state !== "done";
     find(".go-on").hidden = value.state !== "done";
     shown = value;
     if (value.state !== "done" || value.job === offered) return;
     offered = value.job;
     find(".place").replaceChildren(pickButton(offered, value.prompt, texts.compare));
+  });
+  find(".properly").addEventListener("click", () => {
+    find(".properly").hidden = true; // one press, one request
+    trigger("submit", { job: shown.job, offer: shown.properly.offer });
   });
   find(".another").addEventListener("click", () => {
     sends = true;

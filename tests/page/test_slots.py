@@ -8,10 +8,10 @@ import time
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from served import choose, open_page, open_sheet, press_generate, prompt_of, wait_for
+from served import call, choose, open_page, open_sheet, press_generate, prompt_of, wait_for
 
 from backend.pricing import Offer, Prices
-from page import chips, form, price_label, slots
+from page import chips, form, price_label, rehearsal, slots
 from veo.models import MODELS
 from veo_client import InvalidRequest, VideoRequest
 
@@ -215,6 +215,61 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     slot(tab, "video_url").locator(".remove").click()
     tab.wait_for_function("JSON.parse(localStorage['veo-form'])[4] === 4")  # s, as before
     expect(tab.locator("#generate")).to_have_text("Generate · free")
+
+
+def test_nobody_gets_a_frame_of_anothers_clip(demo_page, tab):
+    open_page(tab, demo_page)
+    press_generate(tab, "A boat for one")
+    wait_for(tab, "Your demo clip is ready")
+    row = demo_page.rows()[-1]
+    for field in ("image_url", "video_url", "prompt"):
+        event = {"job": row["id"], "field": field}
+        said = call(demo_page, "on_frame", [{"visitor": "s" * 43}, ""], event)
+        assert "isn't here any more" in said
+        assert "picture:" not in said and "clip:" not in said
+    owner = {"visitor": row["owner"].removeprefix("browser:")}
+    event = {"job": row["id"], "field": "last_image_url", "seconds": 1}
+    assert "picture:" in call(demo_page, "on_frame", [owner, ""], event)
+
+
+# A rehearsal
+
+
+def test_a_rehearsal_is_short_small_and_fast_and_knows_what_it_was():
+    request = VideoRequest("A fox", seed=7, aspect_ratio="9:16")
+    small = rehearsal.of(request)
+    assert (small.model, small.duration) == ("google/veo-3.1-t2v-fast", 4)
+    assert (small.resolution, small.seed, small.aspect_ratio) == ("720p", 7, "9:16")
+    assert rehearsal.of(small) is None
+    known = rehearsal.kept(rehearsal.kept(None, "before", small), "job", request)
+    assert rehearsal.properly(known, "job", small) == request
+    assert rehearsal.properly(known, "another", small) is None
+    for forged in (None, ["job"], ["job", "veo-0", 8, "1080p"], ["job", [], 9, None]):
+        assert rehearsal.properly(forged, "job", small) is None
+    for _ in range(20):
+        known = rehearsal.kept(known, "more", request)
+    assert len(known) == 4 * rehearsal.MOST_KEPT
+    continued = VideoRequest("A fox", model="google/veo3-1-fast-extend-video", video_url="clip:1")
+    assert rehearsal.of(continued) is None  # there is nothing shorter or smaller
+
+
+def test_what_was_rehearsed_is_filmed_properly_at_its_price(keyed_page, tab):
+    open_page(tab, keyed_page)
+    prompt_of(tab).fill("A fox rehearses")
+    choose(tab, "6 s")
+    tab.locator("#rehearse").click()
+    wait_for(tab, "Your clip is ready")
+    tab.reload()
+    properly = tab.locator("#clip-tools .properly")
+    expect(properly).to_contain_text("Film it properly · ")
+    properly.click()
+    expect(tab.locator("#status .facts")).to_contain_text("6 s")
+    requests = [row["request"] for row in keyed_page.rows() if "rehearses" in row["request"]]
+    small, whole = map(json.loads, requests)
+    assert (small["model"], small["duration"]) == ("google/veo-3.1-t2v-fast", 4)
+    assert (whole["model"], whole["duration"]) == ("google/veo-3.1-t2v", 6)
+    assert small["seed"] == whole["seed"]
+    expect(properly).to_be_hidden()
 
 
 # Models that are gone
