@@ -156,26 +156,32 @@ class Bucket(Storage):
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         if not self.file(clip_id) and self.name(clip_id):
             with suppress(BucketAway):
                 if self._size(clip_id, "clip") is not None:  # put before a crash
                     return self._found(clip_id, name=name, request=request)
         try:
-            facts = super()._receive(clip_id, download, name=name, request=request)
+            facts = super()._receive(clip_id, download, name=name, request=request, charged=charged)
         except media.BrokenClip as error:
             if error.kept:
                 self._put(clip_id, "kept", error.kept)
             raise
-        self._put_all(clip_id, facts, request)
+        self._put_all(clip_id, facts, request, charged)
         return facts
 
     def _put_all(
-        self, clip_id: str, facts: media.Facts, request: Mapping[str, object] | None
+        self,
+        clip_id: str,
+        facts: media.Facts,
+        request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> None:
         if poster := self.file(clip_id, "poster"):
             self._put(clip_id, "poster", poster)
-        self._put(clip_id, "note", note_of(request, facts).encode(errors="backslashreplace"))
+        note = note_of(request, facts, charged)
+        self._put(clip_id, "note", note.encode(errors="backslashreplace"))
         if clip := self.file(clip_id):
             self._put(clip_id, "clip", clip)
         super().remove(clip_id)

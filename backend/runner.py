@@ -337,6 +337,7 @@ class Runner:
 
     async def _receive(self, job: Job, video: Video | None) -> None:
         job.set_arrived(False)
+        charged = (job.entry.facts or {}).get("usd_spent")
         arrived = partial(_tell, asyncio.get_running_loop(), job)
         with self._keys.lend(job.entry.owner, job.entry.payer) as client:
             observed = self._observed(client, job) if client else None
@@ -354,6 +355,7 @@ class Runner:
                 ),
                 name=DEMO_CLIP if job.is_demo else CLIP,
                 request=job.entry.request,
+                charged=charged,
             )
             fetching = self._background.fetching
             try:
@@ -366,9 +368,8 @@ class Runner:
         took = job.wait.seconds if video and job.wait else None
         if took is not None:
             facts["took"] = took
-        told = video.usd_spent if video else (job.entry.facts or {}).get("usd_spent")
-        if told is not None:
-            facts["usd_spent"] = told
+        if charged is not None:
+            facts["usd_spent"] = charged
         await self.transition(job, "downloading", "done", facts=facts)
         await self._background.run_in_pool(fetching, self._evict)
 
@@ -548,7 +549,8 @@ def _tell(loop: asyncio.AbstractEventLoop, job: Job) -> None:
 
 def _charged(video: Video) -> dict[str, Any]:
     """What the service says that it charged, in the place of what its price list told."""
-    return {} if video.usd_spent is None else {"dollars": video.usd_spent}
+    told = video.usd_spent
+    return {} if told is None else {"dollars": told, "facts": {"usd_spent": told}}
 
 
 def _age_of(job: Job) -> float | None:

@@ -128,16 +128,18 @@ class Storage:
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         """Let `download` fetch the clip and tell what it is; once it is whole, only tell.
 
         Who comes second for one clip waits for the first: a job may be taken anew while the thread
-        that fetched for it goes on.  Raises what `download` does, `BrokenClip`, or `OSError`.
+        that fetched for it goes on.  `charged` is what the service said that it cost.  Raises what
+        `download` does, `BrokenClip`, or `OSError`.
         """
         with self._choosing:
             only_one = self._receiving.setdefault(clip_id, threading.Lock())
         with only_one:
-            return self._receive(clip_id, download, name=name, request=request)
+            return self._receive(clip_id, download, name=name, request=request, charged=charged)
 
     def _receive(
         self,
@@ -146,6 +148,7 @@ class Storage:
         *,
         name: str,
         request: Mapping[str, object] | None,
+        charged: float | None = None,
     ) -> media.Facts:
         path = self._folder_of(clip_id) / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -155,7 +158,7 @@ class Storage:
         except media.BrokenClip:  # not there yet, or damaged since
             facts = media.receive(download, path, request, poster=poster)
         with suppress(OSError):
-            _write_note(path.with_name(NOTE), note_of(request, facts))
+            _write_note(path.with_name(NOTE), note_of(request, facts, charged))
         return facts
 
     def remove(self, clip_id: str) -> bool:
@@ -326,8 +329,14 @@ def _bytes_in(folder: Path) -> int:
     return size
 
 
-def note_of(request: Mapping[str, object] | None, facts: media.Facts) -> str:
-    return json.dumps({"request": request, "facts": asdict(facts)}, ensure_ascii=False, indent=1)
+def note_of(
+    request: Mapping[str, object] | None, facts: media.Facts, charged: float | None = None
+) -> str:
+    """The request and the facts as JSON, and the US dollars that were charged, if that is told."""
+    note: dict[str, object] = {"request": request, "facts": asdict(facts)}
+    if charged is not None:
+        note["usd_spent"] = charged
+    return json.dumps(note, ensure_ascii=False, indent=1)
 
 
 def _write_note(path: Path, note: str) -> None:

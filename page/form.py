@@ -116,19 +116,22 @@ def request_of_program(*, model: str, **given: Any) -> VideoRequest:
             taken = name in takes.takes and value in getattr(takes, f"{name}s", (value,))
             if not taken and value == defaults.get(name):
                 del given[name]
-    given = {name: value for name, value in given.items() if value not in (None, "")}
+    for name in OF_PROGRAMS:
+        if name in given and given[name] in (None, ""):
+            del given[name]
     return _request(**({"prompt": ""} | given), model=model)
 
 
-def request_to_price(**priced: Any) -> VideoRequest:
+def request_to_price(*, model: str, **priced: Any) -> VideoRequest:
     """A checked request with the settings in `PRICED`, to ask for its price.
 
     Nobody sends it, so its prompt and its pictures say nothing.  A price list may name any field in
     its conditions: the others have the service's defaults.
     """
-    model = _model(priced.get("model"))
-    needed = {name: ANY_INPUT[name] for name in model.needs} if model else {}
-    return VideoRequest("price", **_taken(priced), **needed)
+    needs = known.needs if (known := _model(model)) else ()
+    needed = {name: ANY_INPUT[name] for name in needs}
+    taken = _taken(priced | {"model": model})
+    return request_of_program(**needed, **taken, prompt="price")
 
 
 def priced_with(field: str, values: Mapping[str, Any]) -> VideoRequest:

@@ -74,7 +74,7 @@ class BoundedConnection(H11Protocol):
             return
         self._stop_watching()
         self._awaited = self.conn.their_state
-        is_picture = bool(self.scope) and self.scope["path"] == BOUNDS_ITSELF
+        is_picture = bool(self.scope) and self.scope["path"].endswith(BOUNDS_ITSELF)
         body_seconds = self.picture_seconds if is_picture else self.body_seconds
         limits = {h11.IDLE: self.head_seconds, h11.SEND_BODY: body_seconds}
         if self._awaited in limits and not self.transport.is_closing():

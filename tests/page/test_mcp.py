@@ -89,6 +89,17 @@ def test_an_agent_makes_a_clip_and_looks_at_it(tools_page):
     assert KEY not in tools_page.log
 
 
+def test_an_agent_films_from_a_picture_at_an_address(tools_page):
+    async def story(session):
+        picture = "https://a.example/b.jpg"
+        return await call(session, "generate", prompt=FOX, image_url=picture, duration=4)
+
+    texts, failed = as_agent(tools_page, story, **{"x-aimlapi-key": KEY})
+    assert not failed, texts
+    assert "'model': 'google/veo-3.1-i2v'" in str(texts)
+    assert "'image_url': 'https://a.example/b.jpg'" in str(texts)
+
+
 def test_an_agent_gets_the_same_words(tools_page):
     async def story(session):
         return [

@@ -14,6 +14,7 @@ from PIL import Image
 from served import FOX, ServedPage, program
 
 from veo import media
+from veo.models import MODELS
 from veo.pictures import LARGEST_UPLOAD
 
 FAR = "https://a.example/b.jpg"
@@ -85,8 +86,9 @@ def test_one_that_is_here_is_made_ready_for_another_shape(served, ann):
     other = post(served, b"", ann, again).json()["name"]
     with Image.open(io.BytesIO(get(served, other, ann).content)) as picture:
         assert picture.size == (720, 1280)
-    answer = post(served, b"", secrets.token_urlsafe(32), again)
-    assert (answer.status_code, answer.text) == (404, "Not here.")
+    for visitor, wrong in ((secrets.token_urlsafe(32), again), (ann, "?again=a%00b%ED%A0%80")):
+        answer = post(served, b"", visitor, wrong)
+        assert (answer.status_code, answer.text) == (404, "Not here.")
 
 
 def test_strangers_get_what_anybody_gets_for_what_is_not_there(served, ann):
@@ -298,6 +300,15 @@ def test_three_references_and_two_ends_go_the_same_way(keyed_page, ann):
     assert likeness(as_picture(media.last_frame(clip)), end) > 30
     _, facts = client.predict(FOX, image_urls=references, wait=False, api_name="/generate")
     assert facts["request"]["image_urls"] == references
+    client.close()
+
+
+def test_a_price_needs_no_picture(keyed_page):
+    client = program(keyed_page)
+    for model, settings in MODELS.items():
+        resolution = settings.resolutions[0]
+        asked = {"model": model, "resolution": resolution, "api_name": "/price"}
+        assert client.predict(**asked, duration=8)["text"] == "free"
     client.close()
 
 
