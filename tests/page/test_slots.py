@@ -229,6 +229,8 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     clip.drag_to(slot(tab, "last_image_url"))
     expect(slot(tab, "last_image_url").locator(".fill img")).to_be_visible()
     expect(tab.locator("#slots .said")).to_have_text("A last frame needs a first frame, too.")
+    tab.locator("#generate").click()
+    expect(tab.locator("#slots .wrong")).to_contain_text("The first picture is missing")
     actions_of(clip).get_by_role("button", name="Use last frame").click()
     expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
     model = "JSON.parse(localStorage['veo-form'])[2].includes('first-last-image')"
