@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 
 from backend import takes
 from backend.service import LONGEST_ID
-from page import form
+from page import form, rehearsal
 
 VISITOR_ID_HEADER = "x-veo-visitor"
 """Where a request outside of Gradio, or a program's, has the browser's id.  No page of another
@@ -75,9 +75,10 @@ def owner_of_scope(scope: Mapping[str, Any]) -> str | None:
     """The same for a request outside of Gradio, or a program's, which tells the browser's id in
     `VISITOR_ID_HEADER`; None if it tells none of ours."""
     told = Headers(raw=scope["headers"]).get(VISITOR_ID_HEADER)
-    if login := _login(scope):
-        return f"login:{login}"
-    return f"browser:{told}" if is_known(told) else None
+    if not is_known(told):  # which is asked of a login, too: no other page's form can tell it
+        return None
+    login = _login(scope)
+    return f"login:{login}" if login else f"browser:{told}"
 
 
 def known(visitor: object) -> str:
@@ -111,6 +112,7 @@ def _login(scope: Mapping[str, Any]) -> str | None:
 
 STATE_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
 STATE_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
+STATE_LISTS["rehearsed"] = (rehearsal.MOST_KEPT * 4, 4_000)
 """How many values, of how many characters in all; two of the form's are prompts of 4,000."""
 
 
