@@ -322,6 +322,7 @@ def test_what_the_command_cannot_switch_on_it_does_not_say():
         FOX, model="google/veo3-1-extend-video", video_url="clip:a:b/c", auto_fix=True
     )
     assert code_samples.write_samples(request)["command"].startswith("# The command cannot")
+    assert "--seed=1 " in code_samples.write_samples(VideoRequest(FOX, seed=1))["command"]
 
 
 def test_a_clip_of_a_file_is_read_from_the_folder():
