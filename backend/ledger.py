@@ -660,16 +660,17 @@ class Ledger:
         """List those for removal that no job names and nobody brought or used for so long.
 
         What one call of a program asked for nobody can delete: its pictures go likewise, once it
-        has ended.
+        has ended.  A server of an earlier version deletes jobs and knows no pictures.
         """
         before = self._clock() - unused_for
-        of_one_call = sa.select(_jobs.c.id).where(
-            _jobs.c.owner.startswith(ONE_CALL),
-            _jobs.c.state.not_in(ACTIVE_STATES),
-            _jobs.c.updated < before,
+        of_one_call = (
+            _jobs.c.owner.startswith(ONE_CALL)
+            & _jobs.c.state.not_in(ACTIVE_STATES)
+            & (_jobs.c.updated < before)
         )
+        ended = sa.select(_jobs.c.id).where(_jobs.c.deleted.is_not(None) | of_one_call)
         with self._write() as connection:
-            picture_rows.let_go(connection, of_one_call)
+            picture_rows.let_go(connection, ended)
             runner = self._runner_or(anywhere=anywhere)
             picture_rows.take_off_old(connection, before, runner)
 

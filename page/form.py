@@ -72,17 +72,24 @@ def request_of_program(*, model: str, **given: Any) -> VideoRequest:
             taken = name in takes.takes and value in getattr(takes, f"{name}s", (value,))
             if not taken and value == defaults.get(name):
                 del given[name]
-    given = {name: value for name, value in given.items() if value not in (None, "")}
+    for name in OF_PROGRAMS:
+        if name in given and given[name] in (None, ""):
+            del given[name]
     return request_from(seed=given.pop("seed", None), **({"prompt": ""} | given), model=model)
 
 
-def request_to_price(**priced: Any) -> VideoRequest:
+NOWHERE = "https://nowhere.invalid/"
+
+
+def request_to_price(*, model: str, **priced: Any) -> VideoRequest:
     """A checked request with the settings in `PRICED`, to ask for its price.
 
-    Nobody sends it, so its prompt says nothing.  A price list may name any field in its conditions:
-    the others have the service's defaults.
+    Nobody sends it, so its prompt says nothing, and what its model needs beside that is nowhere.  A
+    price list may name any field in its conditions: the others have the service's defaults.
     """
-    return VideoRequest("price", **priced)
+    needs = MODELS[model].needs if isinstance(model, str) and model in MODELS else ()
+    given = {name: (NOWHERE,) if name == "image_urls" else NOWHERE for name in needs}
+    return request_of_program(prompt="price", model=model, **given, **priced)
 
 
 def values_from(request: VideoRequest) -> dict[str, Any]:

@@ -75,9 +75,10 @@ def owner_of_scope(scope: Mapping[str, Any]) -> str | None:
     """The same for a request outside of Gradio, or a program's, which tells the browser's id in
     `VISITOR_ID_HEADER`; None if it tells none of ours."""
     told = Headers(raw=scope["headers"]).get(VISITOR_ID_HEADER)
-    if login := _login(scope):
-        return f"login:{login}"
-    return f"browser:{told}" if is_known(told) else None
+    if not is_known(told):  # which is asked of a login, too: no other page's form can tell it
+        return None
+    login = _login(scope)
+    return f"login:{login}" if login else f"browser:{told}"
 
 
 def known(visitor: object) -> str:

@@ -1,6 +1,7 @@
 """Visitors' pictures, with either database: kept before they are named, bounded, bound to whose
 they are, sent as bytes, and gone with the last job that names them."""
 
+# ruff: noqa: F811  # the fixtures of another file are parameters here
 import base64
 import hashlib
 import io
@@ -64,7 +65,7 @@ def storage(tmp_path):
 
 
 @pytest.fixture
-def pictures(ledger, storage):  # noqa: F811
+def pictures(ledger, storage):
     return Pictures(ledger, storage)
 
 
@@ -72,11 +73,11 @@ def keep(pictures, seed=0, owner="ann", **more):
     return pictures.keep(owner, photo(seed), SIZE, **more)
 
 
-def add(ledger, request, owner="ann"):  # noqa: F811
+def add(ledger, request, owner="ann"):
     return ledger.add(owner=owner, payer="server", request=request, expected=60.0)
 
 
-def finish(ledger, entry):  # noqa: F811
+def finish(ledger, entry):
     assert ledger.move(entry.id, "prepared", "rejected")
 
 
@@ -98,14 +99,14 @@ def test_what_is_kept_is_what_will_be_sent_under_a_name_of_its_owner_and_its_byt
     assert keep(pictures, owner="bob") != name
 
 
-def test_what_is_no_picture_leaves_nothing(pictures, storage, ledger):  # noqa: F811
+def test_what_is_no_picture_leaves_nothing(pictures, storage, ledger):
     for content in (b"", b"GIF89a", photo()[:50], b"<svg/>"):
         with pytest.raises(BadPicture):
             pictures.keep("ann", content, SIZE)
     assert files(storage) == []
 
 
-def test_another_visitors_picture_is_as_one_that_is_not_there(pictures, ledger):  # noqa: F811
+def test_another_visitors_picture_is_as_one_that_is_not_there(pictures, ledger):
     name = keep(pictures)
     for owner, which in (("bob", name), ("ann", f"picture:{'0' * 64}"), ("ann", "../../ledger")):
         with pytest.raises(PicturesGone):
@@ -116,7 +117,7 @@ def test_another_visitors_picture_is_as_one_that_is_not_there(pictures, ledger):
     assert ledger.of("bob") == []
 
 
-def test_a_job_that_names_what_is_not_there_is_not_written(pictures, ledger):  # noqa: F811
+def test_a_job_that_names_what_is_not_there_is_not_written(pictures, ledger):
     there, other = keep(pictures), f"picture:{'1' * 64}"
     with pytest.raises(PicturesGone) as refused:
         add(ledger, asking_for(there, other))
@@ -128,7 +129,7 @@ def test_a_job_that_names_what_is_not_there_is_not_written(pictures, ledger):  #
 
 def test_a_picture_whose_bytes_are_not_there_yet_is_named_by_nobody(
     pictures,
-    ledger,  # noqa: F811
+    ledger,
     storage,
     monkeypatch,
 ):
@@ -162,7 +163,7 @@ def test_the_same_picture_twice_at_once_is_kept_once(pictures, storage):
 # How long
 
 
-def test_a_picture_goes_with_the_last_job_that_names_it(pictures, ledger, storage):  # noqa: F811
+def test_a_picture_goes_with_the_last_job_that_names_it(pictures, ledger, storage):
     name = keep(pictures)
     jobs = [add(ledger, asking_for(name)), add(ledger, asking_for(keep(pictures, 1), name))]
     for job in jobs:
@@ -179,7 +180,7 @@ def test_a_picture_goes_with_the_last_job_that_names_it(pictures, ledger, storag
     assert ledger.pictures_to_remove() == []
 
 
-def test_what_no_job_names_goes_after_an_hour(pictures, ledger, storage, clock):  # noqa: F811
+def test_what_no_job_names_goes_after_an_hour(pictures, ledger, storage, clock):
     unnamed, named = keep(pictures), keep(pictures, 1)
     add(ledger, asking_for(named))
     clock.now += UNUSED_FOR - 1
@@ -193,7 +194,7 @@ def test_what_no_job_names_goes_after_an_hour(pictures, ledger, storage, clock):
     assert len(files(storage)) == 1
 
 
-def test_what_is_brought_again_is_kept_for_another_hour(pictures, clock):  # noqa: F811
+def test_what_is_brought_again_is_kept_for_another_hour(pictures, clock):
     name = keep(pictures)
     clock.now += UNUSED_FOR - 1
     assert keep(pictures) == name
@@ -204,9 +205,9 @@ def test_what_is_brought_again_is_kept_for_another_hour(pictures, clock):  # noq
 
 def test_what_a_crash_left_half_written_goes_after_an_hour(
     pictures,
-    ledger,  # noqa: F811
+    ledger,
     storage,
-    clock,  # noqa: F811
+    clock,
 ):
     more = {"owner": "ann", "quota_key": "ann", "size": 9, "room": Room()}
     left = [ledger.reserve_picture(f"picture:{n}", **more) for n in range(2)]
@@ -222,7 +223,7 @@ def test_what_a_crash_left_half_written_goes_after_an_hour(
 
 def test_what_was_deleted_and_is_brought_again_while_it_is_removed_stays(
     pictures,
-    ledger,  # noqa: F811
+    ledger,
     storage,
 ):
     name = keep(pictures)
@@ -235,7 +236,7 @@ def test_what_was_deleted_and_is_brought_again_while_it_is_removed_stays(
     assert len(files(storage)) == 1
 
 
-def test_what_cannot_be_removed_is_tried_again(pictures, ledger, storage, clock, monkeypatch):  # noqa: F811
+def test_what_cannot_be_removed_is_tried_again(pictures, ledger, storage, clock, monkeypatch):
     keep(pictures)
     clock.now += UNUSED_FOR + 1
     with monkeypatch.context() as patched:
@@ -248,8 +249,8 @@ def test_what_cannot_be_removed_is_tried_again(pictures, ledger, storage, clock,
 
 def test_what_one_call_of_a_program_asked_for_goes_once_it_has_ended(
     pictures,
-    ledger,  # noqa: F811
-    clock,  # noqa: F811
+    ledger,
+    clock,
 ):
     call = "program:one"
     name = keep(pictures, owner=call)
@@ -266,6 +267,17 @@ def test_what_one_call_of_a_program_asked_for_goes_once_it_has_ended(
         pictures.read(call, name)
 
 
+def test_what_an_earlier_version_deleted_goes_with_the_next_look(pictures, ledger, storage):
+    """It deletes rows and knows no pictures."""
+    name = keep(pictures)
+    job = add(ledger, asking_for(name))
+    finish(ledger, job)
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE veo_jobs SET deleted = 1.0, request = NULL")
+    pictures.clean_up()
+    assert files(storage) == []
+
+
 # How many
 
 
@@ -279,7 +291,7 @@ def test_what_one_call_of_a_program_asked_for_goes_once_it_has_ended(
         (Room(bytes_of_all=5 * 800), False),
     ],
 )
-def test_a_hundred_at_once_stop_at_the_bound(ledger, storage, room, for_an_hour):  # noqa: F811
+def test_a_hundred_at_once_stop_at_the_bound(ledger, storage, room, for_an_hour):
     pictures = Pictures(ledger, storage, room=room)
     refused = list[PicturesFull]()
 
@@ -302,7 +314,7 @@ def test_a_hundred_at_once_stop_at_the_bound(ledger, storage, room, for_an_hour)
     assert full.value.for_an_hour == for_an_hour
 
 
-def test_one_visitor_does_not_take_anothers_room(ledger, storage):  # noqa: F811
+def test_one_visitor_does_not_take_anothers_room(ledger, storage):
     pictures = Pictures(ledger, storage, room=Room(unnamed=1))
     name = keep(pictures)
     with pytest.raises(PicturesFull):
@@ -316,7 +328,7 @@ def test_one_visitor_does_not_take_anothers_room(ledger, storage):  # noqa: F811
 
 
 def test_a_job_that_begins_while_the_last_one_is_deleted_finds_it_or_is_not_written(
-    ledger,  # noqa: F811
+    ledger,
     storage,
 ):
     """Whoever is first: no row names a picture that is not there."""
@@ -346,7 +358,7 @@ def test_a_job_that_begins_while_the_last_one_is_deleted_finds_it_or_is_not_writ
             assert pictures.read("ann", name)
 
 
-def no_row_names_what_is_not_there(ledger, storage):  # noqa: F811
+def no_row_names_what_is_not_there(ledger, storage):
     there = {path.stem for path in files(storage)}
     with ledger._engine.connect() as connection:
         named = connection.execute(sa.select(picture_rows._uses.c.file)).scalars()

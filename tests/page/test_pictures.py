@@ -14,6 +14,7 @@ from PIL import Image
 from served import FOX, ServedPage, program
 
 from veo import media
+from veo.models import MODELS
 from veo.pictures import LARGEST_UPLOAD
 
 FAR = "https://a.example/b.jpg"
@@ -299,6 +300,15 @@ def test_three_references_and_two_ends_go_the_same_way(keyed_page, ann):
     assert likeness(as_picture(media.last_frame(clip)), end) > 30
     _, facts = client.predict(FOX, image_urls=references, wait=False, api_name="/generate")
     assert facts["request"]["image_urls"] == references
+    client.close()
+
+
+def test_a_price_needs_no_picture(keyed_page):
+    client = program(keyed_page)
+    for model, settings in MODELS.items():
+        resolution = settings.resolutions[0]
+        asked = {"model": model, "resolution": resolution, "api_name": "/price"}
+        assert client.predict(**asked, duration=8)["text"] == "free"
     client.close()
 
 

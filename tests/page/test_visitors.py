@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from page.visitors import owner_of_scope
+
 BLOCKED = """
 Object.defineProperty(window, 'sessionStorage', {
   get() { throw new DOMException('The storage is blocked.', 'SecurityError'); },
@@ -69,3 +71,13 @@ def test_a_press_in_the_first_frame_of_the_form_is_the_new_visitors(after, demo_
     expect(tab.locator("#status code")).not_to_be_empty()
     pressed = [row for row in demo_page.rows() if "a heron, at once" in str(row["request"])][-1]
     assert pressed["owner"] == f"browser:{tab.evaluate('localStorage.veoVisitor')}"
+
+
+def test_a_request_outside_of_gradio_is_its_browsers_or_a_logins():
+    told = [(b"x-veo-visitor", b"v" * 40)]
+    login = {"session": {"oauth_info": {"userinfo": {"sub": "ann"}}}}
+    assert owner_of_scope({"headers": told}) == "browser:" + "v" * 40
+    assert owner_of_scope({"headers": told, **login}) == "login:ann"
+    # What another page's form may send has no such header, though it has a login.
+    assert owner_of_scope({"headers": [], **login}) is None
+    assert owner_of_scope({"headers": [(b"x-veo-visitor", b"short")]}) is None
