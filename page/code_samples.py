@@ -13,7 +13,7 @@ import json
 import re
 import shlex
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,6 +202,10 @@ class _File:
     kind: str
 
     @property
+    def is_clip(self) -> bool:
+        return self.kind == "video/mp4"
+
+    @property
     def variable(self) -> str:
         return self.name.partition(".")[0].replace("-", "_")
 
@@ -275,12 +279,6 @@ def _needed(body: Mapping[str, Any], sign: str = "#") -> str:
     return f"{sign} It reads {told} from the folder where you run it.\n"
 
 
-_IMPORTS = """\
-from pathlib import Path
-
-from veo.pictures import film_size, prepare
-from veo.pieces import data_uri
-"""
 _PICTURE = _Sample('''
 
 def picture(path: str) -> str:
@@ -296,35 +294,44 @@ def _client(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> st
     def write(value: object) -> str:
         if isinstance(value, _Made):  # the client asks for the address itself
             return _python(f"clip:{value.generation_id}")
+        if isinstance(value, _File) and value.is_clip:
+            return f"data_uri(Path({_python(value.name)}).read_bytes())"
         if isinstance(value, _File):
-            is_clip = value.kind == "video/mp4"
-            path = _python(value.name)
-            return f"data_uri(Path({path}).read_bytes())" if is_clip else f"picture({path})"
+            return f"picture({_python(value.name)})"
         return _python(value)
 
-    kinds = {file.kind for file in _those(_File, body)}
-    of_clip = _IMPORTS.replace("from veo.pictures import film_size, prepare\n", "")
-    values = {name: getattr(request, name) for name in body} | {
-        name: body[name] for name in INPUTS if name in body
-    }
+    values = _in_our_words(request, body)
     arguments = (f"    {name}={_python_list(value, write)}," for name, value in values.items())
-    as_references = "image_urls" in body
-    size = f"{_python(request.aspect_ratio)}, {_python(request.resolution)}"
+    imports, helpers = _for_files(request, _those(_File, body))
     return CLIENT.substitute(
         key=KEY,
         needed=_needed(body),
-        imports=(_IMPORTS if "image/jpeg" in kinds else of_clip if kinds else "")
-        + "from veo_client import VeoClient, VideoRequest\n",
-        helpers=_PICTURE.substitute(
-            shape="no larger than the film" if as_references else "in the film's shape and size",
-            size=size,
-            crop=", crop=False" if as_references else "",
-        )
-        if "image/jpeg" in kinds
-        else "\n",
+        imports=f"{imports}from veo_client import VeoClient, VideoRequest\n",
+        helpers=helpers,
         base_url=_python(base_url),
         arguments="\n".join(arguments),
     )
+
+
+def _in_our_words(request: VideoRequest, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is sent, as `request` spells it: the service writes 720P for some models."""
+    return {name: body[name] if name in INPUTS else getattr(request, name) for name in body}
+
+
+def _for_files(request: VideoRequest, files: Sequence[_File]) -> tuple[str, str]:
+    """What a program with the client imports for its files, and what it defines."""
+    if not files:
+        return "", "\n"
+    imports = "from pathlib import Path\n\n§from veo.pieces import data_uri\n"
+    if any(file.is_clip for file in files):
+        return imports.replace("§", ""), "\n"
+    of_film = "no larger than the film" if request.image_urls else "in the film's shape and size"
+    helper = _PICTURE.substitute(
+        shape=of_film,
+        size=f"{_python(request.aspect_ratio)}, {_python(request.resolution)}",
+        crop=", crop=False" if request.image_urls else "",
+    )
+    return imports.replace("§", "from veo.pictures import film_size, prepare\n"), helper
 
 
 _OPTIONS: Mapping[str, str] = {
@@ -346,17 +353,16 @@ def _command(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> s
             value = value.name if isinstance(value, _File) else value.generation_id
         return f"{option}={_shell(str(value))}"
 
-    values = {name: body[name] if name in INPUTS else getattr(request, name) for name in body}
+    if any("\0" in text for text in (request.prompt, request.negative_prompt)):
+        return NO_COMMAND.format("a text holds a character (NUL) that ends an argument")
+    if any(value is True for value in body.values()):
+        return NO_COMMAND.format("it only switches off, and here auto_fix is on")
     options = [
         write(name, each)
-        for name, value in values.items()
+        for name, value in _in_our_words(request, body).items()
         if name != "prompt"
         for each in _each(value)
     ]
-    if any("\0" in text for text in (request.prompt, request.negative_prompt)):
-        return NO_COMMAND.format("a text holds a character (NUL) that ends an argument")
-    if True in body.values():
-        return NO_COMMAND.format("it only switches off, and here auto_fix is on")
     return COMMAND.substitute(
         key=KEY,
         needed=_needed(body),
