@@ -34,6 +34,7 @@ from page import (
     prompt_helper,
     settings_import,
     sheet,
+    slots,
     stage,
     strip,
     tabs,
@@ -55,7 +56,8 @@ def build_page(service: Service) -> PageBlocks:
         parts = lay_out(service)
         connect(page, parts, Handlers(service, parts))
         mcp = service.settings.mcp
-        api.add(api.Api(service), parts.form, mcp=mcp, concurrency_limit=VISITORS_AT_ONCE)
+        asked = {name: parts.form[name] for name in form.BEFORE_PICTURES}
+        api.add(api.Api(service), asked, mcp=mcp, concurrency_limit=VISITORS_AT_ONCE)
     page.queue(max_size=1000, default_concurrency_limit=VISITORS_AT_ONCE)
     return page
 
@@ -90,8 +92,9 @@ def lay_out(service: Service) -> Parts:
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
     there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
-    in_composer = (there.pop("settings"), there["draft"], there["cost"], there.pop("sheet"))
-    late = (*in_composer, own_key, scene, beside, more)
+    pictures = there["form"]["pictures"]
+    in_composer = (there.pop("settings"), pictures, there["draft"], there["cost"])
+    late = (*in_composer, there.pop("sheet"), own_key, scene, beside, more)
     return Parts(shown_late=late, **there)
 
 
@@ -109,7 +112,8 @@ def lay_out_composer() -> dict[str, Any]:
     """
     there: dict[str, Any] = {}
     with gr.Column(elem_id="form"):
-        fields = {"prompt": form.build_prompt()}
+        # Above the prompt for the Tab key, beside the chips for the eye.
+        fields: dict[str, Any] = {"pictures": slots.build(), "prompt": form.build_prompt()}
         there["chips"] = chips.build()
         with gr.Column(elem_id="settings", visible=False) as there["settings"]:
             fields |= form.build_settings()
@@ -118,6 +122,8 @@ def lay_out_composer() -> dict[str, Any]:
         there["cost"] = gr.HTML(elem_id="cost", padding=False, visible=False)
         there["draft"] = draft.build(fields["prompt"])
         there["generate"] = gr.Button(texts.GENERATE, variant="primary", elem_id="generate")
+        # After the other for the Tab key, before it for the eye; the price brings it.
+        there["rehearse"] = gr.Button(texts.REHEARSE, visible=False, elem_id="rehearse")
     with gr.Column(elem_id="sheet", visible=False) as there["sheet"]:
         sheet.build()
         fields |= form.build_advanced()
@@ -164,6 +170,14 @@ def connect(page: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
         handlers.on_edit,
         outputs=[*parts.form.values(), parts.tools],
         **given,
+    )
+    slots.connect(parts, handlers.on_frame)
+    parts.tools.focus(
+        handlers.on_go_on,
+        inputs_kwargs={**parts.form, **browser_state},
+        outputs=parts.tools,
+        trigger_mode="always_last",
+        **QUIET,
     )
     clips.input(handlers.on_use_seed, outputs=[parts.form["seed"], parts.tools], **given)
     clips.delete(
@@ -222,7 +236,7 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
         # browser keeps as its first argument, so `browser_state` stands first of the inputs.
         "js": components.function("become_known"),
     }
-    asks = [clips.select, clips.retry, parts.look.click, parts.generate.click]
+    asks = [clips.select, clips.retry, parts.look.click, parts.generate.click, parts.rehearse.click]
     gr.on(asks, None, js=components.function("show_stage"), **QUIET)
     fetched = {"inputs_kwargs": parts.named("generation_id", "browser_state")}
     acted = {"outputs": [*follows["outputs"], *parts.form.values()]}
@@ -237,7 +251,9 @@ def connect_following(known: Any, parts: Parts, handlers: Handlers) -> tuple[lis
         clips.select(handlers.on_select, **follows),
         clips.retry(handlers.on_retry, **follows),
         parts.card.retry(handlers.on_action, **{**follows, **acted}),
+        parts.tools.submit(handlers.on_properly, **follows),
         press := parts.generate.click(handlers.on_generate, **{**follows, **generated}),
+        parts.rehearse.click(handlers.on_rehearse, **{**follows, **generated}),
     ]
     return following, press
 
@@ -265,11 +281,15 @@ def on_the_result_side(parts: Parts) -> dict[str, Any]:
 def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
     """The price follows the form, the list of clips, and the events in `after`."""
     priced: dict[str, Any] = {name: parts.form[name] for name in form.PRICED}
-    inputs = priced | parts.named("count", "differs", "browser_state")
+    pictures = {"pictures": parts.form["pictures"]}
+    inputs = priced | parts.named("count", "differs", "browser_state") | pictures
     asks: dict[str, Any] = {
         "fn": handlers.on_money,
         "inputs_kwargs": inputs,
-        "outputs": [parts.generate, parts.cost, parts.mode, parts.offer],
+        "outputs": [
+            *(parts.generate, parts.rehearse, parts.cost),
+            *(parts.mode, parts.offer, parts.chips),
+        ],
         "trigger_mode": "always_last",
         **QUIET,
     }

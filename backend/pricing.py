@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from backend.ledger import Payer
 from veo.types import read_number
-from veo_client import InvalidRequest, Price, TookTooLong, VeoClient, VeoError, VideoRequest
+from veo_client import MODELS, InvalidRequest, Price, TookTooLong, VeoClient, VeoError, VideoRequest
 
 Answer = TypeVar("Answer")
 
@@ -28,6 +28,8 @@ TIMEOUT = 2.0
 """Seconds that a click waits for what is good to know, and not needed."""
 PRICE_KEPT, NO_PRICE_KEPT = 600.0, 30.0
 """Seconds for which a price list is believed, and for which one that failed is not asked again."""
+CATALOGUE_KEPT = 3600.0
+"""Seconds for which the list of models is believed, or not asked for again if it failed."""
 BALANCE_KEPT = 20.0
 """Seconds for which a balance is shown without asking again."""
 
@@ -77,6 +79,7 @@ class Prices:
         # Not asyncio's own pool: a service that hangs would hold what else is waited for there.
         self._helpers = ThreadPoolExecutor(16, "helping")
         self._lists: dict[tuple[str, str], tuple[float, Future[Price]]] = {}
+        self._catalogues: dict[str, tuple[float, Future[frozenset[str]]]] = {}
         self._balances: WeakKeyDictionary[VeoClient, tuple[float, float]] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -92,6 +95,19 @@ class Prices:
         except VeoError:
             return None
         return price.estimate(request)
+
+    def models_gone(self, client: VeoClient) -> frozenset[str]:
+        """The models that the service no longer lists, as far as that is known by now.
+
+        Asks for its list in the background and waits for nothing.
+        """
+        asked, answer = self._catalogues.get(client.base_url, (0.0, None))
+        if not answer or time.monotonic() - asked > CATALOGUE_KEPT:
+            answer = self._in_helper_thread(client.offered)
+            self._catalogues[client.base_url] = time.monotonic(), answer
+        listed = answer.result() if answer.done() and not answer.exception() else frozenset()
+        # One that lists none of ours is no list to go by.
+        return frozenset(MODELS) - listed if listed else frozenset()
 
     async def balance(self, client: VeoClient) -> float | None:
         """US dollars left with the key of `client`; None when the service does not tell."""

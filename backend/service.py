@@ -217,6 +217,12 @@ class Service:
         client = self.jobs.client_for(owner, payer) if is_theirs else None
         return await self.prices.balance(client) if client else None
 
+    def models_gone(self, owner: str) -> frozenset[str]:
+        """The models that whoever makes clips for `owner` no longer has, as far as it is known."""
+        payer = self.payer_for(owner)
+        client = None if payer == "demo" else self.jobs.client_for(owner, payer)
+        return self.prices.models_gone(client) if client else frozenset()
+
     async def _prices_of(
         self, requests: Sequence[VideoRequest], owner: str, payer: Payer
     ) -> list[float | None]:

@@ -32,14 +32,17 @@ DIFFERS = (
 def takes_of(request: VideoRequest, count: int, differs: str = "seed") -> list[VideoRequest]:
     """At most `count` requests that differ in one field; the first is `request` as it is.
 
-    Seeds count up from the given one, so that the first seed brings them all back.  Another field
-    goes through its values and leaves the seed alone; it gives as many takes as it has values.
+    Seeds count up from the given one, so that the first seed brings them all back; a model without
+    a seed films the same once more.  Another field goes through its values and leaves the seed
+    alone; it gives as many takes as it has values.
     Raises `InvalidRequest` for another number than 1 to `MOST`, or a field not in `DIFFERS`.
     """
     if type(count) is not int or not 1 <= count <= MOST:
         raise InvalidRequest(f"Ask for 1 to {MOST} takes.", field="takes")
     if differs not in DIFFERS:
         raise InvalidRequest(f"Takes may differ in {', '.join(DIFFERS)}.", field="differs")
+    if differs == "seed" and request.seed is None:
+        return [request] * count
     return [request, *_others(request, differs)][:count]
 
 
@@ -54,7 +57,7 @@ def _others(request: VideoRequest, differs: str) -> Iterator[VideoRequest]:
 def _values(request: VideoRequest, name: str) -> Sequence[Any]:
     model, seed = MODELS[request.model], request.seed
     table: dict[str, Sequence[Any]] = {
-        "seed": [] if seed is None else [(seed + step) % 2**32 for step in range(MOST)],
+        "seed": [((seed or 0) + step) % 2**32 for step in range(MOST)],
         "model": tuple(MODELS),
         "aspect_ratio": model.aspect_ratios,
         "duration": model.durations,

@@ -82,6 +82,10 @@ def _in_words(request: VideoRequest, names: Sequence[str]) -> str:
 
 def _setting(request: VideoRequest, name: str) -> str:
     value = getattr(request, name)
+    if value is None or name == "task":  # its model has no such field, or it says the same twice
+        return ""
+    if name in texts.IN_A_SENTENCE:
+        return texts.IN_A_SENTENCE[name] if value else ""
     match name:
         case "seed":
             return texts.SEED_IS.format(value=value)

@@ -33,6 +33,8 @@ from page import (
     form,
     http_panel,
     price_label,
+    rehearsal,
+    slots,
     status_card,
     strip,
     texts,
@@ -40,7 +42,9 @@ from page import (
 from page.view import UNCHANGED, Parts, View
 from page.visitors import BrowserState, Visitor, identify
 from veo import explain
+from veo.models import INPUTS
 from veo.settings import key_in
+from veo.types import read_number
 from veo_client import InvalidRequest, Refused, VeoClient, VeoError, VideoRequest
 
 _log = logging.getLogger(__name__)
@@ -103,6 +107,7 @@ class Handlers:
         count: int,
         differs: str,
         browser_state: BrowserState,
+        pictures: str = "",
         **priced: Any,
     ) -> Changed:
         """What the button says, the line beside it, whose key is used, and what that offers."""
@@ -118,9 +123,13 @@ class Handlers:
             self._service.balance_of(visitor.owner),
             self._service.jobs.spent(visitor.owner, since),
         )
-        is_demo = offer.payer == "demo"
+        is_demo, gone = offer.payer == "demo", self._service.models_gone(visitor.owner)
+        small = rehearsal.of(asked[0])
+        less = await self._service.offer_for([small], visitor.owner) if small else None
         return View(
-            generate=price_label.button(asked, offer.dollars, is_demo=is_demo),
+            generate=price_label.button(
+                asked, offer.dollars, is_demo=is_demo, continues=slots.continues(pictures)
+            ),
             cost=price_label.price_note(
                 offer.dollars,
                 visit,
@@ -129,7 +138,9 @@ class Handlers:
                 is_guest=self._service.pays_for_a_guest(offer.payer),
             ),
             mode=self._mode(visitor, balance),
-            offer=offer.as_dict(),
+            offer=offer.as_dict() | {"rehearsal": less.as_dict() if less else None},
+            rehearse=price_label.rehearse(less),
+            chips={"gone": sorted(gone)} if gone else UNCHANGED,
         ).of(self._parts)
 
     async def on_chip(
@@ -186,6 +197,65 @@ class Handlers:
         async for view in self._begin_others(job, asked[1:], visitor, note):
             yield replace(view, mistake=mistake).of(self._parts)
             mistake = UNCHANGED
+
+    async def on_rehearse(
+        self,
+        request: gr.Request,
+        *,
+        count: int,
+        differs: str,
+        browser_state: BrowserState,
+        offer: object,
+        **fields: Any,
+    ) -> AsyncIterator[Changed]:
+        """Begin a rehearsal of the form; the browser keeps how it is filmed properly."""
+        try:
+            wanted = form.request_from(**fields)
+        except InvalidRequest as error:
+            yield View(mistake=field_error.at_field(error)).of(self._parts)
+            return
+        told = offer.get("rehearsal") if isinstance(offer, dict) else None
+        visitor = self._identify_and_unfollow(browser_state, request)
+        try:
+            job = await self._service.begin(
+                rehearsal.of(wanted) or wanted,
+                owner=visitor.owner,
+                quota_key=visitor.quota_key,
+                offer=Offer.from_untrusted(told),
+            )
+        except VeoError as error:
+            yield replace(view_of_error(error), mistake=None).of(self._parts)
+            return
+        known = rehearsal.kept(visitor.browser_state.get("rehearsed"), job.id, wanted)
+        values = [fields[name] for name in form.FIELDS]
+        asked = [count, differs]
+        visitor = visitor.keeping(form=values, asked=asked, job=job.id, takes=[], rehearsed=known)
+        mistake: Any = None
+        async for view in self._follow(job, visitor):
+            yield replace(view, mistake=mistake).of(self._parts)
+            mistake = UNCHANGED
+
+    async def on_properly(
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
+    ) -> AsyncIterator[Changed]:
+        """Film properly what was rehearsed, for what its button said."""
+        visitor = self._identify_and_unfollow(browser_state, request)
+        job = await self._job_of_event(event, visitor)
+        wanted = self._properly(job, visitor) if job else None
+        try:
+            if wanted:
+                job = await self._service.begin(
+                    wanted,
+                    owner=visitor.owner,
+                    quota_key=visitor.quota_key,
+                    offer=Offer.from_untrusted(getattr(event, "offer", None)),
+                )
+                visitor = visitor.keeping(takes=[])
+        except VeoError as error:
+            yield view_of_error(error).of(self._parts)
+            return
+        async for view in self._show(job, visitor):
+            yield view.of(self._parts)
 
     async def _begin_others(
         self, job: Job, others: Sequence[VideoRequest], visitor: Visitor, note: str
@@ -293,12 +363,14 @@ class Handlers:
                 # Only what the card offers: nothing that somebody else's program makes up.
                 if action in self._actions_of(job):
                     job = await self._service.begin(
-                        form.retry_request(job.request, action),
+                        form.retry_request(job.request, action, nearest_of(job)),
                         owner=visitor.owner,
                         quota_key=visitor.quota_key,
                         offer=Offer.from_untrusted(getattr(event, "offer", None)),
                     )
                     values = form.values_after_action(action)
+                    if action == "nearest_model" and job.request:
+                        values = {"model": job.request.model}
                     visitor = visitor.keeping(takes=[])
             elif job:
                 job = await self._service.jobs.look_again(job)
@@ -325,8 +397,53 @@ class Handlers:
     ) -> Changed:
         """The seed of a clip, for the form."""
         job = await self._job_of_event(event, identify(browser_state, request))
-        seed = {"seed": str(job.request.seed)} if job and job.request else {}
+        known = job and job.request and job.request.seed is not None
+        seed = {"seed": str(job.request.seed)} if job and job.request and known else {}
         return View(form=seed, tools=toast(texts.SEED_FILLED)).of(self._parts)
+
+    async def on_frame(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        *,
+        browser_state: BrowserState,
+        pictures: str,
+    ) -> Changed:
+        """A frame of a clip in a slot, or the clip itself to go on from; the form is not sent."""
+        visitor = identify(browser_state, request)
+        job = await self._job_of_event(event, visitor)
+        field = str(getattr(event, "field", ""))
+        if not job or field not in INPUTS:
+            return View(tools=toast(texts.CLIP_GONE)).of(self._parts)
+        try:
+            if field == "video_url":
+                name = await self._service.clip_to_continue(job.id, visitor.owner)
+            else:
+                name = await self._service.keep_frame(
+                    job.id,
+                    owner=visitor.owner,
+                    quota_key=visitor.quota_key,
+                    seconds=read_number(getattr(event, "seconds", None)),
+                )
+        except VeoError as error:
+            return View(tools=toast(str(error))).of(self._parts)
+        said = texts.CLIP_CONTINUED if field == "video_url" else texts.FRAME_USED
+        values = {"pictures": slots.with_input(pictures, field, name)}
+        if job.request and job.request.aspect_ratio in form.WHOLE_SHAPES:
+            values["aspect_ratio"] = job.request.aspect_ratio
+        return View(form=values, tools=toast(said)).of(self._parts)
+
+    async def on_go_on(
+        self, request: gr.Request, *, browser_state: BrowserState, **fields: Any
+    ) -> Changed:
+        """What each way costs to go on from the clip on the stage."""
+        owner = identify(browser_state, request).owner
+        prices = dict[str, str]()
+        for way, field in (("last", "image_url"), ("this", "image_url"), ("clip", "video_url")):
+            wanted = form.priced_with(field, fields)
+            offer = await self._service.offer_for([wanted], owner)
+            prices[way] = price_label.to_go_on(wanted, offer, longer=way == "clip")
+        return View(tools={"prices": prices, "at": time.time()}).of(self._parts)
 
     async def on_code(
         self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
@@ -484,11 +601,11 @@ class Handlers:
                 if clip != playing:
                     view = self._with_player(view, told)
                     playing = clip
+                offers = await self._offers_of(told, visitor)
                 yield replace(
                     view,
-                    card=self._card(
-                        told, offers=await self._offers_of(told, visitor), takes=several, note=note
-                    ),
+                    card=self._card(told, offers=offers, takes=several, note=note)
+                    | {"properly": await self._offer_properly(told, visitor)},
                     browser_state=visitor.browser_state
                     | {"job": told.id, "generation_id": told.generation_id or ""},
                 )
@@ -507,9 +624,22 @@ class Handlers:
         if not job.request:
             return {}
         sending = [action for action in self._actions_of(job) if action in explain.SENDING]
-        again = [form.retry_request(job.request, action) for action in sending]
+        again = [form.retry_request(job.request, action, nearest_of(job)) for action in sending]
         offers = [await self._service.offer_for([each], visitor.owner) for each in again]
         return dict(zip(sending, offers, strict=True))
+
+    def _properly(self, job: Job, visitor: Visitor) -> VideoRequest | None:
+        """What `job` was the rehearsal of, if it was one."""
+        known = visitor.browser_state.get("rehearsed")
+        return rehearsal.properly(known, job.id, job.request) if job.request else None
+
+    async def _offer_properly(self, job: Job, visitor: Visitor) -> dict[str, Any] | None:
+        """What it costs to film properly what `job` rehearsed, for a button beside its clip."""
+        wanted = self._properly(job, visitor) if self._clip_of(job) else None
+        if not wanted:
+            return None
+        offer = await self._service.offer_for([wanted], visitor.owner)
+        return {"said": price_label.properly(offer), "offer": offer.as_dict()}
 
     def _clip_of(self, job: Job) -> str | None:
         """The id of a finished job's clip, unless it was evicted."""
@@ -554,6 +684,11 @@ class Handlers:
 
     def _mode(self, visitor: Visitor, balance: float | None = None) -> str:
         return mode(self._service, visitor.owner, balance)
+
+
+def nearest_of(job: Job) -> str | None:
+    """The model that takes the place of the job's, if that is gone."""
+    return job.error.nearest if isinstance(job.error, Refused) else None
 
 
 def _as_seen(job: Job) -> tuple[str, str, str]:

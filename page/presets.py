@@ -80,7 +80,8 @@ def settings_of(**fields: Any) -> dict[str, Any]:
     """The form's values by name, checked; without an empty prompt and an empty seed."""
     empty = {name for name in ("prompt", "seed") if fields[name] in (None, "")}
     request = form.request_from(**(fields | {"prompt": fields["prompt"] or "any"}))
-    return {name: getattr(request, name) for name in form.FIELDS if name not in empty}
+    settings = {name: getattr(request, name) for name in form.SETTINGS if name not in empty}
+    return {name: value for name, value in settings.items() if value not in (None, "", ())}
 
 
 def values_of(settings: object) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import gradio as gr
+
 from backend.ledger import Spent
-from backend.pricing import HALF_A_CENT
+from backend.pricing import HALF_A_CENT, Offer
 from page import form, texts
 from veo import explain
 from veo_client import VideoRequest
@@ -18,16 +20,49 @@ from veo_client import VideoRequest
 MINUS = "\N{MINUS SIGN}"
 
 
-def button(requests: Sequence[VideoRequest], price: float | None, *, is_demo: bool) -> str:
-    """What the button says: how many takes it makes and what they cost."""
+def button(
+    requests: Sequence[VideoRequest],
+    price: float | None,
+    *,
+    is_demo: bool,
+    continues: bool = False,
+) -> str:
+    """What the button says: how many takes it makes and what they cost; of a clip that is
+    continued, how much longer it gets."""
     count = len(requests)
     label = explain.dollars(0.0 if is_demo else price)
     if price and not is_demo and count > 1 and len({_priced(each) for each in requests}) == 1:
         each = explain.dollars(price / count)
         label = texts.PRICE_OF_TAKES.format(count=count, each=each, total=label)
         return texts.GENERATE_ONE.format(price=label)
+    if continues and count == 1:
+        said = texts.CONTINUE_FREE if is_demo or price is None else texts.CONTINUE_ONE
+        return said.format(seconds=requests[0].duration, price=label)
     said = texts.GENERATE_TAKES if count > 1 else texts.GENERATE_ONE
     return said.format(count=count, price=label)
+
+
+def to_go_on(request: VideoRequest, offer: Offer, *, longer: bool) -> str:
+    """What stands beside a way to go on from a clip; `longer` says that it is continued."""
+    price = _dollars(offer)
+    said = texts.GO_ON_LONGER if longer and offer.payer != "demo" else texts.GO_ON_PRICE
+    return said.format(seconds=request.duration, price=price)
+
+
+def rehearse(offer: Offer | None) -> dict[str, Any]:
+    """The button for a rehearsal, for Gradio; out of sight where there is none."""
+    if offer is None:
+        return gr.update(visible=False)
+    return gr.update(value=texts.REHEARSE_FOR.format(price=_dollars(offer)), visible=True)
+
+
+def properly(offer: Offer) -> str:
+    """What the button says that films a rehearsal properly."""
+    return texts.FILM_PROPERLY.format(price=_dollars(offer))
+
+
+def _dollars(offer: Offer) -> str:
+    return explain.dollars(0.0 if offer.payer == "demo" else offer.dollars)
 
 
 def _priced(request: VideoRequest) -> tuple[Any, ...]:

@@ -30,7 +30,7 @@ def build() -> gr.HTML:
         None,
         elem_id="settings-file",
         label=texts.FILE_TITLE,
-        fields=form.FIELDS,
+        fields=form.SETTINGS,
         request_key=REQUEST_KEY.decode(),
         most=MOST_BYTES,
         texts={

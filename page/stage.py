@@ -54,9 +54,11 @@ def build_tools() -> gr.HTML:
             "under-the-hood": texts.EXCHANGES_SECTION,
             "earlier": texts.EARLIER_SECTION,
         },
+        go_on=texts.GO_ON_WITH,
         texts={
             "another_take": texts.ANOTHER_TAKE,
             "compare": texts.COMPARE,
+            "go_on": texts.GO_ON,
             "pin": texts.PIN,
             "pin_about": texts.PIN_ABOUT,
         },

@@ -22,7 +22,7 @@ from backend.runner import is_kept
 from page import components, texts
 from veo import explain
 from veo.explain import Explanation
-from veo_client import VeoError
+from veo_client import MODELS, Refused, VeoError
 
 IN_THE_BROWSER = {
     "title": texts.TITLE,
@@ -135,6 +135,10 @@ def card_for_job(
     several `takes` the card says which it shows; `note` stands after its own words.
     """
     card = _as_it_stands(job, words_for_job(job, has_clip=has_clip, is_guest=is_guest), has_clip)
+    if isinstance(job.error, Refused) and (model := MODELS.get(job.error.nearest or "")):
+        for button in card["actions"]:
+            if button[0] == "nearest_model":
+                button[1] = texts.USE_MODEL.format(model=model.label)
     for button in card["actions"]:
         if offer := (offers or {}).get(button[0]):
             button[1] += f" ({explain.dollars(offer.dollars)})"
@@ -241,11 +245,23 @@ def _of(job: Job, state: str, words: Explanation, **more: Any) -> dict[str, Any]
         over=job.is_over,
         may_hide=bool(job.generation_id),
         prompt=job.request.prompt if job.request else "",
-        aspect=job.request.aspect_ratio if job.request else USUAL_ASPECT,
-        seed=texts.SEED_IS.format(value=job.request.seed) if job.request else "",
+        aspect=_aspect_of(job),
+        seed=_seed_of(job),
         generation_id=job.generation_id,
         **more,
     )
+
+
+def _aspect_of(job: Job) -> str:
+    """As it was asked for; of a clip that goes on from another, its own once it is here."""
+    if job.request and ":" in job.request.aspect_ratio:
+        return job.request.aspect_ratio
+    return f"{job.facts.width}:{job.facts.height}" if job.facts and job.request else USUAL_ASPECT
+
+
+def _seed_of(job: Job) -> str:
+    seed = job.request.seed if job.request else None
+    return texts.SEED_IS.format(value=seed) if seed is not None else ""
 
 
 def _card(

@@ -182,7 +182,7 @@ def _row(job: Job, storage: Storage, wrong: Explanation | None) -> dict[str, Any
         "file": name_of(job, ending=KEPT if kept else PLAYS) if clip or kept else "",
         "zip": entry.clip if clip or kept else "",
         "settings": bool(request),
-        "seed": texts.SEED_IS.format(value=request["seed"]) if request else "",
+        "seed": texts.SEED_IS.format(value=request["seed"]) if "seed" in request else "",
         "again": again if entry.state != "done" or entry.generation_id else None,
         "ask": states.SEND_AGAIN if entry.state == "uncertain" and not job.is_demo else "",
     }
@@ -209,8 +209,9 @@ def _short(job: Job, wrong: Explanation | None, *, gone: bool) -> str:
     if gone:
         return texts.STRIP_SHORT["gone"]
     if job.state == "done":
-        duration = (job.entry.request or {}).get("duration")
-        return texts.SECONDS.format(value=duration) if duration else ""
+        # Of a clip that was continued, the request tells only what came to it.
+        seconds = job.facts.duration if job.facts else (job.entry.request or {}).get("duration")
+        return texts.SECONDS.format(value=round(seconds)) if seconds else ""
     if job.state == "running":
         status = job.update.status if job.update else ""
         return texts.STRIP_SHORT.get(status, "")

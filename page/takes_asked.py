@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import gradio as gr
 
 from backend import takes as backend_takes
@@ -21,7 +23,7 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
             elem_id="takes-count",
         )
         differs = gr.Dropdown(
-            [(_choice(name), name) for name in backend_takes.DIFFERS],
+            choices(),
             value="seed",
             label=texts.DIFFERS_LABEL,
             container=False,
@@ -33,6 +35,12 @@ def controls() -> tuple[gr.Radio, gr.Dropdown]:
     return count, differs
 
 
+def choices() -> list[tuple[str, str]]:
+    """What takes may differ in; where the model has no seed, that choice is `texts.ONCE_MORE`."""
+    return [(_choice(name), name) for name in backend_takes.DIFFERS]
+
+
+@functools.cache
 def _choice(differs: str) -> str:
     """What differs, with how many takes that gives if they are fewer than `takes.MOST`."""
     most = len(backend_takes.takes_of(VideoRequest("how many"), backend_takes.MOST, differs))

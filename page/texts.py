@@ -68,6 +68,8 @@ UNDO = "Undo"
 PROMPT_PLACEHOLDER = "Subject, action, scene, camera, light, sound"
 MODEL_LABEL = "Model"
 ASPECT_RATIO_LABEL = "Aspect ratio"
+AS_THE_CLIP = "As the clip"
+"""An aspect ratio."""
 DURATION_LABEL = "Duration"
 RESOLUTION_LABEL = "Resolution"
 SOUND_LABEL = "Sound"
@@ -120,6 +122,10 @@ TAKES_LABEL = "Takes"
 TAKES = ("1 take", "2", "3", "4")
 DIFFERS_LABEL = "Vary"
 SETTING_DIFFERS = "Vary: {setting}"
+NO_LONGER = "no longer offered"
+"""Of a model that the service does not list any more."""
+ONCE_MORE = "Once more, the same"
+"""Instead of another seed, which the model has not."""
 FEW_DIFFER = "Vary: {setting} (up to {takes})"
 DIFFERS = {
     "seed": SEED_LABEL,
@@ -136,6 +142,7 @@ FEWER_VALUES = "{setting} has only {values} choices, so you get {values} takes."
 NOT_SENT = "We sent no other take."
 SOME_SENT = "We sent {sent} of {count} takes, then: {reason}"
 SHOW = "Show"
+USE_MODEL = "Use {model}"
 USE_SETTINGS = "Use settings"
 USE_SEED = "Use this seed"
 
@@ -352,6 +359,20 @@ STILL_MADE = ("{count} more is being made.", "{count} more are being made.")
 """One take beside the one that is shown, and several."""
 FILM_THIS = "Film this"
 ANOTHER_TAKE = "Another take"
+GO_ON = "Go on"
+GO_ON_WITH = {
+    "last": "Use last frame",
+    "this": "Use this frame",
+    "clip": "Continue this clip",
+}
+"""What the next film is made of; each says what that costs."""
+GO_ON_PRICE = " · {price}"
+GO_ON_LONGER = " · +{seconds} s ≈ {price}"
+CLIP_GONE = "This clip isn't here any more."
+FRAME_USED = "The form begins with this clip's frame. Say what happens next."
+CLIP_CONTINUED = "The form continues this clip. Say what happens next."
+CONTINUE_ONE = "Continue · +{seconds} s ≈ {price}"
+CONTINUE_FREE = "Continue · +{seconds} s · {price}"
 FORM_FILLED = "The form has this clip's settings. Press Generate to film it."
 SEED_FILLED = "The form has this clip's seed."
 PIN = "Pin"
@@ -368,6 +389,39 @@ CODE_NO_CLIP = "The code stands here once a clip is on the stage."
 
 # The composer
 
+PICTURES_LABEL = "Pictures"
+SLOTS = {
+    "image_url": "First frame",
+    "last_image_url": "Last frame",
+    "image_urls": "References",
+    "video_url": "Continues a clip",
+}
+"""By the field of a request that a slot fills."""
+SLOT = {
+    "count": "{name} {count}/{most}",
+    "replace": "{name}: choose another picture",
+    "remove": "Remove: {name}",
+    "choose": "Choose a picture",
+    "photo": "Take a photo",
+    "paste": "Paste a picture",
+    "last": "Last frame of the clip on the stage",
+    "this": "The frame on the stage",
+    "sending": "Sending the picture…",
+    "wait": "The picture is still on its way. Press again in a moment.",
+    "no_picture": "That's not a picture we can read. Use a JPEG, PNG or WebP.",
+    "nothing_pasted": "There's no picture to paste.",
+    "unsent": "We couldn't send the picture. Try again.",
+    "gone": "A picture isn't here any more. Choose it again.",
+    "needs_first": "A last frame needs a first frame, too.",
+    "full": "{most} references are the most.",
+    "not_with": "{slot} can't be combined with {other}. Clear that slot first.",
+}
+IN_A_SENTENCE = {
+    "image_url": "a first frame",
+    "last_image_url": "a last frame",
+    "image_urls": "references",
+    "video_url": "a clip that goes on",
+}
 SETTINGS_LABEL = "Settings"
 SOUND_IS = {True: "\N{EIGHTH NOTE} on", False: "\N{EIGHTH NOTE} off"}
 TAKES_ARE = ("1 take", "2 takes", "3 takes", "4 takes")
@@ -377,6 +431,9 @@ SHEET_TITLE = "More settings"
 SHEET_CLOSE = "Close"
 SHORTCUT = "generates"
 CHARACTERS = "{} of {} characters"
+REHEARSE = "Rehearse"
+REHEARSE_FOR = "Rehearse · {price}"
+FILM_PROPERLY = "Film it properly · {price}"
 GENERATE_ONE = "Generate · {price}"
 GENERATE_TAKES = "Generate {count} takes · {price}"
 PRICE_OF_TAKES = "{count} × {each} = {total}"

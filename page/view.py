@@ -26,6 +26,7 @@ class Parts:
     chips: gr.HTML
     draft: gr.HTML
     generate: gr.Button
+    rehearse: gr.Button
     cost: gr.HTML
     example_film: gr.HTML
     card: gr.HTML
@@ -79,6 +80,7 @@ class View:
     differs: Any = UNCHANGED
     generation_id: Any = UNCHANGED
     generate: Any = UNCHANGED
+    rehearse: Any = UNCHANGED
     cost: Any = UNCHANGED
     mode: Any = UNCHANGED
     offer: Any = UNCHANGED

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 
 from backend import takes
 from backend.service import LONGEST_ID
-from page import form
+from page import form, rehearsal
 
 VISITOR_ID_HEADER = "x-veo-visitor"
 """Where a request outside of Gradio, or a program's, has the browser's id.  No page of another
@@ -112,6 +112,7 @@ def _login(scope: Mapping[str, Any]) -> str | None:
 
 STATE_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
 STATE_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
+STATE_LISTS["rehearsed"] = (rehearsal.MOST_KEPT * 4, 4_000)
 """How many values, of how many characters in all; two of the form's are prompts of 4,000."""
 
 

@@ -66,6 +66,7 @@ Action = Literal[
     "another_seed",
     "with_auto_fix",
     "with_enhancement",
+    "nearest_model",
     "send_again",
     "check_again",
     "fetch_again",
@@ -79,6 +80,7 @@ ACTIONS: Mapping[Action, str] = {
     "another_seed": "Try another seed",
     "with_auto_fix": "Try with auto-fix",
     "with_enhancement": "Try with enhancement",
+    "nearest_model": "Use the nearest model",
     "send_again": "Send again anyway",
     "check_again": "Check again",
     "fetch_again": "Fetch again",
@@ -88,7 +90,15 @@ ACTIONS: Mapping[Action, str] = {
 """What can be done next, and what its button says."""
 
 SENDING: frozenset[Action] = frozenset(
-    {"send", "without_sound", "another_seed", "with_auto_fix", "with_enhancement", "send_again"}
+    {
+        "send",
+        "without_sound",
+        "another_seed",
+        "with_auto_fix",
+        "with_enhancement",
+        "nearest_model",
+        "send_again",
+    }
 )
 """Those that make one new request."""
 
@@ -171,6 +181,7 @@ def _is_possible(action: Action, request: VideoRequest | None) -> bool:
         "without_sound": request.generate_audio,
         "with_auto_fix": request.auto_fix is False,
         "with_enhancement": request.enhance_prompt is False,
+        "another_seed": request.seed is not None,
     }.get(action, True)
 
 
@@ -276,7 +287,8 @@ def _of_refusal(error: Refused) -> Explanation:
     if reason in _REFUSED and not is_about_a_request:
         return _REFUSED[reason]
     if reason == "model_gone":
-        return _words("The service no longer has this model", _instead(error))
+        does_the_same: tuple[Action, ...] = ("nearest_model",) if error.nearest in MODELS else ()
+        return _words("The service no longer has this model", _instead(error), *does_the_same)
     if reason == "not_found" and has_id:
         next_step, free = (
             "Check the id: it belongs to the key that made it.",

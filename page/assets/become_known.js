@@ -12,5 +12,6 @@ export function run(kept, ...others) {
     sessionStorage.veoVisitBegan ||= visit_began;
     visit_began = Number(sessionStorage.veoVisitBegan);
   } catch {} // a frame of another site may have no storage
+  window.veoVisitor = kept?.visitor || visitor; // for what asks outside of Gradio
   return [{ visitor, ...kept, visit_began }, ...others];
 }

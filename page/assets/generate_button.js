@@ -1,5 +1,6 @@
 import { onNews } from "./card_news.js";
 import { onePress } from "./one_press.js";
+import { sendsPicture, tellPressWaits } from "./picture_news.js";
 import { isAway, notePress, onServer } from "./server_away.js";
 
 // No double click, no key held down, no second try before an answer.
@@ -15,9 +16,12 @@ export function watchGenerate() {
   window.addEventListener(
     "click",
     (event) => {
-      if (!event.target.closest("#generate")) return;
+      if (!event.target.closest("#generate, #rehearse")) return;
       if (press.waits() || event.detail > 1) event.stopImmediatePropagation();
-      else if (isAway()) {
+      else if (sendsPicture()) {
+        event.stopImmediatePropagation();
+        tellPressWaits();
+      } else if (isAway()) {
         event.stopImmediatePropagation(); // Gradio's page would drop it
         notePress("unsent");
       } else {
@@ -30,7 +34,7 @@ export function watchGenerate() {
   window.addEventListener(
     "keydown",
     (event) => {
-      if (event.repeat && event.target.closest("#generate")) event.preventDefault();
+      if (event.repeat && event.target.closest("#generate, #rehearse")) event.preventDefault();
       if (isShortcut(event)) {
         event.preventDefault();
         if (!event.repeat) document.getElementById("generate").click();

@@ -7,5 +7,5 @@ export async function run() {
   watchGenerate();
   mendGradio();
   await formPainted();
-  return Array(8).fill({ __type__: "update", visible: true });
+  return Array(9).fill({ __type__: "update", visible: true });
 }

@@ -1,4 +1,5 @@
 import { make } from "./elements.js";
+import { isPicture, offerPicture } from "./picture_news.js";
 
 async function* boxes(file) {
   for (let start = 0, count = 0; start + 8 <= file.size && count < 1000; count++) {
@@ -69,7 +70,8 @@ export function mount({ element, props, watch, trigger }) {
   document.addEventListener("dragover", (event) => {
     if (!withFile(event)) return;
     event.preventDefault();
-    veil.togglePopover?.(true);
+    const [dragged] = event.dataTransfer.items;
+    if (!isPicture(dragged)) veil.togglePopover?.(true); // else one sees the slots
   });
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) veil.togglePopover?.(false);
@@ -78,6 +80,8 @@ export function mount({ element, props, watch, trigger }) {
     veil.togglePopover?.(false);
     if (!withFile(event)) return;
     event.preventDefault();
-    take(event.dataTransfer.files[0]);
+    const files = [...event.dataTransfer.files];
+    if (isPicture(files[0])) offerPicture({ files, at: event.target });
+    else take(files[0]);
   });
 }

@@ -92,3 +92,9 @@ def test_the_card_tells_of_what_is_on_its_way_and_then_of_what_is_done():
     assert backend_takes.job_to_show([failed, done, running]) is running
     assert backend_takes.job_to_show([failed, done]) is done
     assert backend_takes.job_to_show([failed]) is failed
+
+
+def test_a_model_without_a_seed_films_the_same_once_more():
+    request = VideoRequest("A fox", model="veo-3.1-lite-generate-001")
+    assert backend_takes.takes_of(request, 3) == [request] * 3
+    assert [each.duration for each in backend_takes.takes_of(request, 3, "duration")] == [8, 4, 6]

@@ -14,7 +14,7 @@ from served import ServedPage, call
 from test_mcp import as_agent
 
 OWNER, STRANGER = "o" * 43, "s" * 43
-FORM = ["google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "3141592653", True, True]
+FORM = ["", "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "3141592653", True, True]
 
 SHOWN = [
     "on_load",
@@ -25,6 +25,8 @@ SHOWN = [
     "on_retry",
     "on_action",
     "on_generate",
+    "on_rehearse",
+    "on_properly",
     "on_edit",
     "on_use_seed",
     "on_focus",
@@ -40,7 +42,8 @@ SHOWN = [
 NOTHING = {
     *("on_key", "on_forget_key"),  # a sum, see test_money
     *("on_money", "on_money_1", "on_money_2", "on_money_3", "on_money_4"),  # likewise
-    "on_chip",  # prices of what is sent
+    *("on_chip", "on_go_on"),  # prices of what is sent
+    "on_frame",  # a name that nobody can guess, see test_slots
     *("on_input", "on_submit", "on_undo", "offered", "lambda"),  # the help, of what is sent
     *("on_select_1", "on_select_2"),  # examples
     *("on_submit_1", "on_select_3"),  # presets of what is sent
@@ -99,9 +102,10 @@ def kept_by(visitor: str, owned) -> dict:
 def asked(served: ServedPage, handler: str, kept: dict, owned) -> str:
     event = {"job": owned.jobs[1], "jobs": owned.jobs, "action": "look_again"}
     event |= {"chosen": owned.jobs[1:], "starred": True, "words": "garden"}
-    other = [7 if each == FORM[6] else each for each in FORM]
+    other = [7 if each == FORM[7] else each for each in FORM]
     before = {"on_fetch": [kept["generation_id"]]}
-    after = {"on_generate": ["Another garden", *other, 1, "seed", None]}
+    pressed = ["Another garden", *other, 1, "seed", None]
+    after = {"on_generate": pressed, "on_rehearse": pressed}
     data = [*before.get(handler, []), kept, *after.get(handler, [])]
     return call(served, handler, data, event)
 

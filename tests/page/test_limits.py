@@ -55,7 +55,7 @@ def test_who_reads_nothing_is_told_to_before_they_may_ask_for_more(served):
 def test_one_address_does_not_hold_every_place(served):
     """A follower holds one for as long as the job takes."""
     hostile, kept = Program(served, HOSTILE), {"visitor": "h" * 40}
-    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
+    form = [FOX, "", "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
     assert hostile.join("on_generate", kept, *form, 1, "seed", None, session="begin").ok
     for _ in range(100):
         if [row["state"] for row in served.rows()] == ["running"]:

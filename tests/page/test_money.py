@@ -343,8 +343,8 @@ def test_no_made_up_offer_sends_what_costs_something(tmp_path):
     forged = [{"payer": "server", "dollars": each} for each in (None, True, -1, "9", [9], 10**400)]
     forged += [{"payer": "server"}, {"payer": "visitor", "dollars": 9}, None, "server"]
     me = {"visitor": "m" * 43}
-    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "7", True, True]
-    priced = ["google/veo-3.1-t2v", 4, "720p", True, 4, "seed", me]
+    form = [FOX, "", "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "7", True, True]
+    priced = ["google/veo-3.1-t2v", 4, "720p", True, 4, "seed", me, ""]
     with shop_and_page(tmp_path, Refusing(), AIMLAPI_KEY=KEY) as (service, served):
         for offer in forged:
             said = call(served, "on_generate", [me, *form, 4, "seed", offer], {})

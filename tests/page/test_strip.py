@@ -370,7 +370,7 @@ def test_a_login_counts_and_nobody_can_claim_one(tmp_path):
     }
     info = base64.b64encode(b'{"oauth_info": {"userinfo": {"sub": "somebody"}}}')
     right = hashlib.sha256(b"secret-v4").hexdigest()  # as gradio.oauth makes it
-    form = [FOX, "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
+    form = [FOX, "", "google/veo-3.1-t2v", "16:9", 4, "720p", True, "", "", True, True]
     with ServedPage(tmp_path, **environment) as served:
         served.forgives_gradio = True  # it looks for a package that only a Space has
         for secret in (right, "wrong"):
@@ -409,9 +409,9 @@ def by_the_button(served, number):
     url, session = f"{served.url}/gradio_api/queue", secrets.token_hex(8)
     new = {"visitor": secrets.token_hex(20)}
     # The button says what it costs before anybody presses it.
-    priced = [FIELDS[0], *FIELDS[2:5], 1, "seed", new]
+    priced = [FIELDS[0], *FIELDS[2:5], 1, "seed", new, ""]
     call(served, "on_money", priced, {}, session=session)
-    data = [new, f"{FOX} {number}", *FIELDS, "", True, True, 1, "seed", None]
+    data = [new, f"{FOX} {number}", "", *FIELDS, "", True, True, 1, "seed", None]
     body = {"data": data, "fn_index": served.numbers["on_generate"], "session_hash": session}
     assert requests.post(f"{url}/join", json=body, timeout=60).status_code == 200
     with requests.get(

@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 import { tellTheButton } from "../../../page/assets/card_news.js";
 import { watchGenerate } from "../../../page/assets/generate_button.js";
 
-const BUTTON = { closest: (selector) => selector === "#generate" };
+const BUTTON = { closest: (selector) => selector.includes("#generate") };
 const ELSEWHERE = { closest: () => null };
 
 beforeEach(() => {

@@ -1,0 +1,5 @@
+import { tellPictureCame } from "./picture_news.js";
+
+export function run() {
+  tellPictureCame();
+}

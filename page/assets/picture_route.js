@@ -1,0 +1,19 @@
+// The server's route for pictures.  A header says whose they are, so no <img> can ask for one.
+
+const headers = (header) => ({ [header]: window.veoVisitor || localStorage.veoVisitor || "" });
+
+// The name of a picture that was taken; rejects with the server's sentence, or with none.
+export async function sendPicture(header, query, body) {
+  const address = `pictures?${new URLSearchParams(query)}`;
+  const answer = await fetch(address, { method: "POST", headers: headers(header), body });
+  if (answer.ok) return (await answer.json()).name;
+  throw new Error(answer.status < 500 ? await answer.text() : "");
+}
+
+// Its bytes as an address for an <img>; null if it is not there, or not theirs.
+export async function picturePreview(header, name) {
+  const answer = await fetch(`pictures/${name.split(":")[1]}`, { headers: headers(header) });
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error();
+  return URL.createObjectURL(await answer.blob());
+}

@@ -1,0 +1,287 @@
+import { make, makeButton } from "./elements.js";
+import { onFormValues } from "./form_values.js";
+import { filledIn, inputsIn, inTheWay } from "./models.js";
+import { cutPicture } from "./picture_cut.js";
+import { isPicture, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
+import { picturePreview, sendPicture } from "./picture_route.js";
+
+const REFERENCES = "image_urls";
+const CLIP = "video_url";
+const KEEPS_STILL = 400; // milliseconds after the last change of shape
+
+// Which slot takes a picture that nobody chose one for.
+export function slotFor(inputs, isOpen) {
+  const order = inputs[REFERENCES]?.length ? [REFERENCES] : ["image_url", "last_image_url"];
+  return (
+    order.find((field) => (field === REFERENCES || !inputs[field]) && isOpen(field)) || order[0]
+  );
+}
+
+// `inputs` with `name` in the slot of `field`; among references it is one more.
+export function withPicture(inputs, field, name) {
+  const value = field === REFERENCES ? [...(inputs[REFERENCES] || []), name] : name;
+  return { ...inputs, [field]: value };
+}
+
+export function withoutPicture(inputs, field, name) {
+  const { [field]: had, ...others } = inputs;
+  const left = Array.isArray(had) ? had.filter((each) => each !== name) : [];
+  return left.length ? { ...others, [field]: left } : others;
+}
+
+export function mount({ element, props, watch, trigger }) {
+  const { slots, table, header, texts, in_a_sentence, fields } = props;
+  const find = (selector) => element.querySelector(selector);
+  const slotOf = (field) => find(`[data-slot="${field}"]`);
+  const nameOf = (field) => slots.find((slot) => slot.field === field).name;
+  const originals = new Map(); // the files that were chosen, for another shape
+  const shapes = new Map();
+  const previews = new Map();
+  let inputs = inputsIn(props.value);
+  let form = {};
+  let wanted; // the slot that a file is chosen for
+  let settling;
+  let sending = 0;
+
+  const isWhole = (field) => field === REFERENCES;
+  const shape = () => ({ aspect_ratio: form.aspect_ratio, resolution: form.resolution });
+  const shapeKey = () => Object.values(shape()).join();
+  const namesIn = (field) => [inputs[field] || []].flat();
+  const mostReferences = () => table.models[form.model]?.references || 3;
+
+  function say(text, wrong = false) {
+    find(".said").textContent = text;
+    find(".said").classList.toggle("wrong", wrong);
+  }
+  function keep(changed) {
+    inputs = changed;
+    props.value = filledIn(JSON.stringify(inputs)).length ? JSON.stringify(inputs) : "";
+    paint();
+  }
+
+  // Why a slot takes nothing now, in a sentence; nothing if it does.
+  function whyNot(field) {
+    if (field === REFERENCES && namesIn(field).length >= mostReferences())
+      return texts.full.replace("{most}", mostReferences());
+    const other = inTheWay(table, inputs, field);
+    if (!other) return "";
+    return texts.not_with.replace("{slot}", nameOf(field)).replace("{other}", in_a_sentence[other]);
+  }
+
+  // What a slot looks like
+
+  function picture(name) {
+    const image = make("img");
+    image.alt = "";
+    image.hidden = !previews.get(name);
+    if (previews.get(name)) image.src = previews.get(name);
+    else preview(name);
+    return image;
+  }
+  async function preview(name) {
+    if (previews.has(name) || !name.startsWith("picture:")) return;
+    previews.set(name, "");
+    try {
+      const found = await picturePreview(header, name);
+      if (found) previews.set(name, found);
+      else forget(name);
+      paint();
+    } catch {
+      previews.delete(name); // it may be there all the same
+    }
+  }
+  function forget(name) {
+    for (const { field } of slots)
+      if (namesIn(field).includes(name)) keep(withoutPicture(inputs, field, name));
+    say(texts.gone, true);
+  }
+  function removeButton(field, name) {
+    const made = makeButton("remove", "", () => {
+      say("");
+      keep(withoutPicture(inputs, field, name));
+      slotOf(field).querySelector(".fill").focus();
+    });
+    made.setAttribute("aria-label", texts.remove.replace("{name}", nameOf(field)));
+    if (field === REFERENCES) made.append(picture(name));
+    else made.textContent = "✕";
+    return made;
+  }
+  function paintSlot(field) {
+    const slot = slotOf(field);
+    const names = namesIn(field);
+    const fill = slot.querySelector(".fill");
+    const many = field === REFERENCES;
+    const why = whyNot(field);
+    const counted = texts.count
+      .replace("{name}", nameOf(field))
+      .replace("{count}", names.length)
+      .replace("{most}", mostReferences());
+    for (const old of slot.querySelectorAll(".remove, img")) old.remove();
+    fill.querySelector(".name").textContent = many ? counted : nameOf(field);
+    slot.classList.toggle("filled", names.length > 0);
+    slot.classList.toggle("locked", field === CLIP);
+    slot.hidden = field === CLIP ? !names.length : Boolean(inputs[CLIP]);
+    fill.setAttribute("aria-disabled", Boolean(why) || field === CLIP);
+    fill.title = why;
+    const replaces = names.length && !many && field !== CLIP;
+    if (replaces) fill.setAttribute("aria-label", texts.replace.replace("{name}", nameOf(field)));
+    else fill.removeAttribute("aria-label");
+    if (many) slot.prepend(...names.map((name) => removeButton(field, name)));
+    else if (names.length) slot.append(removeButton(field, names[0]));
+    if (!many && names.length && field !== CLIP) {
+      fill.prepend(picture(names[0]));
+      const large = picture(names[0]);
+      large.className = "large";
+      slot.append(large);
+    }
+  }
+  function paint() {
+    for (const { field } of slots) paintSlot(field);
+    if (inputs.last_image_url && !inputs.image_url) say(texts.needs_first);
+    else if (find(".said").textContent === texts.needs_first) say("");
+  }
+
+  // Sending
+
+  async function whileSending(field, work) {
+    sending += 1;
+    document.documentElement.dataset.sending = "";
+    slotOf(field).classList.add("busy");
+    say(texts.sending);
+    try {
+      await work();
+      say("");
+      paint();
+    } catch (error) {
+      say(error.message || texts.unsent, true);
+    } finally {
+      sending -= 1;
+      slotOf(field).classList.remove("busy");
+      if (!sending) delete document.documentElement.dataset.sending;
+    }
+  }
+  const query = (field) => ({ ...shape(), ...(isWhole(field) && { reference: 1 }) });
+  async function sent(field, file) {
+    let cut;
+    try {
+      cut = await cutPicture(file, shape(), isWhole(field));
+    } catch {
+      throw new Error(texts.no_picture);
+    }
+    const key = shapeKey();
+    const name = await sendPicture(header, query(field), cut);
+    originals.set(name, file);
+    shapes.set(name, key);
+    previews.set(name, URL.createObjectURL(cut));
+    return name;
+  }
+  async function take(field, files) {
+    for (const file of field === REFERENCES ? files : files.slice(0, 1)) {
+      const why = whyNot(field);
+      if (why) return say(why, true);
+      await whileSending(field, async () => {
+        const name = await sent(field, file);
+        if (!namesIn(field).includes(name)) keep(withPicture(inputs, field, name));
+      });
+    }
+  }
+  // Another shape of the film is another picture: of the file, or of what the server has.
+  function follow() {
+    for (const field of ["image_url", "last_image_url"]) {
+      const name = inputs[field];
+      if (!name?.startsWith("picture:")) continue;
+      if (!shapes.has(name)) shapes.set(name, shapeKey());
+      if (shapes.get(name) === shapeKey()) continue;
+      whileSending(field, async () => {
+        const key = shapeKey();
+        const original = originals.get(name);
+        const other = original
+          ? await sent(field, original)
+          : await sendPicture(header, { ...query(field), again: name });
+        shapes.set(other, key);
+        if (inputs[field] === name) keep({ ...inputs, [field]: other });
+      });
+    }
+  }
+
+  // Ways in
+
+  const openSlot = () => slotFor(inputs, (field) => !whyNot(field));
+  const slotAt = (place) => place?.closest?.("#slots [data-slot]")?.dataset.slot;
+  element.addEventListener("click", ({ target }) => {
+    const way = target.closest("[data-way]")?.dataset.way;
+    if (way) {
+      find(".ways").hidePopover();
+      find(`.${way}`).click();
+    }
+    const fill = target.closest(".fill");
+    if (!fill) return;
+    wanted = slotAt(fill);
+    if (wanted === CLIP) return;
+    const why = whyNot(wanted);
+    if (why) say(why);
+    else if (matchMedia("(pointer: coarse)").matches && find(".ways").showPopover)
+      find(".ways").showPopover();
+    else find(".file").click();
+  });
+  for (const chooser of element.querySelectorAll("input"))
+    chooser.addEventListener("change", () => {
+      const files = [...chooser.files];
+      chooser.value = "";
+      if (files.length) take(wanted, files);
+    });
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files || [])].filter(isPicture);
+    if (!files.length) return;
+    event.preventDefault();
+    take(slotAt(document.activeElement) || openSlot(), files);
+  });
+  onPicture(({ files, at, ...frame }) => {
+    if (files) take(slotAt(at) || openSlot(), files);
+    else ask({ field: openSlot(), ...frame });
+  });
+  onPictureCame(() => {
+    if (find(".said").textContent === texts.sending) say("");
+  });
+  // A frame is cut on the server, which has the clip.
+  function ask(frame) {
+    say(texts.sending);
+    document.documentElement.dataset.sending = "";
+    trigger("input", frame);
+  }
+  const JOB = "text/veo-job";
+  element.addEventListener("dragover", (event) => {
+    if (event.dataTransfer.types.includes(JOB)) event.preventDefault();
+    for (const { field } of slots)
+      slotOf(field).classList.toggle("taking", field === slotAt(event.target) && !whyNot(field));
+  });
+  const nothingOver = () => {
+    for (const { field } of slots) slotOf(field).classList.remove("taking");
+  };
+  element.addEventListener("dragleave", nothingOver);
+  element.addEventListener("drop", (event) => {
+    nothingOver();
+    const job = event.dataTransfer.getData(JOB);
+    const field = slotAt(event.target) || openSlot();
+    if (!job || field === CLIP) return;
+    event.preventDefault();
+    const why = whyNot(field);
+    if (why) say(why, true);
+    else ask({ job, field });
+  });
+
+  onPressWaits(() => say(texts.wait, true));
+  onFormValues((values) => {
+    const before = form.model;
+    form = Object.fromEntries(fields.map((name, at) => [name, values[at]]));
+    if (before !== form.model) paint();
+    clearTimeout(settling);
+    settling = setTimeout(follow, KEEPS_STILL);
+  });
+  watch("value", () => {
+    inputs = inputsIn(props.value);
+    say("");
+    paint();
+  });
+  paint();
+}
