@@ -91,7 +91,8 @@ def lay_out(service: Service) -> Parts:
         storage_key="veo-3.1",
         secret="public",  # noqa: S106  # whoever can read it can read what it protects
     )
-    there["offer"] = gr.State(Offer(payer=service.payer_for(None), dollars=None).as_dict())
+    unknown = Offer(payer=service.payer_for(None), dollars=None).as_dict()
+    there["offer"] = gr.State(unknown | {"rehearsal": unknown})
     pictures = there["form"]["pictures"]
     in_composer = (there.pop("settings"), pictures, there["draft"], there["cost"])
     late = (*in_composer, there.pop("sheet"), own_key, scene, beside, more)

@@ -220,10 +220,13 @@ def explain_state(state: str, *, gone: bool = False) -> str:
     return "Removed to make room" if gone else STATES[state]
 
 
-def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: bool) -> str:
+def explain_cost(
+    state: str, payer: str, amount: float | None, *, was_complete: bool, is_told: bool = True
+) -> str:
     """What a job costs, as far as it is known; empty where nothing can be said.
 
-    A clip that was complete once is charged, whatever became of it here.
+    A clip that was complete once is charged, whatever became of it here.  Where the service did
+    not tell (`is_told`) what a finished one was charged, the list price is about that.
     """
     if payer == "demo":
         return "demo, free"
@@ -231,7 +234,8 @@ def explain_cost(state: str, payer: str, amount: float | None, *, was_complete: 
         return "nothing charged"
     if amount is None:
         return ""
-    return dollars(amount) + ("" if was_complete else " if it completes")
+    about = "" if is_told or state != "done" else "about "
+    return about + dollars(amount) + ("" if was_complete else " if it completes")
 
 
 def explain_limit(reached: LimitReached) -> str:

@@ -187,7 +187,7 @@ class Handlers:
                 others=asked[1:],
             )
         except VeoError as error:
-            yield replace(view_of_error(error), mistake=None).of(self._parts)
+            yield view_of_press(error).of(self._parts)
             return
         values = [fields[name] for name in form.FIELDS]
         visitor = visitor.keeping(form=values, asked=[count, differs], job=job.id, takes=[])
@@ -224,7 +224,7 @@ class Handlers:
                 offer=Offer.from_untrusted(told),
             )
         except VeoError as error:
-            yield replace(view_of_error(error), mistake=None).of(self._parts)
+            yield view_of_press(error).of(self._parts)
             return
         known = rehearsal.kept(visitor.browser_state.get("rehearsed"), job.id, wanted)
         values = [fields[name] for name in form.FIELDS]
@@ -724,6 +724,13 @@ def view_of_error(error: VeoError) -> View:
     changed = isinstance(error, OfferChanged)
     card = status_card.offer_changed() if changed else status_card.card_for_error(error)
     return View(card=card, http=http_panel.nothing())
+
+
+def view_of_press(error: VeoError) -> View:
+    """The same of a press of the form: what is wrong with a picture is said at its slot."""
+    if isinstance(error, InvalidRequest) and error.field in INPUTS:
+        return View(mistake=field_error.at_field(error))
+    return replace(view_of_error(error), mistake=None)
 
 
 def toast(said: str) -> dict[str, Any]:

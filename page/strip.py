@@ -173,7 +173,11 @@ def _row(job: Job, storage: Storage, wrong: Explanation | None) -> dict[str, Any
         "elapsed": round(job.elapsed, 1) if not job.is_over else 0,
         "expected": job.expected if not job.is_over else 0,
         "cost": states.explain_cost(
-            entry.state, entry.payer, entry.dollars, was_complete=bool(entry.clip)
+            entry.state,
+            entry.payer,
+            entry.dollars,
+            was_complete=bool(entry.clip),
+            is_told=job.cost_is_told,
         ),
         "poster": storage.address(entry.clip, "poster") if clip else "",
         "clip": clip,

@@ -168,6 +168,7 @@ MY_CLIPS_ACTIONS = {
     "download": DOWNLOAD,
     "use_settings": USE_SETTINGS,
     "use_seed": USE_SEED,
+    "use_frame": "Use last frame",
     "copy": "Copy prompt",
     "copied": COPIED,
     "delete": "Delete",

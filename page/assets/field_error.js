@@ -22,10 +22,12 @@ export function mount({ props, watch }) {
     said = make("p", "wrong");
     said.setAttribute("role", "alert");
     said.textContent = props.value.said;
-    block.append(said); // in the field's own block, so that it stands and moves with it
-    const field = block.querySelector("textarea, input");
-    field.setAttribute("aria-invalid", "true");
-    block.addEventListener("input", gone, { once: true });
+    // In the field's own block, so that it stands and moves with it; a slot has no room for it.
+    const place = block.closest("#slots") || block;
+    place.append(said);
+    const field = block.querySelector("textarea, input, button");
+    if (!field.matches("button")) field.setAttribute("aria-invalid", "true");
+    place.addEventListener(place === block ? "input" : "click", gone, { once: true });
     setTimeout(() => field.focus(), 100); // once it is unfolded
   });
 }

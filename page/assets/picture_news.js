@@ -1,5 +1,7 @@
 // A picture for the form, from wherever on the page: files that were dropped or pasted, or a frame of
 // a clip.  Whoever has one tells it; the slots hear it.
+// What a clip of the strip is called while it is dragged.
+export const JOB = "text/veo-job";
 const OFFERED = "veo-picture";
 const CAME = "veo-picture-came";
 const PRESSED = "veo-press-waits";

@@ -1,5 +1,5 @@
 import { make } from "./elements.js";
-import { isPicture, offerPicture } from "./picture_news.js";
+import { isPicture, JOB, offerPicture } from "./picture_news.js";
 
 async function* boxes(file) {
   for (let start = 0, count = 0; start + 8 <= file.size && count < 1000; count++) {
@@ -66,7 +66,8 @@ export function mount({ element, props, watch, trigger }) {
   veil.id = "veil";
   veil.popover = "manual";
   if (veil.togglePopover) document.body.append(veil); // an older browser would always show it
-  const withFile = (event) => event.dataTransfer?.types.includes("Files");
+  const withFile = ({ dataTransfer }) =>
+    dataTransfer?.types.includes("Files") && !dataTransfer.types.includes(JOB);
   document.addEventListener("dragover", (event) => {
     if (!withFile(event)) return;
     event.preventDefault();

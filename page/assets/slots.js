@@ -2,7 +2,7 @@ import { make, makeButton } from "./elements.js";
 import { onFormValues } from "./form_values.js";
 import { filledIn, inputsIn, inTheWay } from "./models.js";
 import { cutPicture } from "./picture_cut.js";
-import { isPicture, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
+import { isPicture, JOB, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
 import { picturePreview, sendPicture } from "./picture_route.js";
 
 const REFERENCES = "image_urls";
@@ -249,7 +249,6 @@ export function mount({ element, props, watch, trigger }) {
     document.documentElement.dataset.sending = "";
     trigger("input", frame);
   }
-  const JOB = "text/veo-job";
   element.addEventListener("dragover", (event) => {
     if (event.dataTransfer.types.includes(JOB)) event.preventDefault();
     for (const { field } of slots)

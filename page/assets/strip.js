@@ -1,5 +1,6 @@
 import { arrange } from "./elements.js";
 import { unhide } from "./hidden_storage.js";
+import { JOB, offerPicture } from "./picture_news.js";
 import { onShown } from "./stage_news.js";
 import { menuOf } from "./strip_menu.js";
 import { previewIn } from "./strip_preview.js";
@@ -52,6 +53,10 @@ export function mount({ element, props, watch, trigger }) {
     retry: (row) => (!row.ask || confirm(row.ask)) && show("retry", row),
     edit: (row) => ask("edit", row),
     input: (row) => ask("input", row),
+    frame(row) {
+      document.dispatchEvent(new CustomEvent("show-view", { detail: "shot" }));
+      offerPicture({ job: row.id });
+    },
     star(row) {
       row.starred = !row.starred;
       trigger("star", { job: row.id, starred: row.starred });
@@ -130,6 +135,12 @@ export function mount({ element, props, watch, trigger }) {
     button("compare").disabled = clips !== 2 || rows.length !== 2;
     button("delete").disabled = rows.every((row) => row.running);
   }
+
+  list.addEventListener("dragstart", (event) => {
+    const { row } = event.target.closest("li") || {};
+    if (row?.clip) event.dataTransfer.setData(JOB, row.id);
+    else event.preventDefault();
+  });
 
   // Keys, with a picture in focus
 

@@ -50,6 +50,7 @@ export function menuOf(menu, { act, texts }) {
       row.settings && action(row, "edit", texts.use_settings),
       row.seed && action(row, "input", texts.use_seed),
       action(row, "star", row.starred ? texts.unstar : texts.star),
+      row.clip && action(row, "frame", texts.use_frame),
       row.clip && compare(row),
       row.settings && copyPrompt(row),
       action(row, "choose", row.isChosen ? texts.unchoose : texts.choose),

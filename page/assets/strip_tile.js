@@ -7,10 +7,12 @@ import { shareMade } from "./share.js";
 export function makeTile(id, { press, star, openMenu }, texts) {
   const item = make("li");
   item.dataset.job = id;
+  item.draggable = true; // into a slot of the form
   const picture = makeButton("tile", "", press);
   picture.setAttribute("aria-keyshortcuts", "Enter Space S C Delete");
   const image = make("img");
   image.alt = "";
+  image.draggable = false;
   image.loading = "lazy";
   image.decoding = "async";
   const says = make("span", "says");

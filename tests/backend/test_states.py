@@ -124,6 +124,12 @@ def test_the_list_says_what_a_clip_costs_and_no_if_once_it_is_complete(
     assert states.explain_cost(state, payer, amount, was_complete=was_complete) == cost
 
 
+def test_the_list_says_about_where_the_service_did_not_tell():
+    for state, cost in (("done", "about $3.20"), ("downloading", "$3.20")):
+        said = states.explain_cost(state, "visitor", 3.2, was_complete=True, is_told=False)
+        assert said == cost
+
+
 @pytest.mark.parametrize(
     ("paid", "is_demo", "cost"),
     [

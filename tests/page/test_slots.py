@@ -8,7 +8,16 @@ import time
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from served import call, choose, open_page, open_sheet, press_generate, prompt_of, wait_for
+from served import (
+    actions_of,
+    call,
+    choose,
+    open_page,
+    open_sheet,
+    press_generate,
+    prompt_of,
+    wait_for,
+)
 
 from backend.pricing import Offer, Prices
 from page import chips, form, price_label, rehearsal, slots
@@ -215,6 +224,17 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     slot(tab, "video_url").locator(".remove").click()
     tab.wait_for_function("JSON.parse(localStorage['veo-form'])[4] === 4")  # s, as before
     expect(tab.locator("#generate")).to_have_text("Generate · free")
+    # A clip of the strip gives its last frame, too: dragged into a slot, or by its menu.
+    clip = tab.locator("#my-clips li").first
+    clip.drag_to(slot(tab, "last_image_url"))
+    expect(slot(tab, "last_image_url").locator(".fill img")).to_be_visible()
+    expect(tab.locator("#slots .said")).to_have_text("A last frame needs a first frame, too.")
+    tab.locator("#generate").click()
+    expect(tab.locator("#slots .wrong")).to_contain_text("The first picture is missing")
+    actions_of(clip).get_by_role("button", name="Use last frame").click()
+    expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
+    model = "JSON.parse(localStorage['veo-form'])[2].includes('first-last-image')"
+    tab.wait_for_function(model)
 
 
 def test_nobody_gets_a_frame_of_anothers_clip(demo_page, tab):
