@@ -383,9 +383,12 @@ async def test_the_service_gets_the_bytes_and_the_ledger_keeps_the_name(house):
             job = await begin(jobs, request=from_a_picture(name))
             assert (await watch(job))[-1] == "done"
             content = jobs.pictures.read(ME, name)
+            trace = repr(jobs.recent_http.of(job.id))
     (created,) = [each for each in service.requests if each.method == "POST"]
     sent = created.json()["image_url"]
     assert sent == f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    assert name in trace
+    assert sent[30:90] not in trace
     assert house.ledger.get(job.id).request["image_url"] == name
     (note,) = house.storage.folder.rglob("clip.json")
     assert name in note.read_text()
