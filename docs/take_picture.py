@@ -61,7 +61,7 @@ def take_pictures(browser: Browser, served: ServedPage) -> None:
         wait_for(finished, "Your demo clip is ready")
     show_the_middle(finished)
     take(finished, "page")
-    finished.get_by_role("button", name="HTTP", exact=True).click()
+    finished.locator("#clip-tools").get_by_role("button", name="HTTP").click()
     finished.locator("#exchanges summary").first.click()
     take(finished, "hood", "#exchanges")
 
