@@ -47,6 +47,7 @@ from veo.terminal import (
     at_stop,
     write,
 )
+from veo.types import unsigned
 from veo_client import (
     MODELS,
     DownloadFailed,
@@ -122,7 +123,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> N
     _check_place(options.output)
     client = _client(stack, progress) if request else VeoClient()
     if request:
-        given.make_ready(request, client)
+        request = given.make_ready(request, client)
     progress.begin(options.resume, _resume_command(options))
     if request:
         updates = _generate(client, request, given, progress)
@@ -144,10 +145,12 @@ def _watch(
     progress: Progress,
     place: Path,
     request: VideoRequest | None,
+    named: Callable[[Path], object] = lambda _: None,
 ) -> Video:
-    """Show the way to the video, and save it."""
+    """Show the way to the video, and save it; `named` is told its path just before it is there."""
     video = progress.watch(updates)
-    path, facts = _receive(client, video, place, request)
+    download = partial(client.download, video, sleep=progress.sleep)
+    path, facts = _receive(download, video, place, request, named)
     progress.saved(path, facts, request, video.usd_spent)
     write(sys.stdout, os.fsencode(path) + b"\n")
     return video
@@ -157,14 +160,14 @@ def _watch(
 
 
 def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> int:
-    """Make the film of each row that has none; all are checked before the first is paid for."""
-    films = [Film(options, row) for row in read_rows(options.list, COLUMNS)]
+    """Fetch what is paid for, then make the film of each row that has none.
+
+    All of those are checked before the first is paid for.
+    """
+    rows = read_rows(options.list, COLUMNS)
     client = _client(stack, progress)
-    price_of = cache(client.price)
-    for film in films:
-        film.estimate(price_of)
     if options.price:
-        dollars = sum(film.dollars or 0.0 for film in films)
+        dollars = sum(film.dollars for film in _checked(options, rows, client))
         progress.say("price", "", dollars=dollars)
         write(sys.stdout, f"{explain.dollars(dollars)}\n".encode())
         return DONE
@@ -174,7 +177,11 @@ def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress)
     folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
     beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
     notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
-    codes = [_run_film(film, client, progress, notes, options.budget) for film in films]
+    _make_folder(options.output)
+    codes = [_pass_over(options, row, client, progress, notes) for row in rows]
+    films = _checked(options, [row for row in rows if notes.of(row).state == "new"], client)
+    _require_places(films)
+    codes += [_run_film(film, client, progress, notes, options.budget) for film in films]
     return max(codes, key=WORST_LAST.index)
 
 
@@ -188,7 +195,8 @@ class Film:
         self.row, self.dollars = row, 0.0
         try:
             self.options = _options_of_row(options, row)
-            self.request = self.read()[0]
+            self.request, given = self.read()
+            given.prepare(self.request)
         except InvalidRequest as error:
             message = f"Row {row.number}: {error}"
             raise InvalidRequest(message, field=error.field) from error
@@ -207,38 +215,116 @@ class Film:
         self.dollars = dollars
 
 
+def _checked(options: argparse.Namespace, rows: list[Row], client: VeoClient) -> list[Film]:
+    """The films of `rows`, with what each costs."""
+    films, price_of = [Film(options, row) for row in rows], cache(client.price)
+    for film in films:
+        film.estimate(price_of)
+    return films
+
+
+def _require_places(films: list[Film]) -> None:
+    """See that no film would find another at its place once it is paid for."""
+    taken = dict[Path, int]()
+    for film in films:
+        place, number = film.options.output, film.row.number
+        if place.is_dir():
+            continue
+        if os.path.lexists(place):
+            raise InvalidRequest(f"Row {number}: {place} exists already.", field="output")
+        first = taken.setdefault(place.absolute(), number)
+        if first != number:
+            message = f"Row {number}: {place} is the output of row {first} already."
+            raise InvalidRequest(message, field="output")
+
+
+def _pass_over(
+    options: argparse.Namespace, row: Row, client: VeoClient, progress: Progress, notes: Notes
+) -> int:
+    """Tell what became of a row in an earlier run; fetch its clip if it was taken."""
+    known, say = notes.of(row), partial(progress.say, row=row.number)
+    if known.state == "taken" and not known.is_here:
+        return _fetch_film(options, row, client, progress, notes)
+    if known.state == "taken":  # the program ended before it could note that
+        notes.write(row, "saved")
+    if known.state in ("taken", "saved"):
+        say("filmed", f"Row {row.number} was filmed before: {known.path}", path=known.path)
+    elif known.state == "failed":
+        text = f"Row {row.number}: the service could not make it before. Put it into another list"
+        say("not_made", f"{text} to try again.")
+        return NOT_MADE
+    elif known.state == "sending":
+        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
+        say("uncertain", f"{text} {explain.LOOK_FIRST}")
+        return LOOK_FIRST
+    return DONE
+
+
+def _fetch_film(
+    options: argparse.Namespace, row: Row, client: VeoClient, progress: Progress, notes: Notes
+) -> int:
+    """Fetch the clip of a row that was taken; all that is needed for it is its note."""
+    known, place = notes.of(row), options.output
+    if "output" in row.cells:
+        place = _place(row.cells["output"])
+    request = None
+    with suppress(InvalidRequest, TypeError):  # noted by another version
+        request = VideoRequest(**known.request) if known.request else None
+    _say_row(row, progress)
+    resumed = argparse.Namespace(**vars(options) | {"output": place})
+    progress.begin(known.generation_id, _resume_command(resumed))
+    updates = client.follow(known.generation_id, sleep=progress.sleep)
+    return _see_through(updates, row, client, progress, notes, place, request)
+
+
 def _run_film(
     film: Film, client: VeoClient, progress: Progress, notes: Notes, budget: float | None
 ) -> int:
-    """Make one film unless it was made; what is no fault of its own row ends the list."""
-    row, known = film.row, notes.of(film.row)
-    if known.state == "saved":
-        return DONE
-    if known.state == "failed":
-        return NOT_MADE
-    if known.state == "sending":
-        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
-        progress.say("uncertain", f"{text} {explain.LOOK_FIRST}", row=row.number)
-        return LOOK_FIRST
-    progress.generation_id = None  # that of the row before
-    _check_place(film.options.output)
+    """Make one film; what is no fault of its own row ends the list."""
+    progress.end_if_asked()
+    row, place = film.row, film.options.output
+    _check_place(place)
     request, given = film.read()
-    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
-    if known.state == "taken":
-        progress.begin(known.generation_id, _resume_command(film.options))
-        updates = client.follow(known.generation_id, sleep=progress.sleep)
-    else:
-        _require_budget(film, notes, budget)
-        given.make_ready(request, client)
-        progress.begin(None, _resume_command(film.options))
-        notes.write(row, "sending", dollars=film.dollars)
-        updates = _noted(_generate(client, request, given, progress), row, notes)
+    _say_row(row, progress)
+    _require_budget(film, notes, budget)
     try:
-        video = _watch(updates, client, progress, film.options.output, request)
+        request = given.make_ready(request, client)
+    except InvalidRequest as error:
+        return progress.failed(error)
+    progress.begin(None, _resume_command(film.options))
+    notes.write(row, "sending", dollars=film.dollars, request=unsigned(request.noted()))
+    updates = _noted(_generate(client, request, given, progress), row, notes)
+    return _see_through(updates, row, client, progress, notes, place, request)
+
+
+def _say_row(row: Row, progress: Progress) -> None:
+    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
+
+
+def _see_through(
+    updates: Updates,
+    row: Row,
+    client: VeoClient,
+    progress: Progress,
+    notes: Notes,
+    place: Path,
+    request: VideoRequest | None,
+) -> int:
+    """Follow one film to its end and note it; what is no fault of its own row is raised."""
+
+    def note_path(path: Path) -> None:
+        notes.write(row, "taken", path=str(path.absolute()))
+
+    try:
+        video = _watch(updates, client, progress, place, request, note_path)
     except Failed as error:
         notes.write(row, "failed", dollars=0.0)
         return progress.failed(error)
     except SubmissionUncertain:
+        raise
+    except KeyboardInterrupt:
+        if notes.of(row).state == "sending" and not progress.is_sending:
+            notes.write(row, "new", dollars=0.0)  # it waited to be sent again
         raise
     except VeoError as error:
         if notes.of(row).state != "sending":
@@ -248,6 +334,7 @@ def _run_film(
             raise
         return progress.failed(error)
     notes.write(row, "saved", dollars=video.usd_spent)
+    progress.generation_id = None  # what goes wrong next is nothing of this one
     return DONE
 
 
@@ -261,27 +348,49 @@ def _noted(updates: Updates, row: Row, notes: Notes) -> Updates:
 
 def _require_budget(film: Film, notes: Notes, budget: float | None) -> None:
     if budget is not None and notes.dollars + film.dollars > budget + HALF_A_CENT:
-        left = explain.dollars(max(budget - notes.dollars, 0.0))
+        left = max(budget - notes.dollars, 0.0)
         raise InvalidRequest(
-            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and {left} of the "
+            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and ${left:,.2f} of the "
             "budget is left.",
             field="budget",
         )
+
+
+YES, NO = ("yes", "y", "true", "on", "1", "x"), ("no", "n", "false", "off", "0")
+"""What stands in the cell of a switch."""
 
 
 def _options_of_row(options: argparse.Namespace, row: Row) -> argparse.Namespace:
     """The command's options with those of the row, as if it had been typed."""
     parser, typed = _parser(), list[str]()
     parser.of_a_row = True
+    # The row's own take the place of the command's, and do not come to them.
+    known = vars(options) | {"list": None, "is_literal": True}
     for name, cell in row.cells.items():
         if name in SWITCHES:
-            typed += [f"--{name}"] if cell.lower() in ("yes", "true", "1", "x") else []
+            if _is_yes(name, cell):
+                typed.append(f"--{name}")
+            elif SWITCHES[name] != "grade":
+                known.pop(SWITCHES[name], None)
+            elif known["grade"] == name:
+                known["grade"] = None
         elif name == "reference":
             typed += [f"--reference={each}" for each in cell.split()]
         elif name != "prompt":
             typed.append(f"--{name}={cell}")
-    known = argparse.Namespace(**vars(options) | {"list": None, "is_literal": True})
-    return parser.parse_args([*typed, "--", row.cells.get("prompt", "")], known)
+    if row.cells.keys() & {"image", "last-frame-of"}:
+        known |= {"image": None, "last_frame_of": None}
+    if "reference" in row.cells:
+        known["references"] = None
+    return parser.parse_args(
+        [*typed, "--", row.cells.get("prompt", "")], argparse.Namespace(**known)
+    )
+
+
+def _is_yes(name: str, cell: str) -> bool:
+    if cell.lower() not in YES + NO:
+        raise InvalidRequest(f"{name} is {cell!r}: write yes or no.", field="from")
+    return cell.lower() in YES
 
 
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
@@ -407,7 +516,11 @@ def _check_place(place: Path) -> None:
 
 
 def _receive(
-    client: VeoClient, video: Video, place: Path, request: VideoRequest | None
+    download: Callable[[Path], object],
+    video: Video,
+    place: Path,
+    request: VideoRequest | None,
+    named: Callable[[Path], object],
 ) -> tuple[Path, media.Facts | None]:
     """Fetch the clip, see that it is whole, give it its name.
 
@@ -418,10 +531,11 @@ def _receive(
     try:
         unnamed = _beside(place, video.generation_id, ".mp4")
         if media:
-            facts = _receive_checked(client, video, unnamed, body)
+            facts = _receive_checked(download, video, unnamed, body)
         else:
-            client.download(video, unnamed)
+            download(unnamed)
         path = _claim(place)
+        named(path)
         publish(unnamed, path)
         _note(place, video.generation_id).unlink(missing_ok=True)
     except OSError as error:
@@ -433,10 +547,10 @@ def _receive(
 
 
 def _receive_checked(
-    client: VeoClient, video: Video, path: Path, body: dict[str, object] | None
+    download: Callable[[Path], object], video: Video, path: Path, body: dict[str, object] | None
 ) -> media.Facts:
     try:
-        return media.receive(partial(client.download, video), path, body)
+        return media.receive(download, path, body)
     except media.BrokenClip as error:
         raise DownloadFailed(
             str(error), generation_id=video.generation_id, kept=str(error.kept or "")
@@ -460,6 +574,15 @@ def _write_down(progress: Progress, place: Path) -> None:
         with suppress(OSError):  # then it is in no place at all, and there is nobody to tell
             note = _note(place, progress.generation_id)
             note.write_text(f"{progress.resume_line}\n", encoding="utf-8", errors="surrogateescape")
+
+
+def _make_folder(place: Path) -> None:
+    """Make the folder for the clips of a list, unless it is there."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{place} can be no folder for the clips of the list ({reason(error)})."
+        raise InvalidRequest(message, field="output") from error
 
 
 def _claim(place: Path) -> Path:
@@ -496,7 +619,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
     options.is_literal = "--" in given
-    others = ("price", "budget", *INPUT_OPTIONS)
+    if options.budget is not None and options.list is None:
+        parser.error("--budget is for the list of --from")
+    others = ("price", *INPUT_OPTIONS)
     if options.resume is not None and (
         any(getattr(options, each) for each in others) or _request_fields(options)
     ):
@@ -508,17 +633,19 @@ def _with_inputs(
     options: argparse.Namespace, fields: dict[str, Any], given: Given
 ) -> dict[str, Any]:
     """`fields` with the pictures and the clip, and the model that makes a film of them."""
-    if options.image:
+    # What is there and empty, as an unset variable of a shell, is no film of words alone.
+    if options.image is not None:
         fields["image_url"] = given.picture("image_url", options.image)
-    if options.last_frame_of:
+    if options.last_frame_of is not None:
         fields["image_url"] = given.last_frame_of(options.last_frame_of)
-    if options.last_image:
+    if options.last_image is not None:
         fields["last_image_url"] = given.picture("last_image_url", options.last_image)
     if options.references:
         named = [given.picture("image_urls", each) for each in options.references]
         fields["image_urls"] = tuple(named)
-    if options.extend:
+    if options.extend is not None:
         fields["video_url"] = given.clip(options.extend)
+    given.chooses_shape = "aspect_ratio" not in fields
     fields.setdefault("model", model_for(fields, options.grade))
     shape = given.shape(MODELS[fields["model"]])
     return {"aspect_ratio": shape} | fields if shape else fields
@@ -584,7 +711,8 @@ def _parser() -> _Parser:
         type=_place,
         default=Path(),
         metavar="PATH",
-        help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder)",
+        help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder); "
+        "of a list a folder, made if need be",
     )
     _add_inputs(parser)
     parser.add_argument("--price", action="store_true", help="print the estimate; make nothing")
@@ -593,7 +721,14 @@ def _parser() -> _Parser:
     return parser
 
 
-SWITCHES = ("fast", "lite", "no-audio", "no-enhance-prompt", "no-auto-fix")
+SWITCHES = {
+    "fast": "grade",
+    "lite": "grade",
+    "no-audio": "generate_audio",
+    "no-enhance-prompt": "enhance_prompt",
+    "no-auto-fix": "auto_fix",
+}
+"""Options without a value, and what each of them sets."""
 COLUMNS = frozenset(
     {
         *("prompt", "output", "image", "last-image", "last-frame-of", "reference", "extend"),

@@ -254,7 +254,7 @@ class Session:
                 data=b"".join(body) if body and len(body) <= SMALL_BODY else body,
                 headers={"Content-Type": "application/json"} if body else None,
             )
-            answer = read_answer(response)
+            answer = _read(response)
             if secret := self._bearer.secret:
                 # Some services repeat the key in an error's text.
                 answer = answer.replace(secret.encode(), b"[key]")
@@ -341,6 +341,19 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.key}"
         return request
+
+
+def _read(response: requests.Response) -> bytes:
+    """The body; empty where it cannot be had and the status alone says that nothing was taken.
+
+    A service may repeat all of a picture that it does not like.
+    """
+    try:
+        return read_answer(response)
+    except requests.RequestException:
+        if response.status_code in REJECTED:
+            return b""
+        raise
 
 
 def _forget(secret: str, error: BaseException) -> None:
