@@ -764,10 +764,10 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _dollars(text: str) -> float:
-    dollars = float(text)
-    if not 0 <= dollars < math.inf:
-        raise ValueError
-    return dollars
+    with suppress(ValueError):
+        if 0 <= (dollars := float(text)) < math.inf:
+            return dollars
+    raise argparse.ArgumentTypeError(f"{text!r} are no dollars")
 
 
 def _place(text: str) -> Path:

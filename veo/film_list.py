@@ -70,6 +70,8 @@ def read_rows(path: Path, columns: Collection[str]) -> list[Row]:
     try:
         names = {name: _plain(name) for name in reader.fieldnames or []}
         for name, plain in names.items():
+            if plain not in columns and (";" in name or "\t" in name):
+                raise _wrong("Separate the columns of the list with commas.")
             if plain not in columns:
                 raise _wrong(f"There is no column {name!r}: take {', '.join(sorted(columns))}.")
         if "prompt" not in names.values() or len({*names.values()}) < len(reader.fieldnames or []):

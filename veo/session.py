@@ -220,14 +220,22 @@ class Session:
         adapter = BoundedAdapter(timeout=self._timeout * 1.25, network=network)
         return open_session(adapter), adapter
 
-    def _request(self, session: requests.Session, method: str, path: str, **kwargs: Any) -> Answer:
-        began = self._clock()
+    def _request(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        *,
+        shown: Mapping[str, object] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
+        began, asked = self._clock(), {"shown": shown, "params": kwargs.get("params")}
         try:
             answer = self._send(session, method, path, **kwargs)
         except requests.RequestException as error:
-            self._trace(method, path, began, kwargs, trouble=type(error).__name__)
+            self._trace(method, path, began, asked, trouble=type(error).__name__)
             raise
-        self._trace(method, path, began, kwargs, answer=answer)
+        self._trace(method, path, began, asked, answer=answer)
         return answer
 
     def _send(
@@ -239,7 +247,6 @@ class Session:
         key: bool = True,
         params: Mapping[str, str] | None = None,
         body: Pieces | None = None,
-        **_: object,
     ) -> Answer:
         try:
             response = session.request(

@@ -141,6 +141,7 @@ def test_a_price_is_the_sum(films, clip):
         ("prompt,model\na fox,veo-0\n", "Row 1: argument --model"),
         ("prompt,image\na fox,no.jpg\n", "Row 1: no.jpg cannot be read"),
         ("prompt,seed\na fox,1,2\n", "Row 1 has more cells"),
+        ("prompt;seed\na fox;1\n", "Separate the columns of the list with commas"),
         ('prompt\n"a fox\n', "no CSV"),
         ("prompt\n" + "a\n" * 1001, "1,001 rows"),
         ("prompt\n" + "a" * LARGEST_LIST, "larger than 1 MiB"),
