@@ -14,33 +14,31 @@ and keeps its settings inside; the extra `demo` adds the demo service.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import fields
 from functools import cache, partial
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 from veo import explain
-from veo.files import publish, reason, try_out
+from veo.files import publish, reason
 from veo.film_list import Notes, Row, open_notes, read_rows
 from veo.given import Given, model_for
-from veo.models import CHOICES, LONGEST_PROMPT
+from veo.models import LONGEST_PROMPT
+from veo.options import COLUMNS, options_of_row, read_options, request_fields, to_place
+from veo.place import beside, check_place, claim, make_folder, note_of
 from veo.settings import plain
 from veo.terminal import (
     CHANGE_SOMETHING,
     CONTROL_CHARACTERS,
     DONE,
-    EXIT_CODES,
     LOOK_FIRST,
     NOT_MADE,
     Progress,
@@ -82,13 +80,10 @@ ONE_STOP = 0.5
 
 HALF_A_CENT = 0.005
 
-MIN_FREE_BYTES = 1 << 20
-"""Bytes that must fit where the clip will go: about a small clip."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make one clip and return the exit code; without `arguments`, as the program itself."""
-    options = _options(arguments)
+    options = read_options(arguments)
     progress = Progress(sys.stderr, as_json=options.json)
     if arguments is None:
         at_stop(Stop(progress))
@@ -113,14 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> None:
     request, given = None, Given()
     if options.resume is None:
-        fields = _request_fields(options) | _prompt(options, progress)
+        fields = request_fields(options) | _prompt(options, progress)
         request = VideoRequest(**_with_inputs(options, fields, given))
     else:
         _check_id(options.resume)
     if request and options.price:
         _print_price(_client(stack, progress), request, progress)
         return
-    _check_place(options.output)
+    check_place(options.output)
     client = _client(stack, progress) if request else VeoClient()
     if request:
         request = given.make_ready(request, client)
@@ -177,7 +172,7 @@ def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress)
     folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
     beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
     notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
-    _make_folder(options.output)
+    make_folder(options.output)
     codes = [_pass_over(options, row, client, progress, notes) for row in rows]
     films = _checked(options, [row for row in rows if notes.of(row).state == "new"], client)
     _require_places(films)
@@ -194,7 +189,7 @@ class Film:
     def __init__(self, options: argparse.Namespace, row: Row) -> None:
         self.row, self.dollars = row, 0.0
         try:
-            self.options = _options_of_row(options, row)
+            self.options = options_of_row(options, row)
             self.request, given = self.read()
             given.prepare(self.request)
         except InvalidRequest as error:
@@ -204,7 +199,7 @@ class Film:
     def read(self) -> tuple[VideoRequest, Given]:
         """The request and what is attached to it, which is not kept: it may be megabytes."""
         given = Given()
-        fields = _request_fields(self.options)
+        fields = request_fields(self.options)
         return VideoRequest(**_with_inputs(self.options, fields, given)), given
 
     def estimate(self, price_of: Callable[[str], Price]) -> None:
@@ -266,7 +261,7 @@ def _fetch_film(
     """Fetch the clip of a row that was taken; all that is needed for it is its note."""
     known, place = notes.of(row), options.output
     if "output" in row.cells:
-        place = _place(row.cells["output"])
+        place = to_place(row.cells["output"])
     request = None
     with suppress(InvalidRequest, TypeError):  # noted by another version
         request = VideoRequest(**known.request) if known.request else None
@@ -283,7 +278,7 @@ def _run_film(
     """Make one film; what is no fault of its own row ends the list."""
     progress.end_if_asked()
     row, place = film.row, film.options.output
-    _check_place(place)
+    check_place(place)
     request, given = film.read()
     _say_row(row, progress)
     _require_budget(film, notes, budget)
@@ -354,43 +349,6 @@ def _require_budget(film: Film, notes: Notes, budget: float | None) -> None:
             "budget is left.",
             field="budget",
         )
-
-
-YES, NO = ("yes", "y", "true", "on", "1", "x"), ("no", "n", "false", "off", "0")
-"""What stands in the cell of a switch."""
-
-
-def _options_of_row(options: argparse.Namespace, row: Row) -> argparse.Namespace:
-    """The command's options with those of the row, as if it had been typed."""
-    parser, typed = _parser(), list[str]()
-    parser.of_a_row = True
-    # The row's own take the place of the command's, and do not come to them.
-    known = vars(options) | {"list": None, "is_literal": True}
-    for name, cell in row.cells.items():
-        if name in SWITCHES:
-            if _is_yes(name, cell):
-                typed.append(f"--{name}")
-            elif SWITCHES[name] != "grade":
-                known.pop(SWITCHES[name], None)
-            elif known["grade"] == name:
-                known["grade"] = None
-        elif name == "reference":
-            typed += [f"--reference={each}" for each in cell.split()]
-        elif name != "prompt":
-            typed.append(f"--{name}={cell}")
-    if row.cells.keys() & {"image", "last-frame-of"}:
-        known |= {"image": None, "last_frame_of": None}
-    if "reference" in row.cells:
-        known["references"] = None
-    return parser.parse_args(
-        [*typed, "--", row.cells.get("prompt", "")], argparse.Namespace(**known)
-    )
-
-
-def _is_yes(name: str, cell: str) -> bool:
-    if cell.lower() not in YES + NO:
-        raise InvalidRequest(f"{name} is {cell!r}: write yes or no.", field="from")
-    return cell.lower() in YES
 
 
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
@@ -492,143 +450,6 @@ def _require_yes(prompt: str) -> None:
     )
 
 
-# Where the clip goes.  `place` is a file to be, or a folder in which a name is chosen.
-
-
-def _check_place(place: Path) -> None:
-    """See that a clip can be saved at `place`, before anything is paid for."""
-    path = place
-    try:
-        if os.path.lexists(place) and not place.is_dir():
-            raise InvalidRequest(f"{place} exists already: choose another name.", field="output")
-        path = _claim(place)
-        try:
-            path.write_bytes(bytes(MIN_FREE_BYTES))
-        finally:
-            path.unlink()
-        try_out(path.parent)
-    except OSError as error:
-        raise InvalidRequest(
-            f"Cannot write {error.filename or path} ({reason(error)}): make that possible, or "
-            "choose another place with -o.",
-            field="output",
-        ) from error
-
-
-def _receive(
-    download: Callable[[Path], object],
-    video: Video,
-    place: Path,
-    request: VideoRequest | None,
-    named: Callable[[Path], object],
-) -> tuple[Path, media.Facts | None]:
-    """Fetch the clip, see that it is whole, give it its name.
-
-    Without `media` that means down to its last byte, and the clip stays as it came.
-    """
-    body = request.noted() if request else None
-    facts = None
-    try:
-        unnamed = _beside(place, video.generation_id, ".mp4")
-        if media:
-            facts = _receive_checked(download, video, unnamed, body)
-        else:
-            download(unnamed)
-        path = _claim(place)
-        named(path)
-        publish(unnamed, path)
-        _note(place, video.generation_id).unlink(missing_ok=True)
-    except OSError as error:
-        raise DownloadFailed(
-            f"The clip cannot be saved at {place} ({reason(error)}): make that possible.",
-            generation_id=video.generation_id,
-        ) from error
-    return path, facts
-
-
-def _receive_checked(
-    download: Callable[[Path], object], video: Video, path: Path, body: dict[str, object] | None
-) -> media.Facts:
-    try:
-        return media.receive(download, path, body)
-    except media.BrokenClip as error:
-        raise DownloadFailed(
-            str(error), generation_id=video.generation_id, kept=str(error.kept or "")
-        ) from error
-
-
-def _beside(place: Path, generation_id: str, ending: str) -> Path:
-    """A file named after the id: two runs in one folder never meet, one that resumes finds its
-    part."""
-    tag = hashlib.sha256(ascii(generation_id).encode()).hexdigest()[:12]
-    return (place if place.is_dir() else place.parent) / f"clip-{tag}{ending}"
-
-
-def _note(place: Path, generation_id: str) -> Path:
-    return _beside(place, generation_id, ".resume.txt")
-
-
-def _write_down(progress: Progress, place: Path) -> None:
-    """Keep the command that resumes where the clip would be: nobody could read it."""
-    if progress.resume_line and progress.generation_id:
-        with suppress(OSError):  # then it is in no place at all, and there is nobody to tell
-            note = _note(place, progress.generation_id)
-            note.write_text(f"{progress.resume_line}\n", encoding="utf-8", errors="surrogateescape")
-
-
-def _make_folder(place: Path) -> None:
-    """Make the folder for the clips of a list, unless it is there."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{place} can be no folder for the clips of the list ({reason(error)})."
-        raise InvalidRequest(message, field="output") from error
-
-
-def _claim(place: Path) -> Path:
-    """Make an empty file under the first free name, so that no other file is overwritten."""
-    for path in _names(place):
-        with suppress(FileExistsError):
-            path.touch(exist_ok=False)
-            return path
-    raise AssertionError("there is always another name")
-
-
-def _names(place: Path) -> Iterator[Path]:
-    first = place / "clip.mp4" if place.is_dir() else place
-    yield first
-    for number in count(2):
-        yield first.with_stem(f"{first.stem}-{number}")
-
-
-# The command that resumes
-
-
-def _resume_command(options: argparse.Namespace) -> list[str]:
-    """The command up to the id.  Its paths are absolute: it works from any folder."""
-    program = [sys.executable or "python", str(Path(__file__).absolute())]
-    as_json = ["--json"] if options.json else []
-    return [*program, "-o", str(options.output.absolute()), *as_json]
-
-
-# The options
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(given)
-    options.is_literal = "--" in given
-    if options.budget is not None and options.list is None:
-        parser.error("--budget is for the list of --from")
-    others = ("price", *INPUT_OPTIONS)
-    if options.resume is not None and (
-        any(getattr(options, each) for each in others) or _request_fields(options)
-    ):
-        parser.error("--resume fetches what was asked for then: only -o and --json go with it")
-    return options
-
-
 def _with_inputs(
     options: argparse.Namespace, fields: dict[str, Any], given: Given
 ) -> dict[str, Any]:
@@ -651,173 +472,67 @@ def _with_inputs(
     return {"aspect_ratio": shape} | fields if shape else fields
 
 
-def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
-    """What was given of the request; the rest is left to its defaults."""
-    names = {field.name for field in fields(VideoRequest)}
-    return {name: value for name, value in vars(options).items() if name in names}
+# Where the clip goes
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong with a row of a list by an error, for the command has not ended."""
+def _receive(
+    download: Callable[[Path], object],
+    video: Video,
+    place: Path,
+    request: VideoRequest | None,
+    named: Callable[[Path], object],
+) -> tuple[Path, media.Facts | None]:
+    """Fetch the clip, see that it is whole, give it its name.
 
-    of_a_row = False
-
-    def error(self, message: str) -> NoReturn:
-        if self.of_a_row:
-            raise InvalidRequest(f"{message}.", field="from")
-        super().error(message)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        usage='%(prog)s "PROMPT" | --from FILE.csv [-o PATH] [options]\n'
-        "       %(prog)s --resume ID [-o PATH]",
-        description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
-        epilog="models:\n"
-        + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
-        + "\n\nexit codes:\n"
-        + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "prompt",
-        nargs="?",
-        default=argparse.SUPPRESS,
-        metavar="PROMPT",
-        help="scene, subject, action; - reads it from standard input; one that begins with a dash "
-        "goes last, after --",
-    )
-    what.add_argument(
-        "--resume", metavar="ID", help="fetch the clip of an earlier request; --resume=ID for any"
-    )
-    what.add_argument(
-        "--from",
-        dest="list",
-        type=Path,
-        metavar="FILE.csv",
-        help="make a clip of each row: prompt, and any option as a column",
-    )
-    parser.add_argument(
-        "--budget",
-        type=_dollars,
-        metavar="USD",
-        help="what the whole list of --from may cost at most",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=_place,
-        default=Path(),
-        metavar="PATH",
-        help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder); "
-        "of a list a folder, made if need be",
-    )
-    _add_inputs(parser)
-    parser.add_argument("--price", action="store_true", help="print the estimate; make nothing")
-    parser.add_argument("--json", action="store_true", help="progress as JSON lines")
-    _add_request_options(parser)
-    return parser
-
-
-SWITCHES = {
-    "fast": "grade",
-    "lite": "grade",
-    "no-audio": "generate_audio",
-    "no-enhance-prompt": "enhance_prompt",
-    "no-auto-fix": "auto_fix",
-}
-"""Options without a value, and what each of them sets."""
-COLUMNS = frozenset(
-    {
-        *("prompt", "output", "image", "last-image", "last-frame-of", "reference", "extend"),
-        *("model", "aspect-ratio", "duration", "resolution", "negative-prompt", "seed"),
-        *("person-generation", "provider", "task", *SWITCHES),
-    }
-)
-"""What a list may have of each film: the names of options."""
-
-INPUT_OPTIONS = ("image", "last_frame_of", "last_image", "references", "extend", "grade")
-"""What says of what a film is made, beside the fields of a request."""
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    """What the film is made of beside the words; the model follows from it."""
-    first = parser.add_mutually_exclusive_group()
-    first.add_argument("--image", metavar="FILE|URL", help="the first frame")
-    first.add_argument(
-        "--last-frame-of", metavar="ID|FILE", help="the first frame: the last of another clip"
-    )
-    parser.add_argument("--last-image", metavar="FILE|URL", help="the last frame, with a first")
-    parser.add_argument(
-        "--reference",
-        dest="references",
-        action="append",
-        metavar="FILE|URL",
-        help="who or what is to be seen; up to three times",
-    )
-    parser.add_argument("--extend", metavar="ID|FILE|URL", help="a clip to go on from")
-    grade = parser.add_mutually_exclusive_group()
-    for name, text in (("fast", "less waiting, at less cost"), ("lite", "the least cost")):
-        grade.add_argument(f"--{name}", dest="grade", action="store_const", const=name, help=text)
-
-
-def _dollars(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (dollars := float(text)) < math.inf:
-            return dollars
-    raise argparse.ArgumentTypeError(f"{text!r} are no dollars")
-
-
-def _place(text: str) -> Path:
-    """What a shell would take `text` for: behind `--output=` it leaves a `~` as it is."""
+    Without `media` that means down to its last byte, and the clip stays as it came.
+    """
+    body = request.noted() if request else None
+    facts = None
     try:
-        return Path(text).expanduser()
-    except RuntimeError:  # a home of nobody
-        return Path(text)
+        unnamed = beside(place, video.generation_id, ".mp4")
+        if media:
+            facts = _receive_checked(download, video, unnamed, body)
+        else:
+            download(unnamed)
+        path = claim(place)
+        named(path)
+        publish(unnamed, path)
+        note_of(place, video.generation_id).unlink(missing_ok=True)
+    except OSError as error:
+        raise DownloadFailed(
+            f"The clip cannot be saved at {place} ({reason(error)}): make that possible.",
+            generation_id=video.generation_id,
+        ) from error
+    return path, facts
 
 
-def _add_request_options(parser: argparse.ArgumentParser) -> None:
-    defaults = VideoRequest("defaults")
-    add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add("--model", choices=[*MODELS], metavar="MODEL", help="wins over what the above says")
-    for name, of_each_model, metavar in (
-        ("aspect_ratio", "aspect_ratios", "W:H"),
-        ("duration", "durations", "SECONDS"),
-        ("resolution", "resolutions", "SIZE"),
-    ):
-        default = getattr(defaults, name)
-        # What any model takes; the request checks the combination.
-        taken = {choice for model in MODELS.values() for choice in getattr(model, of_each_model)}
-        choices = sorted(taken, key=lambda choice: (len(str(choice)), str(choice)))
-        add(
-            f"--{name.replace('_', '-')}",
-            type=type(default),
-            choices=choices,
-            metavar=metavar,
-            help=f"{', '.join(map(str, choices))}, as the model takes it (mostly {default})",
-        )
-    add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
-    add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
-    tasks = list(dict.fromkeys(each for model in MODELS.values() for each in model.tasks.values()))
-    words: Sequence[object]
-    for name, words, text in (
-        ("person_generation", CHOICES["person_generation"], "of lite: dont_allow, allow_adult"),
-        ("provider", CHOICES["provider"], "who makes it, of Veo: auto, google, fal"),
-        ("task", tasks, f"of a model that asks: {', '.join(tasks)}"),
-    ):
-        add(f"--{name.replace('_', '-')}", choices=words, metavar="WORD", help=text)
-    for option, field, text in (
-        ("--no-audio", "generate_audio", "a silent clip"),
-        (
-            "--no-enhance-prompt",
-            "enhance_prompt",
-            "send the prompt as it is (Veo 3.1 may refuse that)",
-        ),
-        ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
-    ):
-        add(option, dest=field, action="store_false", help=text)
+def _receive_checked(
+    download: Callable[[Path], object], video: Video, path: Path, body: dict[str, object] | None
+) -> media.Facts:
+    try:
+        return media.receive(download, path, body)
+    except media.BrokenClip as error:
+        raise DownloadFailed(
+            str(error), generation_id=video.generation_id, kept=str(error.kept or "")
+        ) from error
+
+
+def _write_down(progress: Progress, place: Path) -> None:
+    """Keep the command that resumes where the clip would be: nobody could read it."""
+    if progress.resume_line and progress.generation_id:
+        with suppress(OSError):  # then it is in no place at all, and there is nobody to tell
+            note = note_of(place, progress.generation_id)
+            note.write_text(f"{progress.resume_line}\n", encoding="utf-8", errors="surrogateescape")
+
+
+# The command that resumes
+
+
+def _resume_command(options: argparse.Namespace) -> list[str]:
+    """The command up to the id.  Its paths are absolute: it works from any folder."""
+    program = [sys.executable or "python", str(Path(__file__).absolute())]
+    as_json = ["--json"] if options.json else []
+    return [*program, "-o", str(options.output.absolute()), *as_json]
 
 
 class Stop:
