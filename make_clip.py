@@ -41,6 +41,7 @@ from veo.terminal import (
     DONE,
     LOOK_FIRST,
     NOT_MADE,
+    RESUME,
     Progress,
     at_stop,
     write,
@@ -180,7 +181,7 @@ def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress)
     return max(codes, key=WORST_LAST.index)
 
 
-WORST_LAST = (DONE, NOT_MADE, CHANGE_SOMETHING, LOOK_FIRST)
+WORST_LAST = (DONE, NOT_MADE, RESUME, CHANGE_SOMETHING, LOOK_FIRST)
 
 
 class Film:
@@ -269,7 +270,12 @@ def _fetch_film(
     resumed = argparse.Namespace(**vars(options) | {"output": place})
     progress.begin(known.generation_id, _resume_command(resumed))
     updates = client.follow(known.generation_id, sleep=progress.sleep)
-    return _see_through(updates, row, client, progress, notes, place, request)
+    try:
+        return _see_through(updates, row, client, progress, notes, place, request)
+    except (DownloadFailed, Refused) as error:
+        if isinstance(error, Refused) and error.reason != "not_found":
+            raise
+        return progress.failed(error)  # the others need not wait until it is there
 
 
 def _run_film(
@@ -468,7 +474,7 @@ def _with_inputs(
         fields["video_url"] = given.clip(options.extend)
     given.chooses_shape = "aspect_ratio" not in fields
     fields.setdefault("model", model_for(fields, options.grade))
-    shape = given.shape(MODELS[fields["model"]])
+    shape = given.shape(MODELS[fields["model"]]) if given.chooses_shape else None
     return {"aspect_ratio": shape} | fields if shape else fields
 
 

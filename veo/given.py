@@ -67,6 +67,8 @@ class Given:
         """The field that each name was given for."""
         self._clips: dict[str, str] = {}
         """The clip's id by the name of its last frame."""
+        self._last_of_clip: bytes | None = None
+        """The last frame of the clip to go on from, where it was fetched for its shape."""
         self.chooses_shape = False
         """Whether the film has the shape of its first picture."""
 
@@ -96,11 +98,21 @@ class Given:
         return name
 
     def shape(self, model: Model) -> str | None:
-        """The shape of a film that fits the first picture best, as far as that is here."""
-        name = next((each for each in self._contents if self._fields[each] == "image_url"), None)
-        if name is None or pictures is None or "aspect_ratio" not in model.takes:
+        """The shape of a film that fits the first picture best, as far as that is here.
+
+        Of a clip to go on from, where the model does not see to that itself.
+        """
+        if pictures is None or "aspect_ratio" not in model.takes:
             return None
-        return pictures.nearest_shape(self._contents[name], model.aspect_ratios)
+        contents = {self._fields[name]: content for name, content in self._contents.items()}
+        first = contents.get("image_url") or self._last_of_clip
+        clip = contents.get("video_url")
+        if clip is not None and _does_not_look(model):
+            with tempfile.TemporaryDirectory(prefix="veo-") as folder:
+                path = Path(folder, "clip.mp4")
+                path.write_bytes(clip)
+                first = _last_frame(path, "video_url")
+        return pictures.nearest_shape(first, model.aspect_ratios) if first else None
 
     def make_ready(self, request: VideoRequest, client: Fetches) -> VideoRequest:
         """Fetch what is not here yet, and make each picture into what will be sent.
@@ -110,13 +122,15 @@ class Given:
         for name, generation_id in self._clips.items():
             self._contents[name] = _fetched_last_frame(client, generation_id)
             self._fields[name] = "image_url"
-        shape = self.shape(MODELS[request.model]) if self.chooses_shape else None
-        request = replace(request, aspect_ratio=shape) if shape else request
+        model, clip = MODELS[request.model], request.video_url or ""
+        if clip.startswith("clip:") and clip not in self._contents:
+            generation_id = clip.removeprefix("clip:")
+            self._addresses[clip] = client.earlier(generation_id, field="video_url").url
+            if self.chooses_shape and pictures and _does_not_look(model):
+                self._last_of_clip = _fetched_last_frame(client, generation_id)
+        if self.chooses_shape and (shape := self.shape(model)):
+            request = replace(request, aspect_ratio=shape)
         self.prepare(request)
-        name = request.video_url or ""
-        if name.startswith("clip:") and name not in self._contents:
-            video = client.earlier(name.removeprefix("clip:"), field="video_url")
-            self._addresses[name] = video.url
         return request
 
     def prepare(self, request: VideoRequest) -> None:
@@ -138,6 +152,11 @@ class Given:
 
 def _name(kind: str, content: bytes) -> str:
     return f"{kind}:{hashlib.sha256(content).hexdigest()}"
+
+
+def _does_not_look(model: Model) -> bool:
+    """Whether a film of `model` has the shape that is asked for, whatever clip it goes on from."""
+    return "aspect_ratio" in model.takes and "auto" not in model.aspect_ratios
 
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".webm")
@@ -177,13 +196,13 @@ def _prepared(content: bytes, request: VideoRequest, field: str) -> bytes:
         raise InvalidRequest(str(error), field=field) from None
 
 
-def _last_frame(path: Path) -> bytes:
+def _last_frame(path: Path, field: str = "image_url") -> bytes:
     if media is None:
-        raise _needs_media("image_url")
+        raise _needs_media(field)
     try:
         return media.last_frame(path)
     except media.BrokenClip as error:
-        raise InvalidRequest(str(error), field="image_url") from None
+        raise InvalidRequest(str(error), field=field) from None
 
 
 def _fetched_last_frame(client: Fetches, generation_id: str) -> bytes:

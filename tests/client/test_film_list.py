@@ -466,6 +466,22 @@ def test_a_clip_that_is_fetched_later_tells_what_was_sent(films, clip, folder, a
     assert media.read_request(folder / "clip.mp4") == body
 
 
+def test_a_clip_that_the_service_lost_does_not_stop_the_others(films, clip, at_once):
+    films(Service(clip, file=AWAY), "prompt,duration\na fox,4\n")
+    service = Service(clip)
+    service.made = 1
+    lost = json_answer(404, {"message": "There is no such generation."})
+
+    def play(connection):
+        is_look = "generation_id=id-1" in connection.request.path
+        (lost if is_look else service)(connection)
+
+    code, out, err, sent = films(play, "prompt,duration\na fox,4\na cat,4\n")
+    assert (code, out, len(sent)) == (CHANGE_SOMETHING, "clip.mp4\n", 1), err
+    code, _, err, sent = films(Service(clip, file=AWAY), "prompt,duration\na fox,4\n")
+    assert (code, "--resume=id-1" in err, sent) == (RESUME, True, [])
+
+
 def test_all_pictures_are_looked_at_before_the_first_row_is_paid_for(films, clip, folder):
     (folder / "text.jpg").write_text("no picture")
     for column, says in (("image", "no JPEG, PNG or WebP"), ("extend", "must be an MP4 clip")):

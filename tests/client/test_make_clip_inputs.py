@@ -229,6 +229,19 @@ def test_the_shape_is_that_of_the_clip_that_is_gone_on_from(call, folder, tmp_pa
     assert second["aspect_ratio"] == "16:9"
 
 
+def test_a_model_that_does_not_look_at_the_clip_is_told_its_shape(call, folder, tmp_path):
+    size = {"width": 90, "height": 160, "duration": 1}
+    film.render(folder / "tall.mp4", prompt="a fox", seed=1, sound=False, **size)
+    content = (folder / "tall.mp4").read_bytes()
+    for clip in ("tall.mp4", "old"):
+        with FaultServer(earlier(content, answer(400))) as server:
+            call("a fox", "--extend", clip, "--model", OMNI, service=server.url)
+            call("a fox", "--extend", clip, service=server.url)
+        first, second = posts(server)
+        assert first["aspect_ratio"] == "9:16"
+        assert second.get("aspect_ratio", "auto") == "auto"
+
+
 def test_a_stop_while_the_earlier_clip_is_asked_for_sends_nothing(call, clip):
     play = earlier(clip, json_answer(200, {"id": "new", "status": "queued"}))
 
@@ -284,13 +297,16 @@ def test_a_signed_address_is_sent_and_not_kept(call, folder, clip):
     assert media.read_request("clip.mp4")["image_url"] == PICTURE
 
 
-@pytest.mark.parametrize("size", [400, 3 << 20])
+@pytest.mark.parametrize("size", [4_000, 3 << 20])
 def test_a_picture_that_the_service_repeats_is_not_shown(call, cat, size):
     """However long its answer is: it says that nothing was taken."""
-    said = json_answer(400, {"message": f"No picture: data:image/jpeg;base64,{'A' * size}"})
+    said = json_answer(
+        400, {"message": f"No picture: data:image/jpeg;base64,{'A' * size} It is dark"}
+    )
     with FaultServer([said]) as server:
         code, _, err = call("a fox", "--image", "cat.jpg", service=server.url)
     assert (code, "AAAA" in err, "may be charged" in err) == (CHANGE_SOMETHING, False, False)
+    assert ("data:… It is dark" in err) == (size < 1 << 20)
 
 
 # The films
