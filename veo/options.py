@@ -81,6 +81,12 @@ def _is_yes(name: str, cell: str) -> bool:
     return cell.lower() in YES
 
 
+def _size(choice: object) -> tuple[bool, int, str]:
+    """The order of `360p`, `1080p` and `4k`, of numbers, and of shapes."""
+    text = str(choice)
+    return text.endswith("k"), len(text), text
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells what is wrong with a row of a list by an error, for the command has not ended."""
 
@@ -214,7 +220,7 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         default = getattr(defaults, name)
         # What any model takes; the request checks the combination.
         taken = {choice for model in MODELS.values() for choice in getattr(model, of_each_model)}
-        choices = sorted(taken, key=lambda choice: (len(str(choice)), str(choice)))
+        choices = sorted(taken, key=_size)
         add(
             f"--{name.replace('_', '-')}",
             type=type(default),

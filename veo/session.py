@@ -358,7 +358,7 @@ def _read(response: requests.Response) -> bytes:
     try:
         return read_answer(response)
     except requests.RequestException:
-        if response.status_code in REJECTED:
+        if response.status_code in (*REJECTED, 429):
             return b""
         raise
 

@@ -242,6 +242,14 @@ def test_a_model_that_does_not_look_at_the_clip_is_told_its_shape(call, folder, 
         assert second.get("aspect_ratio", "auto") == "auto"
 
 
+def test_the_earlier_clip_is_asked_for_once_and_before_anything_is_said_to_be_sent(call, clip):
+    with FaultServer(earlier(clip, answer(503))) as server:
+        call("a fox", "--extend", "old", service=server.url)
+    assert [each.method for each in server.requests] == ["GET", "POST"]
+    with FaultServer([answer(503)]) as server:
+        assert "Sending" not in call("a fox", "--extend", "old", service=server.url)[2]
+
+
 def test_a_stop_while_the_earlier_clip_is_asked_for_sends_nothing(call, clip):
     play = earlier(clip, json_answer(200, {"id": "new", "status": "queued"}))
 
@@ -363,3 +371,4 @@ def test_help_stays_readable(call):
     assert code == DONE
     assert max(map(len, out.splitlines())) <= 100
     assert all(name in out for name in MODELS)
+    assert "360p, 720p, 1080p, 4k" in " ".join(out.split())
