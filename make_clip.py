@@ -171,10 +171,11 @@ def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress)
         raise InvalidRequest("Give --budget, in US dollars for the whole list.", field="budget")
     # A demo clip is no film of the list.
     folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
-    beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
-    notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
+    path = options.list.with_name(f"{options.list.name}.notes.jsonl")
+    notes = stack.enter_context(open_notes(folder / "notes" if folder else path))
     make_folder(options.output)
     codes = [_pass_over(options, row, client, progress, notes) for row in rows]
+    progress.generation_id = None  # what goes wrong next is nothing of theirs
     films = _checked(options, [row for row in rows if notes.of(row).state == "new"], client)
     _require_places(films)
     codes += [_run_film(film, client, progress, notes, options.budget) for film in films]
@@ -283,6 +284,7 @@ def _run_film(
 ) -> int:
     """Make one film; what is no fault of its own row ends the list."""
     progress.end_if_asked()
+    progress.generation_id = None  # that of the row before
     row, place = film.row, film.options.output
     check_place(place)
     request, given = film.read()
@@ -335,7 +337,6 @@ def _see_through(
             raise
         return progress.failed(error)
     notes.write(row, "saved", dollars=video.usd_spent)
-    progress.generation_id = None  # what goes wrong next is nothing of this one
     return DONE
 
 

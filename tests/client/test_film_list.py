@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 import test_make_clip
 from fault_server import FaultServer, answer, close, file_answer, json_answer
-from test_make_clip import KEY, Run, names, posts
+from test_make_clip import KEY, Run, events, names, posts
 from test_models import LITE, T2V
 from test_prepare_picture import quarters, saved
 
@@ -481,6 +481,21 @@ def test_a_clip_that_the_service_lost_does_not_stop_the_others(films, clip, at_o
     assert (code, out, len(sent)) == (CHANGE_SOMETHING, "clip.mp4\n", 1), err
     code, _, err, sent = films(Service(clip, file=AWAY), "prompt,duration\na fox,4\n")
     assert (code, "--resume=id-1" in err, sent) == (RESUME, True, [])
+
+
+def test_what_goes_wrong_with_a_row_is_nothing_of_the_one_before(films, clip, at_once):
+    rows = "prompt,extend\na fox,\n"
+    films(Service(clip, file=AWAY), rows)
+    service = Service(clip, file=AWAY)
+    unknown = json_answer(404, {"message": "There is no such generation."})
+
+    def play(connection):
+        is_look = "generation_id=unknown" in connection.request.path
+        (unknown if is_look else service)(connection)
+
+    _, _, err, _ = films(play, rows + "a cat,unknown\n", "--json")
+    errors = [each for each in events(err) if each["event"] == "error"]
+    assert [each["generation_id"] for each in errors] == ["id-1", None]
 
 
 def test_all_pictures_are_looked_at_before_the_first_row_is_paid_for(films, clip, folder):
