@@ -14,39 +14,39 @@ and keeps its settings inside; the extra `demo` adds the demo service.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import fields
 from functools import cache, partial
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 from veo import explain
-from veo.files import publish, reason, try_out
+from veo.files import publish, reason
 from veo.film_list import Notes, Row, open_notes, read_rows
 from veo.given import Given, model_for
-from veo.models import CHOICES, LONGEST_PROMPT
+from veo.models import LONGEST_PROMPT
+from veo.options import COLUMNS, options_of_row, read_options, request_fields, to_place
+from veo.place import beside, check_place, claim, make_folder, note_of
 from veo.settings import plain
 from veo.terminal import (
     CHANGE_SOMETHING,
     CONTROL_CHARACTERS,
     DONE,
-    EXIT_CODES,
     LOOK_FIRST,
     NOT_MADE,
+    RESUME,
     Progress,
     at_stop,
     write,
 )
+from veo.types import unsigned
 from veo_client import (
     MODELS,
     DownloadFailed,
@@ -81,13 +81,10 @@ ONE_STOP = 0.5
 
 HALF_A_CENT = 0.005
 
-MIN_FREE_BYTES = 1 << 20
-"""Bytes that must fit where the clip will go: about a small clip."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make one clip and return the exit code; without `arguments`, as the program itself."""
-    options = _options(arguments)
+    options = read_options(arguments)
     progress = Progress(sys.stderr, as_json=options.json)
     if arguments is None:
         at_stop(Stop(progress))
@@ -112,17 +109,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> None:
     request, given = None, Given()
     if options.resume is None:
-        fields = _request_fields(options) | _prompt(options, progress)
+        fields = request_fields(options) | _prompt(options, progress)
         request = VideoRequest(**_with_inputs(options, fields, given))
     else:
         _check_id(options.resume)
     if request and options.price:
         _print_price(_client(stack, progress), request, progress)
         return
-    _check_place(options.output)
+    check_place(options.output)
     client = _client(stack, progress) if request else VeoClient()
     if request:
-        given.make_ready(request, client)
+        request = given.make_ready(request, client)
     progress.begin(options.resume, _resume_command(options))
     if request:
         updates = _generate(client, request, given, progress)
@@ -144,10 +141,12 @@ def _watch(
     progress: Progress,
     place: Path,
     request: VideoRequest | None,
+    named: Callable[[Path], object] = lambda _: None,
 ) -> Video:
-    """Show the way to the video, and save it."""
+    """Show the way to the video, and save it; `named` is told its path just before it is there."""
     video = progress.watch(updates)
-    path, facts = _receive(client, video, place, request)
+    download = partial(client.download, video, sleep=progress.sleep)
+    path, facts = _receive(download, video, place, request, named)
     progress.saved(path, facts, request, video.usd_spent)
     write(sys.stdout, os.fsencode(path) + b"\n")
     return video
@@ -157,14 +156,14 @@ def _watch(
 
 
 def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress) -> int:
-    """Make the film of each row that has none; all are checked before the first is paid for."""
-    films = [Film(options, row) for row in read_rows(options.list, COLUMNS)]
+    """Fetch what is paid for, then make the film of each row that has none.
+
+    All of those are checked before the first is paid for.
+    """
+    rows = read_rows(options.list, COLUMNS)
     client = _client(stack, progress)
-    price_of = cache(client.price)
-    for film in films:
-        film.estimate(price_of)
     if options.price:
-        dollars = sum(film.dollars or 0.0 for film in films)
+        dollars = sum(film.dollars for film in _checked(options, rows, client))
         progress.say("price", "", dollars=dollars)
         write(sys.stdout, f"{explain.dollars(dollars)}\n".encode())
         return DONE
@@ -172,13 +171,18 @@ def _run_list(options: argparse.Namespace, stack: ExitStack, progress: Progress)
         raise InvalidRequest("Give --budget, in US dollars for the whole list.", field="budget")
     # A demo clip is no film of the list.
     folder = Path(stack.enter_context(TemporaryDirectory())) if progress.demo else None
-    beside = options.list.with_name(f"{options.list.name}.notes.jsonl")
-    notes = stack.enter_context(open_notes(folder / "notes" if folder else beside))
-    codes = [_run_film(film, client, progress, notes, options.budget) for film in films]
+    path = options.list.with_name(f"{options.list.name}.notes.jsonl")
+    notes = stack.enter_context(open_notes(folder / "notes" if folder else path))
+    make_folder(options.output)
+    codes = [_pass_over(options, row, client, progress, notes) for row in rows]
+    progress.generation_id = None  # what goes wrong next is nothing of theirs
+    films = _checked(options, [row for row in rows if notes.of(row).state == "new"], client)
+    _require_places(films)
+    codes += [_run_film(film, client, progress, notes, options.budget) for film in films]
     return max(codes, key=WORST_LAST.index)
 
 
-WORST_LAST = (DONE, NOT_MADE, CHANGE_SOMETHING, LOOK_FIRST)
+WORST_LAST = (DONE, NOT_MADE, RESUME, CHANGE_SOMETHING, LOOK_FIRST)
 
 
 class Film:
@@ -187,8 +191,9 @@ class Film:
     def __init__(self, options: argparse.Namespace, row: Row) -> None:
         self.row, self.dollars = row, 0.0
         try:
-            self.options = _options_of_row(options, row)
-            self.request = self.read()[0]
+            self.options = options_of_row(options, row)
+            self.request, given = self.read()
+            given.prepare(self.request)
         except InvalidRequest as error:
             message = f"Row {row.number}: {error}"
             raise InvalidRequest(message, field=error.field) from error
@@ -196,7 +201,7 @@ class Film:
     def read(self) -> tuple[VideoRequest, Given]:
         """The request and what is attached to it, which is not kept: it may be megabytes."""
         given = Given()
-        fields = _request_fields(self.options)
+        fields = request_fields(self.options)
         return VideoRequest(**_with_inputs(self.options, fields, given)), given
 
     def estimate(self, price_of: Callable[[str], Price]) -> None:
@@ -207,38 +212,122 @@ class Film:
         self.dollars = dollars
 
 
+def _checked(options: argparse.Namespace, rows: list[Row], client: VeoClient) -> list[Film]:
+    """The films of `rows`, with what each costs."""
+    films, price_of = [Film(options, row) for row in rows], cache(client.price)
+    for film in films:
+        film.estimate(price_of)
+    return films
+
+
+def _require_places(films: list[Film]) -> None:
+    """See that no film would find another at its place once it is paid for."""
+    taken = dict[Path, int]()
+    for film in films:
+        place, number = film.options.output, film.row.number
+        if place.is_dir():
+            continue
+        if os.path.lexists(place):
+            raise InvalidRequest(f"Row {number}: {place} exists already.", field="output")
+        first = taken.setdefault(place.absolute(), number)
+        if first != number:
+            message = f"Row {number}: {place} is the output of row {first} already."
+            raise InvalidRequest(message, field="output")
+
+
+def _pass_over(
+    options: argparse.Namespace, row: Row, client: VeoClient, progress: Progress, notes: Notes
+) -> int:
+    """Tell what became of a row in an earlier run; fetch its clip if it was taken."""
+    known, say = notes.of(row), partial(progress.say, row=row.number)
+    if known.state == "taken" and not known.is_here:
+        return _fetch_film(options, row, client, progress, notes)
+    if known.state == "taken":  # the program ended before it could note that
+        notes.write(row, "saved")
+    if known.state in ("taken", "saved"):
+        say("filmed", f"Row {row.number} was filmed before: {known.path}", path=known.path)
+    elif known.state == "failed":
+        text = f"Row {row.number}: the service could not make it before. Put it into another list"
+        say("not_made", f"{text} to try again.")
+        return NOT_MADE
+    elif known.state == "sending":
+        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
+        say("uncertain", f"{text} {explain.LOOK_FIRST}")
+        return LOOK_FIRST
+    return DONE
+
+
+def _fetch_film(
+    options: argparse.Namespace, row: Row, client: VeoClient, progress: Progress, notes: Notes
+) -> int:
+    """Fetch the clip of a row that was taken; all that is needed for it is its note."""
+    known, place = notes.of(row), options.output
+    if "output" in row.cells:
+        place = to_place(row.cells["output"])
+    request = None
+    with suppress(InvalidRequest, TypeError):  # noted by another version
+        request = VideoRequest(**known.request) if known.request else None
+    _say_row(row, progress)
+    resumed = argparse.Namespace(**vars(options) | {"output": place})
+    progress.begin(known.generation_id, _resume_command(resumed))
+    updates = client.follow(known.generation_id, sleep=progress.sleep)
+    try:
+        return _see_through(updates, row, client, progress, notes, place, request)
+    except (DownloadFailed, Refused) as error:
+        if isinstance(error, Refused) and error.reason != "not_found":
+            raise
+        return progress.failed(error)  # the others need not wait until it is there
+
+
 def _run_film(
     film: Film, client: VeoClient, progress: Progress, notes: Notes, budget: float | None
 ) -> int:
-    """Make one film unless it was made; what is no fault of its own row ends the list."""
-    row, known = film.row, notes.of(film.row)
-    if known.state == "saved":
-        return DONE
-    if known.state == "failed":
-        return NOT_MADE
-    if known.state == "sending":
-        text = f"Row {row.number}: we don't know if the service got it, so it is not sent again."
-        progress.say("uncertain", f"{text} {explain.LOOK_FIRST}", row=row.number)
-        return LOOK_FIRST
+    """Make one film; what is no fault of its own row ends the list."""
+    progress.end_if_asked()
     progress.generation_id = None  # that of the row before
-    _check_place(film.options.output)
+    row, place = film.row, film.options.output
+    check_place(place)
     request, given = film.read()
-    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
-    if known.state == "taken":
-        progress.begin(known.generation_id, _resume_command(film.options))
-        updates = client.follow(known.generation_id, sleep=progress.sleep)
-    else:
-        _require_budget(film, notes, budget)
-        given.make_ready(request, client)
-        progress.begin(None, _resume_command(film.options))
-        notes.write(row, "sending", dollars=film.dollars)
-        updates = _noted(_generate(client, request, given, progress), row, notes)
+    _say_row(row, progress)
+    _require_budget(film, notes, budget)
     try:
-        video = _watch(updates, client, progress, film.options.output, request)
+        request = given.make_ready(request, client)
+    except InvalidRequest as error:
+        return progress.failed(error)
+    progress.begin(None, _resume_command(film.options))
+    notes.write(row, "sending", dollars=film.dollars, request=unsigned(request.noted()))
+    updates = _noted(_generate(client, request, given, progress), row, notes)
+    return _see_through(updates, row, client, progress, notes, place, request)
+
+
+def _say_row(row: Row, progress: Progress) -> None:
+    progress.say("row", f"Row {row.number}: {row.cells['prompt'][:60]}", row=row.number)
+
+
+def _see_through(
+    updates: Updates,
+    row: Row,
+    client: VeoClient,
+    progress: Progress,
+    notes: Notes,
+    place: Path,
+    request: VideoRequest | None,
+) -> int:
+    """Follow one film to its end and note it; what is no fault of its own row is raised."""
+
+    def note_path(path: Path) -> None:
+        notes.write(row, "taken", path=str(path.absolute()))
+
+    try:
+        video = _watch(updates, client, progress, place, request, note_path)
     except Failed as error:
         notes.write(row, "failed", dollars=0.0)
         return progress.failed(error)
     except SubmissionUncertain:
+        raise
+    except KeyboardInterrupt:
+        if notes.of(row).state == "sending" and not progress.is_sending:
+            notes.write(row, "new", dollars=0.0)  # it waited to be sent again
         raise
     except VeoError as error:
         if notes.of(row).state != "sending":
@@ -261,27 +350,12 @@ def _noted(updates: Updates, row: Row, notes: Notes) -> Updates:
 
 def _require_budget(film: Film, notes: Notes, budget: float | None) -> None:
     if budget is not None and notes.dollars + film.dollars > budget + HALF_A_CENT:
-        left = explain.dollars(max(budget - notes.dollars, 0.0))
+        left = max(budget - notes.dollars, 0.0)
         raise InvalidRequest(
-            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and {left} of the "
+            f"Row {film.row.number} costs {explain.dollars(film.dollars)}, and ${left:,.2f} of the "
             "budget is left.",
             field="budget",
         )
-
-
-def _options_of_row(options: argparse.Namespace, row: Row) -> argparse.Namespace:
-    """The command's options with those of the row, as if it had been typed."""
-    parser, typed = _parser(), list[str]()
-    parser.of_a_row = True
-    for name, cell in row.cells.items():
-        if name in SWITCHES:
-            typed += [f"--{name}"] if cell.lower() in ("yes", "true", "1", "x") else []
-        elif name == "reference":
-            typed += [f"--reference={each}" for each in cell.split()]
-        elif name != "prompt":
-            typed.append(f"--{name}={cell}")
-    known = argparse.Namespace(**vars(options) | {"list": None, "is_literal": True})
-    return parser.parse_args([*typed, "--", row.cells.get("prompt", "")], known)
 
 
 def _client(stack: ExitStack, progress: Progress) -> VeoClient:
@@ -383,31 +457,37 @@ def _require_yes(prompt: str) -> None:
     )
 
 
-# Where the clip goes.  `place` is a file to be, or a folder in which a name is chosen.
+def _with_inputs(
+    options: argparse.Namespace, fields: dict[str, Any], given: Given
+) -> dict[str, Any]:
+    """`fields` with the pictures and the clip, and the model that makes a film of them."""
+    # What is there and empty, as an unset variable of a shell, is no film of words alone.
+    if options.image is not None:
+        fields["image_url"] = given.picture("image_url", options.image)
+    if options.last_frame_of is not None:
+        fields["image_url"] = given.last_frame_of(options.last_frame_of)
+    if options.last_image is not None:
+        fields["last_image_url"] = given.picture("last_image_url", options.last_image)
+    if options.references:
+        named = [given.picture("image_urls", each) for each in options.references]
+        fields["image_urls"] = tuple(named)
+    if options.extend is not None:
+        fields["video_url"] = given.clip(options.extend)
+    given.chooses_shape = "aspect_ratio" not in fields
+    fields.setdefault("model", model_for(fields, options.grade))
+    shape = given.shape(MODELS[fields["model"]]) if given.chooses_shape else None
+    return {"aspect_ratio": shape} | fields if shape else fields
 
 
-def _check_place(place: Path) -> None:
-    """See that a clip can be saved at `place`, before anything is paid for."""
-    path = place
-    try:
-        if os.path.lexists(place) and not place.is_dir():
-            raise InvalidRequest(f"{place} exists already: choose another name.", field="output")
-        path = _claim(place)
-        try:
-            path.write_bytes(bytes(MIN_FREE_BYTES))
-        finally:
-            path.unlink()
-        try_out(path.parent)
-    except OSError as error:
-        raise InvalidRequest(
-            f"Cannot write {error.filename or path} ({reason(error)}): make that possible, or "
-            "choose another place with -o.",
-            field="output",
-        ) from error
+# Where the clip goes
 
 
 def _receive(
-    client: VeoClient, video: Video, place: Path, request: VideoRequest | None
+    download: Callable[[Path], object],
+    video: Video,
+    place: Path,
+    request: VideoRequest | None,
+    named: Callable[[Path], object],
 ) -> tuple[Path, media.Facts | None]:
     """Fetch the clip, see that it is whole, give it its name.
 
@@ -416,14 +496,15 @@ def _receive(
     body = request.noted() if request else None
     facts = None
     try:
-        unnamed = _beside(place, video.generation_id, ".mp4")
+        unnamed = beside(place, video.generation_id, ".mp4")
         if media:
-            facts = _receive_checked(client, video, unnamed, body)
+            facts = _receive_checked(download, video, unnamed, body)
         else:
-            client.download(video, unnamed)
-        path = _claim(place)
+            download(unnamed)
+        path = claim(place)
+        named(path)
         publish(unnamed, path)
-        _note(place, video.generation_id).unlink(missing_ok=True)
+        note_of(place, video.generation_id).unlink(missing_ok=True)
     except OSError as error:
         raise DownloadFailed(
             f"The clip cannot be saved at {place} ({reason(error)}): make that possible.",
@@ -433,49 +514,22 @@ def _receive(
 
 
 def _receive_checked(
-    client: VeoClient, video: Video, path: Path, body: dict[str, object] | None
+    download: Callable[[Path], object], video: Video, path: Path, body: dict[str, object] | None
 ) -> media.Facts:
     try:
-        return media.receive(partial(client.download, video), path, body)
+        return media.receive(download, path, body)
     except media.BrokenClip as error:
         raise DownloadFailed(
             str(error), generation_id=video.generation_id, kept=str(error.kept or "")
         ) from error
 
 
-def _beside(place: Path, generation_id: str, ending: str) -> Path:
-    """A file named after the id: two runs in one folder never meet, one that resumes finds its
-    part."""
-    tag = hashlib.sha256(ascii(generation_id).encode()).hexdigest()[:12]
-    return (place if place.is_dir() else place.parent) / f"clip-{tag}{ending}"
-
-
-def _note(place: Path, generation_id: str) -> Path:
-    return _beside(place, generation_id, ".resume.txt")
-
-
 def _write_down(progress: Progress, place: Path) -> None:
     """Keep the command that resumes where the clip would be: nobody could read it."""
     if progress.resume_line and progress.generation_id:
         with suppress(OSError):  # then it is in no place at all, and there is nobody to tell
-            note = _note(place, progress.generation_id)
+            note = note_of(place, progress.generation_id)
             note.write_text(f"{progress.resume_line}\n", encoding="utf-8", errors="surrogateescape")
-
-
-def _claim(place: Path) -> Path:
-    """Make an empty file under the first free name, so that no other file is overwritten."""
-    for path in _names(place):
-        with suppress(FileExistsError):
-            path.touch(exist_ok=False)
-            return path
-    raise AssertionError("there is always another name")
-
-
-def _names(place: Path) -> Iterator[Path]:
-    first = place / "clip.mp4" if place.is_dir() else place
-    yield first
-    for number in count(2):
-        yield first.with_stem(f"{first.stem}-{number}")
 
 
 # The command that resumes
@@ -486,203 +540,6 @@ def _resume_command(options: argparse.Namespace) -> list[str]:
     program = [sys.executable or "python", str(Path(__file__).absolute())]
     as_json = ["--json"] if options.json else []
     return [*program, "-o", str(options.output.absolute()), *as_json]
-
-
-# The options
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(given)
-    options.is_literal = "--" in given
-    others = ("price", "budget", *INPUT_OPTIONS)
-    if options.resume is not None and (
-        any(getattr(options, each) for each in others) or _request_fields(options)
-    ):
-        parser.error("--resume fetches what was asked for then: only -o and --json go with it")
-    return options
-
-
-def _with_inputs(
-    options: argparse.Namespace, fields: dict[str, Any], given: Given
-) -> dict[str, Any]:
-    """`fields` with the pictures and the clip, and the model that makes a film of them."""
-    if options.image:
-        fields["image_url"] = given.picture("image_url", options.image)
-    if options.last_frame_of:
-        fields["image_url"] = given.last_frame_of(options.last_frame_of)
-    if options.last_image:
-        fields["last_image_url"] = given.picture("last_image_url", options.last_image)
-    if options.references:
-        named = [given.picture("image_urls", each) for each in options.references]
-        fields["image_urls"] = tuple(named)
-    if options.extend:
-        fields["video_url"] = given.clip(options.extend)
-    fields.setdefault("model", model_for(fields, options.grade))
-    shape = given.shape(MODELS[fields["model"]])
-    return {"aspect_ratio": shape} | fields if shape else fields
-
-
-def _request_fields(options: argparse.Namespace) -> dict[str, Any]:
-    """What was given of the request; the rest is left to its defaults."""
-    names = {field.name for field in fields(VideoRequest)}
-    return {name: value for name, value in vars(options).items() if name in names}
-
-
-class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong with a row of a list by an error, for the command has not ended."""
-
-    of_a_row = False
-
-    def error(self, message: str) -> NoReturn:
-        if self.of_a_row:
-            raise InvalidRequest(f"{message}.", field="from")
-        super().error(message)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        usage='%(prog)s "PROMPT" | --from FILE.csv [-o PATH] [options]\n'
-        "       %(prog)s --resume ID [-o PATH]",
-        description="Make one clip with Veo 3.1, or a demo clip when AIMLAPI_KEY is not set.",
-        epilog="models:\n"
-        + "\n".join(f"  {name:45}  {', '.join(each.does)}" for name, each in MODELS.items())
-        + "\n\nexit codes:\n"
-        + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "prompt",
-        nargs="?",
-        default=argparse.SUPPRESS,
-        metavar="PROMPT",
-        help="scene, subject, action; - reads it from standard input; one that begins with a dash "
-        "goes last, after --",
-    )
-    what.add_argument(
-        "--resume", metavar="ID", help="fetch the clip of an earlier request; --resume=ID for any"
-    )
-    what.add_argument(
-        "--from",
-        dest="list",
-        type=Path,
-        metavar="FILE.csv",
-        help="make a clip of each row: prompt, and any option as a column",
-    )
-    parser.add_argument(
-        "--budget",
-        type=_dollars,
-        metavar="USD",
-        help="what the whole list of --from may cost at most",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=_place,
-        default=Path(),
-        metavar="PATH",
-        help="a new file, or a folder for clip.mp4, clip-2.mp4 and so on (default: this folder)",
-    )
-    _add_inputs(parser)
-    parser.add_argument("--price", action="store_true", help="print the estimate; make nothing")
-    parser.add_argument("--json", action="store_true", help="progress as JSON lines")
-    _add_request_options(parser)
-    return parser
-
-
-SWITCHES = ("fast", "lite", "no-audio", "no-enhance-prompt", "no-auto-fix")
-COLUMNS = frozenset(
-    {
-        *("prompt", "output", "image", "last-image", "last-frame-of", "reference", "extend"),
-        *("model", "aspect-ratio", "duration", "resolution", "negative-prompt", "seed"),
-        *("person-generation", "provider", "task", *SWITCHES),
-    }
-)
-"""What a list may have of each film: the names of options."""
-
-INPUT_OPTIONS = ("image", "last_frame_of", "last_image", "references", "extend", "grade")
-"""What says of what a film is made, beside the fields of a request."""
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    """What the film is made of beside the words; the model follows from it."""
-    first = parser.add_mutually_exclusive_group()
-    first.add_argument("--image", metavar="FILE|URL", help="the first frame")
-    first.add_argument(
-        "--last-frame-of", metavar="ID|FILE", help="the first frame: the last of another clip"
-    )
-    parser.add_argument("--last-image", metavar="FILE|URL", help="the last frame, with a first")
-    parser.add_argument(
-        "--reference",
-        dest="references",
-        action="append",
-        metavar="FILE|URL",
-        help="who or what is to be seen; up to three times",
-    )
-    parser.add_argument("--extend", metavar="ID|FILE|URL", help="a clip to go on from")
-    grade = parser.add_mutually_exclusive_group()
-    for name, text in (("fast", "less waiting, at less cost"), ("lite", "the least cost")):
-        grade.add_argument(f"--{name}", dest="grade", action="store_const", const=name, help=text)
-
-
-def _dollars(text: str) -> float:
-    dollars = float(text)
-    if not 0 <= dollars < math.inf:
-        raise ValueError
-    return dollars
-
-
-def _place(text: str) -> Path:
-    """What a shell would take `text` for: behind `--output=` it leaves a `~` as it is."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # a home of nobody
-        return Path(text)
-
-
-def _add_request_options(parser: argparse.ArgumentParser) -> None:
-    defaults = VideoRequest("defaults")
-    add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add("--model", choices=[*MODELS], metavar="MODEL", help="wins over what the above says")
-    for name, of_each_model, metavar in (
-        ("aspect_ratio", "aspect_ratios", "W:H"),
-        ("duration", "durations", "SECONDS"),
-        ("resolution", "resolutions", "SIZE"),
-    ):
-        default = getattr(defaults, name)
-        # What any model takes; the request checks the combination.
-        taken = {choice for model in MODELS.values() for choice in getattr(model, of_each_model)}
-        choices = sorted(taken, key=lambda choice: (len(str(choice)), str(choice)))
-        add(
-            f"--{name.replace('_', '-')}",
-            type=type(default),
-            choices=choices,
-            metavar=metavar,
-            help=f"{', '.join(map(str, choices))}, as the model takes it (mostly {default})",
-        )
-    add("--negative-prompt", metavar="TEXT", help="what to avoid, as nouns")
-    add("--seed", type=int, metavar="N", help="the same prompt and seed give nearly the same clip")
-    tasks = list(dict.fromkeys(each for model in MODELS.values() for each in model.tasks.values()))
-    words: Sequence[object]
-    for name, words, text in (
-        ("person_generation", CHOICES["person_generation"], "of lite: dont_allow, allow_adult"),
-        ("provider", CHOICES["provider"], "who makes it, of Veo: auto, google, fal"),
-        ("task", tasks, f"of a model that asks: {', '.join(tasks)}"),
-    ):
-        add(f"--{name.replace('_', '-')}", choices=words, metavar="WORD", help=text)
-    for option, field, text in (
-        ("--no-audio", "generate_audio", "a silent clip"),
-        (
-            "--no-enhance-prompt",
-            "enhance_prompt",
-            "send the prompt as it is (Veo 3.1 may refuse that)",
-        ),
-        ("--no-auto-fix", "auto_fix", "do not rewrite a prompt that the content policy refuses"),
-    ):
-        add(option, dest=field, action="store_false", help=text)
 
 
 class Stop:

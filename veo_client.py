@@ -175,8 +175,12 @@ class VeoClient:
         found = attach(name) if attach else name
         if not isinstance(found, str) or not found.startswith("clip:"):
             return found
+        return self.earlier(found.removeprefix("clip:")).url
+
+    def earlier(self, generation_id: str, *, field: str = "video_url") -> Video:
+        """The clip to go on from; `InvalidRequest` about `field` where the service has none."""
         try:
-            video = self.check(found.removeprefix("clip:")).video
+            video = self.check(generation_id).video
         except VeoError as error:
             if isinstance(error, Refused) and error.reason in ("request", "not_found"):
                 video = None
@@ -184,8 +188,8 @@ class VeoClient:
                 error.generation_id = None  # that of the new clip, which was not asked for yet
                 raise
         if video is None:
-            raise InvalidRequest("The service has no such clip to go on from.", field="video_url")
-        return video.url
+            raise InvalidRequest("The service has no such clip to go on from.", field=field)
+        return video
 
     def check(self, generation_id: str) -> Generation:
         """Look once, without waiting.  Every error carries the id."""

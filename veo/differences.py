@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from veo.models import MODELS
+
 if TYPE_CHECKING:
     from veo.media import Facts
     from veo.types import VideoRequest
@@ -36,7 +38,8 @@ def differences(request: VideoRequest, facts: Facts) -> list[Difference]:
 def _differences(request: VideoRequest, facts: Facts) -> Iterator[Difference]:
     size = f"{facts.width}x{facts.height}"
     aspect, lines = _aspect(request.aspect_ratio), _lines(request.resolution)
-    if aspect and not _is_about(facts.width / facts.height, aspect):
+    is_chosen = "aspect_ratio" in MODELS[request.model].takes  # else it is a reference's
+    if is_chosen and aspect and not _is_about(facts.width / facts.height, aspect):
         yield Difference(setting="aspect_ratio", asked=request.aspect_ratio, came=size)
     if lines and not _is_about(min(facts.width, facts.height), lines):
         yield Difference(setting="resolution", asked=request.resolution, came=size)

@@ -13,13 +13,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from veo.files import Locked, locked, reason
-from veo.types import InvalidRequest, read_number
+from veo.types import InvalidRequest, TookTooLong, read_number
 
 __all__ = ["Notes", "Outcome", "Row", "open_notes", "read_rows"]
 
@@ -37,7 +37,7 @@ class Row:
     number: int
     """Its place in the list, from 1."""
     key: str
-    """The same as long as nothing in it changes, wherever it stands."""
+    """The same as long as nothing in it changes but its output, wherever it stands."""
     cells: Mapping[str, str]
     """By the name of an option; what is empty is left out."""
 
@@ -50,6 +50,18 @@ class Outcome:
     generation_id: str = ""
     dollars: float = 0.0
     """What it costs, as far as it does: the estimate until the service says what was charged."""
+    request: Mapping[str, Any] | None = None
+    """What was sent."""
+    path: str = ""
+    """Where the clip is, or was about to be put."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the clip got its name: until then an empty file holds it."""
+        try:
+            return bool(self.path) and Path(self.path).stat().st_size > 0
+        except OSError:
+            return False
 
 
 def read_rows(path: Path, columns: Collection[str]) -> list[Row]:
@@ -58,6 +70,8 @@ def read_rows(path: Path, columns: Collection[str]) -> list[Row]:
     try:
         names = {name: _plain(name) for name in reader.fieldnames or []}
         for name, plain in names.items():
+            if plain not in columns and (";" in name or "\t" in name):
+                raise _wrong("Separate the columns of the list with commas.")
             if plain not in columns:
                 raise _wrong(f"There is no column {name!r}: take {', '.join(sorted(columns))}.")
         if "prompt" not in names.values() or len({*names.values()}) < len(reader.fieldnames or []):
@@ -76,7 +90,9 @@ def _row(number: int, cells: Mapping[str, object], seen: Counter[str]) -> Row:
         raise _wrong(f"Row {number} has more cells than the list has columns.")
     filled = {name: cell.strip() for name, cell in cells.items() if isinstance(cell, str)}
     filled = {name: cell for name, cell in filled.items() if cell}
-    digest = hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()[:32]
+    # Where the clip goes is no part of the film, which would be paid for again under a new name.
+    film = {name: cell for name, cell in filled.items() if name != "output"}
+    digest = hashlib.sha256(json.dumps(film, sort_keys=True).encode()).hexdigest()[:32]
     seen[digest] += 1  # the same film twice is two films
     return Row(number=number, key=f"{digest}-{seen[digest]}", cells=filled)
 
@@ -113,7 +129,7 @@ class Notes:
         for line in content.splitlines():
             self._take(line)
         if content and not content.endswith(b"\n"):
-            file.write(b"\n")  # the program ended while it wrote
+            self._append(b"\n")  # the program ended while it wrote
 
     @property
     def dollars(self) -> float:
@@ -123,53 +139,66 @@ class Notes:
     def of(self, row: Row) -> Outcome:
         return self._outcomes.get(row.key, Outcome())
 
-    def write(
-        self,
-        row: Row,
-        state: State,
-        *,
-        generation_id: str | None = None,
-        dollars: float | None = None,
-    ) -> None:
-        """Note it; back when it is on the disk.  What is not given stays as it was."""
-        known = self.of(row)
-        outcome = replace(
-            known,
-            state=state,
-            generation_id=known.generation_id if generation_id is None else generation_id,
-            dollars=known.dollars if dollars is None else dollars,
-        )
-        note = {
-            "row": row.key,
-            "state": state,
-            "generation_id": outcome.generation_id,
-            "dollars": outcome.dollars,
-            "prompt": row.cells.get("prompt", "")[:60],
-        }
-        self._file.write(json.dumps(note).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._outcomes[row.key] = outcome
+    def write(self, row: Row, state: State, **more: Any) -> None:
+        """Note it, with more fields of an `Outcome`; back when it is on the disk.
+
+        What is not given, or None, stays as it was.  What cannot be noted is an error that has the
+        row's id, if there is one.
+        """
+        known = {name: value for name, value in more.items() if value is not None}
+        # First of all: whatever becomes of the note, nobody may take it for not sent.
+        outcome = self._outcomes[row.key] = replace(self.of(row), state=state, **known)
+        note = {"row": row.key, **asdict(outcome), "prompt": row.cells.get("prompt", "")[:60]}
+        if state != "sending":
+            del note["request"]
+        try:
+            self._append(json.dumps(note).encode() + b"\n")
+        except OSError as error:
+            message = f"The notes of the list cannot be written ({reason(error)})."
+            if state == "sending":  # it was not sent yet
+                raise _wrong(message) from None
+            raise TookTooLong(message, generation_id=outcome.generation_id or None) from None
+
+    def _append(self, line: bytes) -> None:
+        """All of `line` or nothing.  Not through a buffer, which is tried again at its closing."""
+        number = self._file.fileno()
+        before = os.fstat(number).st_size
+        try:
+            while line:
+                line = line[os.write(number, line) :]
+            os.fsync(number)
+        except OSError:
+            os.ftruncate(number, before)
+            raise
 
     def _take(self, line: bytes) -> None:
         try:
             note = json.loads(line)
-            state, generation_id = note["state"], note["generation_id"]
+            state, row = note["state"], str(note["row"])
+            request = note.get("request")
             if state in ("new", "sending", "taken", "saved", "failed"):
-                self._outcomes[str(note["row"])] = Outcome(
+                self._outcomes[row] = Outcome(
                     state=state,
-                    generation_id=str(generation_id),
+                    generation_id=str(note["generation_id"]),
                     dollars=read_number(note["dollars"]) or 0.0,
+                    request=request if isinstance(request, dict) else self._request_of(row),
+                    path=str(note.get("path", "")),
                 )
         except (ValueError, LookupError, TypeError):
             pass  # half a line
+
+    def _request_of(self, key: str) -> Mapping[str, Any] | None:
+        return self._outcomes.get(key, Outcome()).request
 
 
 @contextmanager
 def open_notes(path: Path) -> Iterator[Notes]:
     """The notes at `path`, held against every other run of the same list."""
-    try:
-        with locked(path) as file:
-            yield Notes(file)
-    except Locked:
-        raise _wrong("This list is being filmed already.") from None
+    with ExitStack() as stack:
+        try:
+            notes = Notes(stack.enter_context(locked(path)))
+        except Locked:
+            raise _wrong("This list is being filmed already.") from None
+        except OSError as error:
+            raise _wrong(f"The notes {path} cannot be written ({reason(error)}).") from None
+        yield notes

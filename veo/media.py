@@ -29,7 +29,7 @@ from PIL import Image
 from veo import mp4
 from veo.files import publish
 from veo.pictures import as_jpeg
-from veo.types import DownloadFailed
+from veo.types import DownloadFailed, unsigned
 
 # Far above any clip of the service (4K for 8 s, 1080p for 148 s), low enough to end soon.
 MAX_PICTURE_PIXELS = 4096 * 4096
@@ -268,11 +268,12 @@ def write_request(path: str | os.PathLike[str], request: Mapping[str, object]) -
     """Put the request that made the clip into it; a second time replaces the first.
 
     `request` must be JSON of at most 64 KiB, else `ValueError` or `TypeError`; nothing but its
-    fields is written. A full disk raises `OSError`. Whatever is raised, the clip is as it was.
+    fields is written, and of an address no query. A full disk raises `OSError`. Whatever is raised,
+    the clip is as it was.
     A clip signed with Content Credentials keeps them, but they no longer match its bytes.
     """
     path = Path(path)
-    box = _request_box(_to_json(request))
+    box = _request_box(_to_json(unsigned(request)))
     boxes = _boxes_to_end(path)
     clip_size = path.stat().st_size - len(_request_box_of(path, boxes))
     with _written_whole(path) as part:

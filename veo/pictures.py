@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -37,6 +38,9 @@ SHORTEST_SIDE = 64
 """Pixels; the service wants 720 or more, and what is smaller than this shows nothing."""
 MOST_SCANS = 100
 """A progressive JPEG has about ten; each takes the time of the whole picture."""
+MOST_SEGMENTS = 10_000
+"""Parts of a JPEG; one with a long colour profile and a long description has hundreds."""
+START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 STRIP = 1 << 20
 """Pixels that are laid on white at a time."""
 QUALITIES = (95, 90, 85, 75, 60, 40)
@@ -113,11 +117,32 @@ def _opened(content: bytes) -> Image.Image:
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         content = _plain_png(content)
     elif content.startswith(b"\xff\xd8\xff"):
-        if content.count(b"\xff\xda") > MOST_SCANS:
+        if content.count(b"\xff\xda") > MOST_SCANS and _has_too_many_scans(content):
             raise BadPicture("This picture is built in a way that pictures are not.")
     elif not (content.startswith(b"RIFF") and content[8:12] == b"WEBP"):
         raise BadPicture("This is no JPEG, PNG or WebP picture.")
     return Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
+
+
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""The beginning of a segment of a JPEG; not a part of what is coded."""
+
+
+def _has_too_many_scans(content: bytes) -> bool:
+    """Whether a JPEG has more than `MOST_SCANS` up to its end, behind which a phone may have put a
+    film (ITU-T T.81, annex B).  What libjpeg skips without its length is not jumped over."""
+    at, scans = 2, 0
+    for _ in range(MOST_SEGMENTS):
+        found = MARKER.search(content, at)
+        if found is None or content[found.end() - 1] == END_OF_IMAGE:
+            return False
+        at, kind = found.end(), content[found.end() - 1]
+        scans += kind == START_OF_SCAN
+        if scans > MOST_SCANS:
+            return True
+        if kind >= 0xC0 and kind != START_OF_IMAGE:
+            at += int.from_bytes(content[at : at + 2])
+    return True
 
 
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"IDAT", b"IEND")
@@ -157,7 +182,8 @@ def _drawn(
         wanted = _inside(whole, wanted)
     picture.draft("RGB", wanted)  # a JPEG is decoded at a fraction of its size, if that is enough
     if _memory(picture, content, whole) > MOST_MEMORY:
-        raise BadPicture(_too_many(": save it smaller, or as a JPEG"))
+        plain = " that is not progressive" if picture.format == "JPEG" else ""
+        raise BadPicture(_too_many(f": save it smaller, or as a JPEG{plain}"))
     box = _middle(picture.size, wanted)
     profile = picture.info.get("icc_profile")
     flat = _on_white(picture, box, wanted)

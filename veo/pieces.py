@@ -19,7 +19,7 @@ from veo.models import IN_WORDS, INPUTS, LARGEST_CLIP, LARGEST_PICTURE, is_kept_
 from veo.network import is_loopback
 from veo.types import InvalidRequest, VideoRequest
 
-__all__ = ["Attach", "Pieces", "data_uri", "request_body"]
+__all__ = ["Attach", "Pieces", "data_uri", "problem_with_bytes", "request_body"]
 
 Attach = Callable[[str], str | bytes]
 """Makes an address of a request into what the service can read: another address, or the bytes."""
@@ -114,7 +114,7 @@ def _check(name: str, value: object) -> None:
     """Raise `InvalidRequest` unless the service can read what goes into the field `name`."""
     words = "A reference" if name == "image_urls" else IN_WORDS[name]
     if isinstance(value, bytes):
-        problem = _problem_with_bytes(name, words, value)
+        problem = problem_with_bytes(name, value)
     elif isinstance(value, str) and is_kept_here(value):
         problem = f"{words} is not here any more."
     elif isinstance(value, str) and _is_on_this_machine(value):
@@ -125,7 +125,9 @@ def _check(name: str, value: object) -> None:
         raise InvalidRequest(problem, field=name)
 
 
-def _problem_with_bytes(name: str, words: str, content: bytes) -> str | None:
+def problem_with_bytes(name: str, content: bytes) -> str | None:
+    """Why `content` cannot be sent in the field `name`, in a sentence."""
+    words = "A reference" if name == "image_urls" else IN_WORDS[name]
     is_clip = name == "video_url"
     largest, kind = LARGEST_CLIP if is_clip else LARGEST_PICTURE, _kind(content)
     if len(content) > largest:

@@ -220,14 +220,22 @@ class Session:
         adapter = BoundedAdapter(timeout=self._timeout * 1.25, network=network)
         return open_session(adapter), adapter
 
-    def _request(self, session: requests.Session, method: str, path: str, **kwargs: Any) -> Answer:
-        began = self._clock()
+    def _request(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        *,
+        shown: Mapping[str, object] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
+        began, asked = self._clock(), {"shown": shown, "params": kwargs.get("params")}
         try:
             answer = self._send(session, method, path, **kwargs)
         except requests.RequestException as error:
-            self._trace(method, path, began, kwargs, trouble=type(error).__name__)
+            self._trace(method, path, began, asked, trouble=type(error).__name__)
             raise
-        self._trace(method, path, began, kwargs, answer=answer)
+        self._trace(method, path, began, asked, answer=answer)
         return answer
 
     def _send(
@@ -239,7 +247,6 @@ class Session:
         key: bool = True,
         params: Mapping[str, str] | None = None,
         body: Pieces | None = None,
-        **_: object,
     ) -> Answer:
         try:
             response = session.request(
@@ -254,7 +261,7 @@ class Session:
                 data=b"".join(body) if body and len(body) <= SMALL_BODY else body,
                 headers={"Content-Type": "application/json"} if body else None,
             )
-            answer = read_answer(response)
+            answer = _read(response)
             if secret := self._bearer.secret:
                 # Some services repeat the key in an error's text.
                 answer = answer.replace(secret.encode(), b"[key]")
@@ -341,6 +348,19 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.key}"
         return request
+
+
+def _read(response: requests.Response) -> bytes:
+    """The body; empty where it cannot be had and the status alone says that nothing was taken.
+
+    A service may repeat all of a picture that it does not like.
+    """
+    try:
+        return read_answer(response)
+    except requests.RequestException:
+        if response.status_code in (*REJECTED, 429):
+            return b""
+        raise
 
 
 def _forget(secret: str, error: BaseException) -> None:

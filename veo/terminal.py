@@ -31,6 +31,7 @@ from veo.types import (
     VeoError,
     Video,
     VideoRequest,
+    unsigned,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Progress:
         self._updated_at = 0.0
         self._resume_command: Sequence[str] = ()
         self._resuming = False
-        self._is_sending = False
+        self.is_sending = False
         """Whether a create request may be on its way, its id not yet known."""
         self.generation_id: str | None = None
         self._stops = False
@@ -94,7 +95,7 @@ class Progress:
             self.say("looking", "Looking for the clip.", generation_id=generation_id)
         else:
             self.say("sending", "Sending the request.")
-            self._is_sending = True
+            self.is_sending = True
 
     def watch(self, updates: Generator[Update, None, Video]) -> Video:
         """Show each update; return the video."""
@@ -107,28 +108,26 @@ class Progress:
                 video: Video = end.value
                 return video
             if self.generation_id is None:
-                self.generation_id, self._is_sending = update.generation_id, False
+                self.generation_id, self.is_sending = update.generation_id, False
                 self.say(
                     "submitted", f"id {update.generation_id}", generation_id=update.generation_id
                 )
-            if self._stops:
-                raise KeyboardInterrupt
+            self.end_if_asked()
             self._show(update)
 
     def sleep(self, seconds: float) -> None:
         """Wait, and let the clock of a live line run."""
         if self.generation_id is None:
             # The client only sends again what was certainly not taken.
-            self._is_sending = False
-            if self._stops:
-                raise KeyboardInterrupt
+            self.is_sending = False
+            self.end_if_asked()
             text = f"The service did not take it. Trying again in {math.ceil(seconds)} s."
             self.say("waiting", text, seconds=seconds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._paint()
             time.sleep(min(left, 1.0) if self._live else left)
-        self._is_sending = self.generation_id is None
+        self.is_sending = self.generation_id is None
 
     def saved(
         self,
@@ -157,7 +156,7 @@ class Progress:
             path=str(path),
             generation_id=self.generation_id,
             facts=asdict(facts) if facts else None,
-            request=request.noted() if request else None,
+            request=unsigned(request.noted()) if request else None,
             differences=[asdict(each) for each in differs],
             usd_spent=usd_spent,
         )
@@ -166,6 +165,7 @@ class Progress:
         """Explain `error`, name the command that resumes, and return the exit code."""
         # The demo service ends with this command: there is nothing to come back to.
         error.generation_id = None if self.demo else error.generation_id or self.generation_id
+        self.is_sending = False
         code, command = self._exit_code(error), None
         if code == RESUME:
             command = _shell_line([*self._resume_command, f"--resume={error.generation_id}"])
@@ -193,7 +193,7 @@ class Progress:
         With a `hangup` nobody reads on.  A second end does not wait.
         """
         self.is_unread = self.is_unread or hangup
-        if self._stops or not self._is_sending or self.demo:
+        if self._stops or not self.is_sending or self.demo:
             return False
         self._stops = True
         self.say(
@@ -203,9 +203,14 @@ class Progress:
         )
         return True
 
+    def end_if_asked(self) -> None:
+        """Raise `KeyboardInterrupt` if somebody asked for an end while a request was sent."""
+        if self._stops:
+            raise KeyboardInterrupt
+
     def interrupted(self) -> int:
         """After Ctrl-C, which stops the looking, not the work."""
-        if self._is_sending and not self.demo:
+        if self.is_sending and not self.demo:
             return self.failed(
                 SubmissionUncertain.after(
                     "You stopped while the service was being sent the request"

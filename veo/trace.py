@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from veo.types import strip_query
+from veo.types import strip_data, strip_query
 
 __all__ = ["Exchange", "RepeatedExchange", "redact", "visible"]
 
@@ -66,7 +66,7 @@ def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str
         text = _without(secret, text)
         # Half a key, which is not found, may stand where it was cut.
         text = text[: -6 * len(secret)] if is_cut else text
-    shown = strip_query(visible(text[:LONGEST_SHOWN]))
+    shown = strip_query(visible(strip_data(text)[:LONGEST_SHOWN]))
     is_whole = len(text) <= LONGEST_SHOWN and len(shown) <= LONGEST_SHOWN
     return shown if is_whole else f"{shown[:LONGEST_SHOWN]}…"
 

@@ -28,7 +28,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any, Literal, Self
 
-from veo.models import IN_WORDS, MODELS, filled, problems, resolved
+from veo.models import IN_WORDS, INPUTS, MODELS, filled, problems, resolved
 
 Reason = Literal[
     "no_key",
@@ -283,6 +283,18 @@ class VideoRequest:
         return MODELS[self.model].expected_seconds * (0.5 + self.duration / 16)
 
 
+def unsigned(request: Mapping[str, Any]) -> dict[str, Any]:
+    """`request` without what follows an address's `?`: whoever has a signed one has the file."""
+
+    def without_query(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.partition("?")[0].partition("#")[0]
+        return [*map(without_query, value)] if isinstance(value, list | tuple) else value
+
+    found = dict(request)
+    return found | {name: without_query(found[name]) for name in INPUTS if name in found}
+
+
 def noted_address(address: str) -> str:
     """`picture:` or `clip:` and the hash of what is in a data URI; any other address as it is."""
     if not address.startswith("data:"):
@@ -513,7 +525,7 @@ def error_words(answer: object) -> str:
 
 def _texts_of(said: object, depth: int) -> list[str]:
     if isinstance(said, str):
-        return [text] if (text := said[:2000].strip()) else []
+        return [text] if (text := strip_data(said)[:2000].strip()) else []
     if not depth or not isinstance(said, list | dict):
         return []
     if isinstance(said, list):
@@ -595,8 +607,16 @@ def _codes_of(said: object, depth: int) -> Iterator[str]:
 
 def clean_text(words: object) -> str:
     """The service's words, fit to show and to keep: on one line, not endless, no signed address."""
-    text = strip_query(words[:2000]) if isinstance(words, str) else ""
+    text = strip_query(strip_data(words)[:2000]) if isinstance(words, str) else ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+
+
+def strip_data(text: str) -> str:
+    """`text` without what is in a data URI: a service may repeat the picture that it refuses."""
+    return re.sub(_DATA_URI, "data:…", text)
+
+
+_DATA_URI = r"data:[a-z]{1,20}\\?/[\w/\\+=;:,.%-]{64,}+"
 
 
 def strip_query(text: str) -> str:

@@ -40,7 +40,7 @@ from fault_server import (
 
 import make_clip
 from demo import film
-from veo import media, polling
+from veo import media, options, polling
 from veo import terminal as veo_terminal
 from veo.models import INPUTS
 from veo.terminal import CHANGE_SOMETHING, DONE, LOOK_FIRST, NOT_MADE, RESUME, TRY_LATER
@@ -284,7 +284,7 @@ def test_no_field_of_a_request_is_without_an_option():
         *("--no-audio", "--no-enhance-prompt", "--no-auto-fix", "--provider", "fal"),
         *("--person-generation", "dont_allow", "--task", "edit"),
     )
-    given = make_clip._request_fields(make_clip._options(every))
+    given = options.request_fields(options.read_options(every))
     assert set(given) == {field.name for field in fields(VideoRequest)} - {*INPUTS}
 
 
@@ -625,8 +625,8 @@ def test_every_exit_code_stands_in_the_help(call):
     code, out, _ = call("--help", service=refused_url())
     assert code == 0
     told = dict(re.findall(r"^  (\d)  (.+)$", out, re.MULTILINE))
-    assert {int(number): text for number, text in told.items()} == make_clip.EXIT_CODES
-    assert set(make_clip.EXIT_CODES) == {
+    assert {int(number): text for number, text in told.items()} == veo_terminal.EXIT_CODES
+    assert set(veo_terminal.EXIT_CODES) == {
         DONE,
         CHANGE_SOMETHING,
         TRY_LATER,
@@ -780,20 +780,20 @@ def test_a_folder_that_cannot_be_synced_takes_what_was_paid_for(call, clip, fold
     assert names(folder) == ["clip.mp4"]
 
 
-@pytest.mark.parametrize("broken", ["veo.media.publish", "os.fsync", "make_clip._claim"])
+@pytest.mark.parametrize("broken", ["veo.media.publish", "os.fsync", "make_clip.claim"])
 def test_no_space_left_at_any_step_ends_in_the_command_that_resumes(
     call, clip, folder, monkeypatch, broken
 ):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    check = make_clip._check_place
+    check = make_clip.check_place
 
     def check_then_break(place):
         check(place)
         monkeypatch.setattr(broken, full)
 
-    monkeypatch.setattr(make_clip, "_check_place", check_then_break)
+    monkeypatch.setattr(make_clip, "check_place", check_then_break)
     with FaultServer(service(clip)) as server:
         code, out, err = call("a fox", service=server.url)
     assert (code, out) == (RESUME, "")
@@ -885,7 +885,7 @@ def test_a_stop_while_waiting_prints_the_command_that_resumes(folder, clip, stop
 
 
 def resume_note(generation_id):
-    return make_clip._note(Path(), generation_id).name
+    return make_clip.note_of(Path(), generation_id).name
 
 
 STOPS = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP]

@@ -3,16 +3,23 @@
 import base64
 import contextlib
 import io
+import os
+import signal
+import threading
+import time
+from pathlib import Path
 
 import pytest
 import test_make_clip
 from fault_server import FaultServer, answer, json_answer
 from PIL import Image
+from test_film_list import stoppable
 from test_make_clip import events, names, posts, service
 from test_models import EXTEND, FAST, FIRST_LAST, I2V, LITE, OMNI, PICTURE, REFERENCES, T2V
 from test_one_frame import psnr
 from test_prepare_picture import quarters, saved
 
+from demo import film
 from demo_server import DemoServer
 from veo import media
 from veo.models import MODELS
@@ -209,6 +216,107 @@ def test_a_service_that_is_away_is_tried_later(call):
         assert (code, "resume" in err) == (TRY_LATER, False)
 
 
+def test_the_shape_is_that_of_the_clip_that_is_gone_on_from(call, folder, tmp_path):
+    """By its id it is seen once it was fetched."""
+    size = {"width": 90, "height": 160, "duration": 1}
+    film.render(tmp_path / "tall.mp4", prompt="a fox", seed=1, sound=False, **size)
+    with FaultServer(earlier((tmp_path / "tall.mp4").read_bytes(), answer(400))) as server:
+        call("a fox", "--last-frame-of", "old", service=server.url)
+        call("a fox", "--last-frame-of", "old", "--aspect-ratio", "16:9", service=server.url)
+    first, second = posts(server)
+    assert first["aspect_ratio"] == "9:16"
+    assert Image.open(io.BytesIO(decoded(first["image_url"]))).size == (1080, 1920)
+    assert second["aspect_ratio"] == "16:9"
+
+
+def test_a_model_that_does_not_look_at_the_clip_is_told_its_shape(call, folder, tmp_path):
+    size = {"width": 90, "height": 160, "duration": 1}
+    film.render(folder / "tall.mp4", prompt="a fox", seed=1, sound=False, **size)
+    content = (folder / "tall.mp4").read_bytes()
+    for clip in ("tall.mp4", "old"):
+        with FaultServer(earlier(content, answer(400))) as server:
+            call("a fox", "--extend", clip, "--model", OMNI, service=server.url)
+            call("a fox", "--extend", clip, service=server.url)
+        first, second = posts(server)
+        assert first["aspect_ratio"] == "9:16"
+        assert second.get("aspect_ratio", "auto") == "auto"
+
+
+def test_the_earlier_clip_is_asked_for_once_and_before_anything_is_said_to_be_sent(call, clip):
+    with FaultServer(earlier(clip, answer(503))) as server:
+        call("a fox", "--extend", "old", service=server.url)
+    assert [each.method for each in server.requests] == ["GET", "POST"]
+    with FaultServer([answer(503)]) as server:
+        assert "Sending" not in call("a fox", "--extend", "old", service=server.url)[2]
+
+
+def test_a_stop_while_the_earlier_clip_is_asked_for_sends_nothing(call, clip):
+    play = earlier(clip, json_answer(200, {"id": "new", "status": "queued"}))
+
+    def stopped(connection):
+        if connection.request.method == "GET":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+        play(connection)
+
+    for option in ("--extend", "--last-frame-of"):
+        with FaultServer(stopped) as server, stoppable():
+            code, _, err = call("a fox", option, "old", service=server.url)
+        assert (code, posts(server)) == (TRY_LATER, [])
+        assert "Sending" not in err
+
+
+@pytest.mark.parametrize("text", ["fxo.mp4", "no such clip", "clips/FXO.MP4", ""])
+@pytest.mark.parametrize("option", ["--extend", "--last-frame-of"])
+def test_what_can_be_no_id_is_a_file_that_is_not_here(call, option, text):
+    assert f"There is no file {text!r}" in refused(call, f"{option}={text}")
+
+
+@pytest.mark.parametrize("option", ["--image", "--last-image", "--reference"])
+def test_a_picture_without_a_name_is_no_film_of_words_alone(call, option):
+    """As from a variable of the shell that is not set."""
+    assert "cannot be read" in refused(call, option, "")
+
+
+def test_a_clip_may_come_through_a_pipe(call, folder, clip):
+    os.mkfifo("pipe")
+    writing = threading.Thread(target=lambda: Path("pipe").write_bytes(clip))
+    writing.start()
+    _, _, content = asked(call, "--extend", "pipe")["video_url"].partition(",")
+    writing.join()
+    assert base64.b64decode(content) == clip
+
+
+def test_a_last_picture_alone_is_told(call):
+    assert "a last picture without a first one" in refused(call, "--last-image", PICTURE)
+
+
+def test_a_budget_is_for_a_list(call):
+    assert "--budget is for the list of --from" in refused(call, "--budget", "0")
+
+
+def test_a_signed_address_is_sent_and_not_kept(call, folder, clip):
+    signed = f"{PICTURE}?X-Amz-Signature=CANARY#CANARY"
+    with FaultServer(service(clip)) as server:
+        code, _, err = call("a fox", "--image", signed, "--json", service=server.url)
+    assert (code, posts(server)[0]["image_url"]) == (DONE, signed)
+    assert "CANARY" not in err
+    assert b"CANARY" not in (folder / "clip.mp4").read_bytes()
+    assert media.read_request("clip.mp4")["image_url"] == PICTURE
+
+
+@pytest.mark.parametrize("size", [4_000, 3 << 20])
+def test_a_picture_that_the_service_repeats_is_not_shown(call, cat, size):
+    """However long its answer is: it says that nothing was taken."""
+    said = json_answer(
+        400, {"message": f"No picture: data:image/jpeg;base64,{'A' * size} It is dark"}
+    )
+    with FaultServer([said]) as server:
+        code, _, err = call("a fox", "--image", "cat.jpg", service=server.url)
+    assert (code, "AAAA" in err, "may be charged" in err) == (CHANGE_SOMETHING, False, False)
+    assert ("data:… It is dark" in err) == (size < 1 << 20)
+
+
 # The films
 
 
@@ -263,3 +371,4 @@ def test_help_stays_readable(call):
     assert code == DONE
     assert max(map(len, out.splitlines())) <= 100
     assert all(name in out for name in MODELS)
+    assert "360p, 720p, 1080p, 4k" in " ".join(out.split())

@@ -7,6 +7,7 @@ import av
 import pytest
 from client.test_media import make_clip
 from PIL import Image
+from test_models import REFERENCES, needed
 
 from veo import explain, media
 from veo.differences import Difference, differences
@@ -181,6 +182,12 @@ def test_what_is_not_as_asked_is_told_in_one_line(request_, facts, says):
 def test_what_an_encoder_rounds_is_no_difference(request_, facts):
     assert differences(request_, facts) == []
     assert explain.explain_differences([]) == ""
+
+
+def test_nobody_asked_for_the_shape_of_references():
+    """The model has no such field: it makes the film as they are."""
+    references = needed(REFERENCES, resolution="720p")
+    assert differences(references, facts_of(720, 1280, references.duration)) == []
 
 
 def test_a_difference_is_data():

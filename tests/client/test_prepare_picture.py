@@ -54,6 +54,10 @@ def noise(width, height, mode="RGB"):
 # What comes out
 
 
+def test_a_film_behind_a_picture_is_left_out():
+    assert corners(opened(prepare(motion_photo(), HD))) == CORNERS
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_picture_comes_out_as_a_jpeg_of_the_films_size(kind):
     out = prepare(saved(quarters(), kind), HD)
@@ -227,6 +231,23 @@ def many_scans():
     return content[:-2] + content[at:-2] * 2000 + content[-2:]
 
 
+def hidden_scans():
+    """Two thousand behind a marker that libjpeg skips, and not as much as it says is behind it."""
+    content = many_scans()
+    at = content.index(b"\xff\xda")
+    return content[:at] + b"\xff\x02\xff\xff" + content[at:]
+
+
+def many_segments():
+    content = many_scans()
+    return content[:2] + b"\xff\xfe\0\2" * 20_000 + content[2:]
+
+
+def motion_photo():
+    """As a phone makes it: a film behind the picture, which has all bytes in it."""
+    return saved(quarters(), "JPEG", progressive=True) + b"....ftypmp42" + b"\xff\xda" * 500
+
+
 def zipped(kind):
     return saved(quarters(), kind) + b"PK\3\4" + bytes(1000)
 
@@ -255,6 +276,8 @@ HOSTILE = {
     "a WebP of 40 million": (lambda: saved(Image.new("L", (8_000, 5_000)), "WEBP"), "more pixels"),
     "in scans, 50 million": (lambda: progressive(10_000, 5_000), "more pixels"),
     "2,000 scans": (many_scans, "built in a way"),
+    "2,000 hidden scans": (hidden_scans, "built in a way"),
+    "20,000 segments": (many_segments, "built in a way"),
     "long and thin": (lambda: saved(Image.new("RGB", (45_000, 1_100)), "JPEG"), "more pixels"),
     "half a JPEG": (lambda: JPEG[: len(JPEG) // 2], "damaged"),
     "half a PNG": (lambda: PNG[: len(PNG) // 2], "damaged"),

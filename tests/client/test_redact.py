@@ -106,6 +106,12 @@ def test_a_megabyte_is_no_worse():
         assert takes_at_most(6, look_at_each, redact, text.encode())
 
 
+def test_a_picture_that_is_repeated_is_left_out():
+    for said in ('{"message": "No: %s."}', "%s", "<html>%s"):
+        for spelt in ("data:image/png;base64,", "data:image\\/png;base64,"):
+            assert "AAAA" not in redact((said % (spelt + "A" * 1000)).encode())
+
+
 # What is left out is what it always was
 
 

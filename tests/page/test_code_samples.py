@@ -31,10 +31,10 @@ from hypothesis import strategies as st
 from served import FOX, ROOT
 from test_jobs import film
 
-import make_clip
 from page import code_samples, form
 from veo import media
 from veo.models import shows_something
+from veo.options import read_options, request_fields
 from veo.pieces import data_uri
 from veo_client import BASE_URL, MODELS, VeoClient, VideoRequest
 
@@ -359,8 +359,8 @@ def sent_by(name, code):
         given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         return VideoRequest(**given).body()
     if name == "command":
-        options = make_clip._options(read_by_bash(code.partition("make_clip.py ")[2]))
-        return VideoRequest(**make_clip._request_fields(options)).body()
+        typed = read_options(read_by_bash(code.partition("make_clip.py ")[2]))
+        return VideoRequest(**request_fields(typed)).body()
     if name == "requests":
         literal = re.search(r"^BODY = (\{\n.*?^\})$", code, re.S | re.M)[1]
         return ast.literal_eval(literal)
