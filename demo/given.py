@@ -4,6 +4,7 @@ Nobody's address is fetched. A clip of our own is found by its name; whatever li
 stood in for by a drawing that says so.
 """
 
+import struct
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,7 +20,9 @@ MOST_PIXELS = {"JPEG by lines": 50_000_000, "JPEG": 2**24, "PNG": 2**24, "WEBP":
 """A JPEG that is read by lines is never in memory at its full size; libwebp keeps five copies."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 ORIENTATION = 0x0112
-LYING = 5  # an orientation from here on has width and height exchanged
+BROKEN = (OSError, ValueError, SyntaxError, struct.error)
+"""What Pillow raises at a file that is not as it should be; no format has an error of its own."""
+LYING = range(5, 9)  # the orientations that have width and height exchanged
 
 
 class NoPicture(ValueError):
@@ -76,9 +79,17 @@ def look_at(data: bytes) -> bool:
     """Whether a picture is upright, read from its head alone; raise `NoPicture`."""
     with opened(BytesIO(data)) as picture:
         # Others than JPEG may tell it behind their pixels, which are not read here.
-        turned = picture.format == "JPEG" and picture.getexif().get(ORIENTATION, 1) >= LYING
+        turned = picture.format == "JPEG" and orientation_of(picture) in LYING
         width, height = picture.size[::-1] if turned else picture.size
     return height > width
+
+
+def orientation_of(picture: Image.Image) -> object:
+    """What the picture says of it, which may be anything; None if nothing can be read."""
+    try:
+        return picture.getexif().get(ORIENTATION)
+    except BROKEN:
+        return None
 
 
 def opened(source: BytesIO | Path) -> Image.Image:
@@ -89,7 +100,7 @@ def opened(source: BytesIO | Path) -> Image.Image:
             picture = Image.open(source, formats=FORMATS)
     except Image.DecompressionBombError:
         raise NoPicture(f"a picture of at most {MOST_PIXELS['PNG']:,} pixels") from None
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN:
         raise NoPicture("a JPEG, PNG or WebP picture") from None
     by_lines = picture.format == "JPEG" and not picture.info.get("progressive")
     most = MOST_PIXELS["JPEG by lines" if by_lines else str(picture.format)]
@@ -107,7 +118,7 @@ def open_picture(path: Path, width: int, height: int) -> Image.Image:
             picture.draft("RGB", (large, large))  # libjpeg then decodes a fraction of the size
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-        except (OSError, ValueError, SyntaxError):
+        except BROKEN:
             raise NoPicture("a picture that can be read to its end") from None
         return on_white(reduced(picture, large))
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from veo.models import MODELS
+
 if TYPE_CHECKING:
     from veo.media import Facts
     from veo.types import VideoRequest
@@ -29,8 +31,13 @@ class Difference:
 
 
 def differences(request: VideoRequest, facts: Facts) -> list[Difference]:
-    """What a person would notice of `facts` that is not as in `request`."""
-    return list(_differences(request, facts))
+    """What a person would notice of `facts` that is not as in `request`.
+
+    What its model does not take nobody asked for: from an upright picture it may film upright.
+    """
+    model = MODELS.get(request.model)
+    found = _differences(request, facts)
+    return [each for each in found if model is None or each.setting in model.takes]
 
 
 def _differences(request: VideoRequest, facts: Facts) -> Iterator[Difference]:

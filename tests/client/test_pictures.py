@@ -183,6 +183,18 @@ def test_what_an_encoder_rounds_is_no_difference(request_, facts):
     assert explain.explain_differences([]) == ""
 
 
+def test_what_a_model_does_not_take_was_asked_by_nobody():
+    """References from upright pictures become an upright film; Omni has no switch for sound."""
+    references = VideoRequest(
+        "a fox",
+        model="google/veo-3.1-reference-to-video",
+        image_urls=("https://a.example/b.jpg",),
+    )
+    omni = VideoRequest("a fox", model="google/gemini-omni-1.1-flash", resolution="720p")
+    assert differences(references, facts_of(1080, 1920)) == []
+    assert differences(omni, facts_of(1280, 720, sound=False)) == []
+
+
 def test_a_difference_is_data():
     assert differences(TALL, facts_of(1080, 1920, 6.0)) == [
         Difference(setting="duration", asked=8, came=6.0)
