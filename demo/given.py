@@ -18,6 +18,8 @@ __all__ = ["Given", "NoPicture", "Picture", "look_at", "open_picture"]
 
 MOST_PIXELS = {"JPEG by lines": 50_000_000, "JPEG": 2**24, "PNG": 2**24, "WEBP": 7_000_000}
 """A JPEG that is read by lines is never in memory at its full size; libwebp keeps five copies."""
+SHRINKS = 4_000
+"""Pixels of the shorter side from which on libjpeg reads it at a fraction of its size."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 ORIENTATION = 0x0112
 BROKEN = (OSError, ValueError, SyntaxError, struct.error)
@@ -103,6 +105,7 @@ def opened(source: BytesIO | Path) -> Image.Image:
     except BROKEN:
         raise NoPicture("a JPEG, PNG or WebP picture") from None
     by_lines = picture.format == "JPEG" and not picture.info.get("progressive")
+    by_lines = by_lines and min(picture.size) >= SHRINKS
     most = MOST_PIXELS["JPEG by lines" if by_lines else str(picture.format)]
     if picture.width * picture.height > most:
         picture.close()
@@ -112,7 +115,7 @@ def opened(source: BytesIO | Path) -> Image.Image:
 
 def open_picture(path: Path, width: int, height: int) -> Image.Image:
     """The picture turned as it is meant, on white, not much larger than such a film needs it."""
-    large = max(width, height)
+    large = min(max(width, height), SHRINKS // 2)
     with opened(path) as picture:
         try:
             picture.draft("RGB", (large, large))  # libjpeg then decodes a fraction of the size
@@ -120,15 +123,15 @@ def open_picture(path: Path, width: int, height: int) -> Image.Image:
             ImageOps.exif_transpose(picture, in_place=True)
         except BROKEN:
             raise NoPicture("a picture that can be read to its end") from None
-        return on_white(reduced(picture, large))
+        return on_white(reduced(picture, width, height))
 
 
-def reduced(picture: Image.Image, large: int) -> Image.Image:
+def reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
     """The picture in a plain mode, at a whole fraction of its size where that is enough.
 
     A copy at its full size may take 64 MiB.
     """
-    times = min(picture.width // large, picture.height // large)
+    times = min(picture.width // width, picture.height // height)
     if picture.mode in ("1", "P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
@@ -138,8 +141,8 @@ def reduced(picture: Image.Image, large: int) -> Image.Image:
 
 def on_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
     white.paste(layer, mask=layer)
     return white

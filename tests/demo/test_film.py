@@ -310,6 +310,7 @@ def test_night_is_darker_than_dusk_and_dusk_than_noon():
         assert dusk < 0.95 * noon
 
 
+@pytest.mark.slow
 def test_sunset_is_warmer_than_noon():
     sunset, noon = average("hills at sunset"), average("hills at noon")
     assert sunset[0] / sunset[2] > 1.15 * noon[0] / noon[2]
@@ -320,6 +321,7 @@ def test_fire_is_red():
     assert red > 2 * blue
 
 
+@pytest.mark.slow
 def test_a_forest_is_greener_than_other_hills():
     def greenness(prompt):
         red, green, blue = average(prompt, rows=slice(-30, None))
@@ -505,6 +507,7 @@ def test_a_scene_that_breaks_leaves_neither_a_file_nor_a_part(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_at_the_last_moment_leaves_nothing(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
