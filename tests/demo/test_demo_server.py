@@ -928,15 +928,18 @@ def test_a_look_over_an_open_connection_is_quick(server: DemoServer) -> None:
     """40 looks took 1.7 s when each answer's second half waited for the client's delayed ACK."""
     generation_id = create(server, "a fox")
     with requests.Session() as session:
-        started = time.monotonic()
+        took = []
         for _ in range(40):
+            started = time.monotonic()
             session.get(
                 f"{server.base_url}/v2/video/generations",
                 params={"generation_id": generation_id},
                 headers=KEY,
                 timeout=10,
             )
-    assert time.monotonic() - started < 1
+            took.append(time.monotonic() - started)
+    # Other work on the machine holds up some of them, the client's ACK held up each by 40 ms.
+    assert sorted(took)[10] < 1 / 40
 
 
 def test_no_call_is_logged_even_where_calls_are(
