@@ -450,7 +450,13 @@ def test_short_caption_is_set_whole(font):
     assert len(lines) == 2
 
 
-@pytest.mark.parametrize("size", demo_film.SIZES.values())
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(size, marks=[pytest.mark.slow] if max(size) > 2_000 else [])
+        for size in demo_film.SIZES.values()
+    ],
+)
 @pytest.mark.parametrize("prompt", ["sea at noon", "sea at night"])
 def test_caption_and_badge_stand_out_inside_the_picture(size, prompt):
     """Both are bright letters on a darker ground, on light pictures and on dark ones."""
