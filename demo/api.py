@@ -38,6 +38,8 @@ __all__ = ["build_app"]
 GENERATIONS = "/v2/video/generations"
 LARGEST_BODY = 28 * 2**20  # the largest clip as base64, with room for the rest
 METRICS_WINDOW = 300  # seconds
+MOST_ARRIVING = 4 * LARGEST_BODY
+"""Bytes of all the bodies that are read at the same time."""
 BALANCE = 100.0
 PROMPTS_REMEMBERED = 64
 
@@ -56,6 +58,7 @@ def build_app(studio: Studio, *, prices: bool = False, retired: Set[str] = froze
     app.state.studio = studio
     app.state.prices = prices
     app.state.retired = retired
+    app.state.arriving = 0
     app.state.prompts = deque[str](maxlen=PROMPTS_REMEMBERED)
     return app
 
@@ -190,19 +193,31 @@ async def answer_error(request: Request, error: AnyHTTPException) -> Response:
 
 
 async def read_body(request: Request) -> bytearray:
-    """The body, read to its end even when it is too large, so that the client hears the refusal."""
-    body, size = bytearray(), 0
+    """The body, read to its end even when it is refused, so that the client hears the refusal.
+
+    What it was becomes an order before another body is read on, so only arriving ones are counted.
+    """
+    state = request.app.state
+    body, size, crowded = bytearray(), 0, False
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size <= LARGEST_BODY:
-                body += chunk
-            else:
+            crowded = crowded or state.arriving + len(chunk) > MOST_ARRIVING
+            if crowded or size > LARGEST_BODY:
+                state.arriving -= len(body)
                 body.clear()
+            else:
+                state.arriving += len(chunk)
+                body += chunk
     except ClientDisconnect:
         raise HTTPException(400, "The request ended before its body.") from None
+    finally:
+        state.arriving -= len(body)
     if size > LARGEST_BODY:
         raise HTTPException(413, f"Expected at most {LARGEST_BODY} bytes, received {size}")
+    if crowded:
+        message = "Too many large requests arrive at the same time."
+        raise HTTPException(429, message, {"Retry-After": "10"})
     return body
 
 

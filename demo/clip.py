@@ -5,6 +5,7 @@ decoder refuses pictures above `MOST_PIXELS` before it makes room for them.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ MOST_PIXELS = 4096 * 2304
 LONGEST = 141  # seconds: the longest clip that any of the documents lets one extend
 OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 NEARLY = 0.001  # seconds: times are rounded in a file
+MOST_SAMPLES = 2**16  # in one frame of sound; ALAC and FLAC may say any number
+LONGEST_PIECE = 10  # seconds of sound in one frame
 UNSPECIFIED = 2  # in the colour spaces of H.273
 
 
@@ -42,8 +45,14 @@ class Clip:
     """How many frames it has at `FPS`."""
 
 
-def open_clip(path: Path) -> Any:
-    return av.open(str(path), format="mov", options=OPTIONS)
+@contextmanager
+def open_clip(path: Path) -> Iterator[Any]:
+    """The file, as long as it can be read; some of PyAV's errors are `OSError`s, too."""
+    try:
+        with av.open(str(path), format="mov", options=OPTIONS) as container:
+            yield container
+    except av.FFmpegError:
+        raise NoClip("a clip that can be read to its end") from None
 
 
 def inspect(path: Path) -> Clip:
@@ -53,7 +62,7 @@ def inspect(path: Path) -> Clip:
             video = container.streams.video[0]
             seconds = float((video.duration or 0) * video.time_base)
             width, height = video.width, video.height
-    except (av.FFmpegError, IndexError, ValueError, TypeError):
+    except (IndexError, ValueError, TypeError, AttributeError):  # a stream that nothing can decode
         raise NoClip("an MP4 with a film in it") from None
     if not 0 < seconds <= LONGEST:
         raise NoClip(f"a clip of at most {LONGEST} s")
@@ -81,13 +90,10 @@ def frames_of(clip: Clip, width: int, height: int) -> Iterator[av.VideoFrame]:
 
 
 def decode(container: Any) -> Iterator[av.VideoFrame]:
-    """Every frame there is; raise `NoClip` where the file breaks."""
+    """Every frame there is."""
     video = container.streams.video[0]
     video.thread_type, video.thread_count = "FRAME", 2
-    try:
-        yield from container.decode(video)
-    except av.FFmpegError:
-        raise NoClip("a clip that can be read to its end") from None
+    yield from container.decode(video)
 
 
 def last_frame(clip: Clip, width: int, height: int) -> list[Array]:
@@ -140,19 +146,29 @@ def middle(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
 
 def sound_of(clip: Clip) -> Array | None:
     """The clip's sound as the demo's own: (2, samples), as long as its pictures; None without."""
-    resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+    sound, heard = np.zeros((2, clip.count * SAMPLE_RATE // FPS), F), 0
     with open_clip(clip.path) as container:
         if not container.streams.audio:
             return None
-        try:
-            heard = [
-                piece.to_ndarray()
-                for frame in container.decode(audio=0)
-                for piece in resampler.resample(frame)
-            ]
-        except av.FFmpegError:
-            raise NoClip("a clip that can be heard to its end") from None
-    sound = np.zeros((2, clip.count * SAMPLE_RATE // FPS), F)
-    whole = np.concatenate([sound[:, :0], *heard], axis=1)[:, : sound.shape[1]]
-    sound[:, : whole.shape[1]] = whole
+        for piece in pieces_of_sound(container):
+            part = piece[:, : sound.shape[1] - heard]
+            sound[:, heard : heard + part.shape[1]] = part
+            heard += part.shape[1]
+            if heard == sound.shape[1]:
+                break  # a file may bring hours of sound beside a second of pictures
     return sound
+
+
+def pieces_of_sound(container: Any) -> Iterator[Array]:
+    """The sound from its beginning, a frame at a time; raise `NoClip` if one of them is huge."""
+    resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+    audio = container.streams.audio[0]
+    if audio.codec_context is None:  # nothing can decode it
+        raise NoClip("a clip with sound of a common kind")
+    audio.codec_context.options = {"max_samples": str(MOST_SAMPLES)}
+    for frame in container.decode(audio):
+        # Resampled, a frame of a very low rate would be a thousand times as large.
+        if frame.samples > LONGEST_PIECE * frame.sample_rate:
+            raise NoClip("a clip with sound of a common kind")
+        for piece in resampler.resample(frame):
+            yield piece.to_ndarray()

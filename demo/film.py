@@ -2,7 +2,7 @@
 
 Words in the prompt choose the scene, the light and the weather; a hash of prompt and seed throws
 all other dice, so the same request gives the same bytes. Every clip says in its picture and in its
-metadata that it is a demo.
+metadata that it is a demo; its last frame is without words, for a film that goes on from it.
 
 How it is fast: `scenery.py` paints at a quarter of the size, libswscale enlarges that and
 turns it into YUV, and what must be sharp (stars, trees, caption, badge) is blended into the YUV
@@ -125,7 +125,7 @@ def compose_film(
     if given.references:
         pictures = [print_of(picture, *size) for picture in given.references]
         prints = draw_references(pictures, throw_dice(prompt, seed, "prints"), *size)
-        layers = [*prints, *words_on_plates(prompt, *size)]
+        layers = [*prints, *faded_out(words_on_plates(prompt, *size), duration * FPS)]
         return Film(
             prompt=prompt, seed=seed, duration=duration, width=width, height=height, layers=layers
         )
@@ -134,7 +134,7 @@ def compose_film(
         return ChangedClip(given.clip, dice=dice, width=width, height=height, layers=words)
     first = first_planes(given, *size)
     last = yuv_of(picture_of(given.last, *size)) if given.last else None
-    fading = [Fading(word, duration * FPS, comes=True, goes=bool(last)) for word in words]
+    fading = [Fading(word, duration * FPS, comes=True, goes=True) for word in words]
     film = PictureFilm(first, last, dice=dice, duration=duration, layers=fading)
     return ContinuedClip(given.clip, film) if given.clip and given.frames_before else film
 
@@ -150,6 +150,11 @@ def words_on_plates(prompt: str, width: int, height: int) -> list[Layer]:
     """Caption and badge on a picture that may hold older ones: none may shine through."""
     captions = draw_caption(prompt, width, height, plate=True)
     return [*captions, draw_badge(None, width, height, plate=True)]
+
+
+def faded_out(words: Sequence[Layer], count: int) -> list[Sharp]:
+    """The words of a film of so many frames, gone in the last one: a film may go on from it."""
+    return [Fading(word, count, comes=False, goes=True) for word in words]
 
 
 def picture_of(picture: Picture, width: int, height: int) -> Image.Image:
@@ -217,8 +222,10 @@ class Film:
             self.layers.append(Stars(dice, width, height))
         if mood.scene in ("hills", "aurora"):
             self.layers.append(draw_trees(dice, mood, width, height, self.count))
-        words = [*draw_caption(prompt, width, height), draw_badge(seed, width, height)]
-        self.layers += words if layers is None else layers
+        if layers is None:
+            words = [*draw_caption(prompt, width, height), draw_badge(seed, width, height)]
+            layers = faded_out(words, self.count)
+        self.layers += layers
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         for number in range(self.count):

@@ -4,6 +4,7 @@ Nobody's address is fetched. A clip of our own is found by its name; whatever li
 stood in for by a drawing that says so.
 """
 
+import struct
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,9 +18,13 @@ __all__ = ["Given", "NoPicture", "Picture", "look_at", "open_picture"]
 
 MOST_PIXELS = {"JPEG by lines": 50_000_000, "JPEG": 2**24, "PNG": 2**24, "WEBP": 7_000_000}
 """A JPEG that is read by lines is never in memory at its full size; libwebp keeps five copies."""
+SHRINKS = 4_000
+"""Pixels of the shorter side from which on libjpeg reads it at a fraction of its size."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 ORIENTATION = 0x0112
-LYING = 5  # an orientation from here on has width and height exchanged
+BROKEN = (OSError, ValueError, SyntaxError, struct.error)
+"""What Pillow raises at a file that is not as it should be; no format has an error of its own."""
+LYING = range(5, 9)  # the orientations that have width and height exchanged
 
 
 class NoPicture(ValueError):
@@ -76,9 +81,17 @@ def look_at(data: bytes) -> bool:
     """Whether a picture is upright, read from its head alone; raise `NoPicture`."""
     with opened(BytesIO(data)) as picture:
         # Others than JPEG may tell it behind their pixels, which are not read here.
-        turned = picture.format == "JPEG" and picture.getexif().get(ORIENTATION, 1) >= LYING
+        turned = picture.format == "JPEG" and orientation_of(picture) in LYING
         width, height = picture.size[::-1] if turned else picture.size
     return height > width
+
+
+def orientation_of(picture: Image.Image) -> object:
+    """What the picture says of it, which may be anything; None if nothing can be read."""
+    try:
+        return picture.getexif().get(ORIENTATION)
+    except BROKEN:
+        return None
 
 
 def opened(source: BytesIO | Path) -> Image.Image:
@@ -89,9 +102,10 @@ def opened(source: BytesIO | Path) -> Image.Image:
             picture = Image.open(source, formats=FORMATS)
     except Image.DecompressionBombError:
         raise NoPicture(f"a picture of at most {MOST_PIXELS['PNG']:,} pixels") from None
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN:
         raise NoPicture("a JPEG, PNG or WebP picture") from None
     by_lines = picture.format == "JPEG" and not picture.info.get("progressive")
+    by_lines = by_lines and min(picture.size) >= SHRINKS
     most = MOST_PIXELS["JPEG by lines" if by_lines else str(picture.format)]
     if picture.width * picture.height > most:
         picture.close()
@@ -101,23 +115,23 @@ def opened(source: BytesIO | Path) -> Image.Image:
 
 def open_picture(path: Path, width: int, height: int) -> Image.Image:
     """The picture turned as it is meant, on white, not much larger than such a film needs it."""
-    large = max(width, height)
+    large = min(max(width, height), SHRINKS // 2)
     with opened(path) as picture:
         try:
             picture.draft("RGB", (large, large))  # libjpeg then decodes a fraction of the size
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-        except (OSError, ValueError, SyntaxError):
+        except BROKEN:
             raise NoPicture("a picture that can be read to its end") from None
-        return on_white(reduced(picture, large))
+        return on_white(reduced(picture, width, height))
 
 
-def reduced(picture: Image.Image, large: int) -> Image.Image:
+def reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
     """The picture in a plain mode, at a whole fraction of its size where that is enough.
 
     A copy at its full size may take 64 MiB.
     """
-    times = min(picture.width // large, picture.height // large)
+    times = min(picture.width // width, picture.height // height)
     if picture.mode in ("1", "P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
@@ -127,8 +141,8 @@ def reduced(picture: Image.Image, large: int) -> Image.Image:
 
 def on_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
     white.paste(layer, mask=layer)
     return white

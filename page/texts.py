@@ -369,11 +369,11 @@ GO_ON_WITH = {
 }
 """What the next film is made of; each says what that costs."""
 GO_ON_PRICE = " · {price}"
-GO_ON_LONGER = " · +{seconds} s ≈ {price}"
+GO_ON_LONGER = " · +{seconds} s · {price}"
 CLIP_GONE = "This clip isn't here any more."
 FRAME_USED = "The form begins with this clip's frame. Say what happens next."
 CLIP_CONTINUED = "The form continues this clip. Say what happens next."
-CONTINUE_ONE = "Continue · +{seconds} s ≈ {price}"
+CONTINUE_ONE = "Continue · +{seconds} s · {price}"
 CONTINUE_FREE = "Continue · +{seconds} s · {price}"
 FORM_FILLED = "The form has this clip's settings. Press Generate to film it."
 SEED_FILLED = "The form has this clip's seed."

@@ -134,11 +134,23 @@ class BrieflyPatientSession(Session):
             adapter.timeout, self._timeout = adapter.timeout / part, honest
 
 
+@functools.cache
+def empty_ledger():
+    """The file of a ledger without rows: to make its tables takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "ledger.sqlite"
+        open_ledger(f"sqlite:///{file}").close()
+        return file.read_bytes()
+
+
 class House:
     """A data folder with its ledger and its shelf."""
 
     def __init__(self, folder):
         self.folder = folder
+        file = folder / "ledger.sqlite"
+        if folder.is_dir() and not file.exists():
+            file.write_bytes(empty_ledger())
         self.ledger = open_ledger(f"sqlite:///{folder / 'ledger.sqlite'}", runner="here")
         self.storage = Storage(folder / "clips", most_bytes=math.inf)
 

@@ -31,15 +31,19 @@ class Difference:
 
 
 def differences(request: VideoRequest, facts: Facts) -> list[Difference]:
-    """What a person would notice of `facts` that is not as in `request`."""
-    return list(_differences(request, facts))
+    """What a person would notice of `facts` that is not as in `request`.
+
+    What its model does not take nobody asked for: from an upright picture it may film upright.
+    """
+    model = MODELS.get(request.model)
+    found = _differences(request, facts)
+    return [each for each in found if model is None or each.setting in model.takes]
 
 
 def _differences(request: VideoRequest, facts: Facts) -> Iterator[Difference]:
     size = f"{facts.width}x{facts.height}"
     aspect, lines = _aspect(request.aspect_ratio), _lines(request.resolution)
-    is_chosen = "aspect_ratio" in MODELS[request.model].takes  # else it is a reference's
-    if is_chosen and aspect and not _is_about(facts.width / facts.height, aspect):
+    if aspect and not _is_about(facts.width / facts.height, aspect):
         yield Difference(setting="aspect_ratio", asked=request.aspect_ratio, came=size)
     if lines and not _is_about(min(facts.width, facts.height), lines):
         yield Difference(setting="resolution", asked=request.resolution, came=size)

@@ -212,7 +212,7 @@ def _words(title: str, next_step: str, *actions: Action, cost: str = "") -> Expl
 
 _EXPIRED = _words(
     "The service no longer has this video",
-    "Sent again, with the same seed, it comes out much the same.",
+    "Sent again with the same seed, it is nearly the same clip.",
     "send",
     "check_again",
     cost="It was charged when it completed, and one more is charged again.",

@@ -332,6 +332,7 @@ async def test_what_cannot_be_shown_is_kept_in_the_bucket_for_its_owner(house, s
 # The bucket goes away and comes back
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_while_the_bucket_is_away_a_paid_clip_waits_here(house, seaweed, address):
     """It is fetched once, and put when the bucket is back."""
@@ -356,6 +357,7 @@ async def test_while_the_bucket_is_away_a_paid_clip_waits_here(house, seaweed, a
     assert house.files() == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_is_found_out_before_it_is_paid_for(seaweed, address, tmp_path):
     bucket = bucket_in(tmp_path, address)
     bucket.try_out()
@@ -368,6 +370,7 @@ def test_what_cannot_be_kept_is_found_out_before_it_is_paid_for(seaweed, address
     assert met.value.what == "away"
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_clip_whose_files_could_not_be_removed_is_removed_later(
     house, another, seaweed, address
@@ -466,6 +469,7 @@ async def made(jobs, number, payer="server"):
     return done
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_the_oldest_clips_make_room_and_can_be_fetched_again(house, seaweed, address):
     with Service() as service:
@@ -486,6 +490,7 @@ async def test_the_oldest_clips_make_room_and_can_be_fetched_again(house, seawee
     assert f"{again.entry.clip}/veo-clip.mp4" in clips(seaweed, address)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_demo_clips_make_room_before_any_that_was_paid_for(house, seaweed, address):
     with Service() as service:
@@ -548,6 +553,7 @@ def read(bucket, *arguments):
     return asyncio.run(whole())
 
 
+@pytest.mark.slow
 def test_a_large_clip_is_given_out_without_being_in_memory(seaweed, address, tmp_path):
     """In pieces, of which the next is asked for when the last one was taken."""
     bucket = bucket_in(tmp_path, address)

@@ -426,6 +426,7 @@ def test_a_missing_package_for_a_bucket_is_named(monkeypatch):
         read({"VEO_CLIPS": "s3://clips"})
 
 
+@pytest.mark.slow
 def test_without_a_bucket_nothing_of_it_is_imported():
     code = """
 import sys

@@ -149,6 +149,7 @@ async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
     assert job.id not in str(clip)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_who_waits_hears_that_the_file_is_here_while_it_is_looked_at(demo, house):
     """The look takes seconds where much runs: it is no fetching."""
@@ -248,6 +249,7 @@ async def test_an_id_that_has_a_job_goes_on_as_that_job(house):
             assert await watch(job) == ["running", "downloading", "done"]
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_an_id_is_found_however_many_jobs_came_after(house):
     row = house.row("done")
@@ -1757,6 +1759,7 @@ async def test_a_clip_that_another_server_deletes_goes_at_the_next_start(house, 
 # Keys stay where they belong, threads are few, and there is an end
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_the_key_is_nowhere(house, caplog, capfd, monkeypatch):
     """The service repeats it in every answer, and every kind of end is met."""

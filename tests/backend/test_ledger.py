@@ -26,6 +26,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jobs_fixture import empty_ledger
 from postgres import PostgresServer
 
 from backend import ledger as ledger_module
@@ -72,7 +73,8 @@ def file(tmp_path):
     return tmp_path / "ledger.sqlite"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# Every wait for PostgreSQL is short, and there are thousands.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request, file):
     """An empty database of each kind."""
     if request.param == "sqlite":
@@ -109,7 +111,9 @@ def clock():
 
 
 @pytest.fixture
-def ledger(url, opened, clock):
+def ledger(url, file, opened, clock):
+    if url.startswith("sqlite"):
+        file.write_bytes(empty_ledger())
     return opened(url, runner="here", clock=clock)
 
 
@@ -320,6 +324,7 @@ def test_of_twenty_who_take_a_job_each_has_an_epoch_of_its_own(ledger):
     assert sum(all_at_once(moves)) == 1
 
 
+@pytest.mark.slow
 def test_two_servers_that_take_the_same_jobs_do_not_wait_for_each_other(url, opened):
     here, there = (opened(url, runner=name) for name in ("here", "there"))
     ids = [bring(here, "running").id for _ in range(30)]

@@ -263,6 +263,7 @@ def run(folder, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_the_program_prints_tables_or_json(tmp_path):
     a_busy_fortnight(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     plain, as_json = run(tmp_path), run(tmp_path, "--json")
@@ -273,6 +274,7 @@ def test_the_program_prints_tables_or_json(tmp_path):
     assert {"server": "two", "state": "uncertain", "count": 1} in told["jobs"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [{}, {"VEO_DATABASE_URL": "mysql+psycopg://x"}, {"VEO_DATABASE_URL": "nonsense"}]
 )

@@ -1092,6 +1092,7 @@ DEMO_ENDS = {
 """The state that a job ends in, and the create requests that it took."""
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_the_faults_of_the_demo_over_https(tmp_path, monkeypatch, clock):
     tls, configure = tls_trusted(monkeypatch, tmp_path), demo_server.configure

@@ -244,6 +244,7 @@ def test_json_lines_tell_all_and_the_last_is_that_it_is_saved(call, clip):
     assert saved["facts"]["width"] == 160
 
 
+@pytest.mark.slow
 def test_the_state_is_told_in_the_services_words_when_we_know_none(call, demo):
     code, _, err = call("a fox #unknown-status #flaky", *SHORT, service=demo.base_url)
     assert code == DONE
@@ -360,6 +361,7 @@ def test_standard_input_that_holds_no_prompt_is_refused_before_anything_is_sent(
     check_decency(ended.stderr.decode())
 
 
+@pytest.mark.slow
 def test_a_closed_standard_input_is_told(folder):
     with FaultServer([]) as server:
         ended = run_in_shell('"$@" <&-', "-", service=server.url)
@@ -593,13 +595,13 @@ def test_nobody_there_any_more_leaves_the_command_that_resumes(call):
         ("#no-credits", CHANGE_SOMETHING),
         ("#blocked", CHANGE_SOMETHING),
         ("#must-enhance", CHANGE_SOMETHING),
-        ("#busy", DONE),
+        pytest.param("#busy", DONE, marks=pytest.mark.slow),
         ("#too-many", TRY_LATER),
         ("#bad-gateway", LOOK_FIRST),
         ("#lost-answer", LOOK_FIRST),
         ("#refused", NOT_MADE),
         ("#failed", NOT_MADE),
-        ("#expired-link", DONE),
+        pytest.param("#expired-link", DONE, marks=pytest.mark.slow),
         ("#broken-file", RESUME),
     ],
 )
@@ -716,6 +718,7 @@ def limited(blocks, *arguments):
     return ["/bin/sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *command(*arguments)]
 
 
+@pytest.mark.slow
 def test_no_room_at_all_is_told_before_anything_is_paid_for(folder):
     with FaultServer([]) as server:
         ended = subprocess.run(
@@ -961,6 +964,7 @@ def test_what_nohup_has_survive_survives(folder, clip):
     assert names(folder) == ["clip.mp4"]
 
 
+@pytest.mark.slow
 def test_nobody_who_reads_loses_no_id(folder):
     """The pipe of standard error is closed, and the service fails after it took the request."""
     with FaultServer(service(look=json_answer(401, {}))) as server:
@@ -969,6 +973,7 @@ def test_nobody_who_reads_loses_no_id(folder):
     assert resume_note(ID) in names(folder)
 
 
+@pytest.mark.slow
 def test_a_stop_during_the_download_keeps_what_has_arrived(folder, clip):
     half = len(clip) // 2
 
@@ -997,6 +1002,7 @@ def await_part(folder, size):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_second_stop_while_the_request_is_on_its_way_says_to_look_first(folder):
     with FaultServer([hang]) as server:
         with Run("a fox", service=server.url) as process:
@@ -1105,6 +1111,7 @@ def test_a_stream_that_cannot_write_every_letter_is_no_error(folder, clip, encod
     assert "160 \\xd7 90" in err
 
 
+@pytest.mark.slow
 def test_a_path_that_is_no_text_is_printed_as_it_is(folder, clip):
     name = os.fsdecode(b"\xff.mp4")
     with FaultServer(service(clip)) as server:
@@ -1207,6 +1214,7 @@ def test_a_live_line_is_never_wider_than_the_terminal(columns, width):
     terminal.screen()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_knows_nothing_gets_plain_lines(clip, folder):
     with FaultServer(service(clip)) as server:
         with Terminal("--resume", ID, columns=80, service=server.url, TERM="dumb") as terminal:
@@ -1218,6 +1226,7 @@ def test_a_terminal_that_knows_nothing_gets_plain_lines(clip, folder):
 # What it takes to start
 
 
+@pytest.mark.slow
 def test_help_needs_neither_the_demo_server_nor_what_it_is_made_of():
     script = "import sys, make_clip; print(*sys.modules)"
     loaded = subprocess.run(

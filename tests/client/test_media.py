@@ -185,6 +185,7 @@ def test_facts_become_json(clip):
     assert facts["frames"] == 24
 
 
+@pytest.mark.slow
 def test_a_demo_clip_is_whole_and_keeps_saying_that_it_is_one(tmp_path):
     path = tmp_path / "demo.mp4"
     render(path, prompt="snow", seed=1, width=320, height=180, duration=4, sound=True)
@@ -237,7 +238,7 @@ def test_a_cut_clip_with_mended_boxes_is_broken(whole, tmp_path):
             inspect(save(tmp_path, mended))
 
 
-@pytest.mark.parametrize("kind", ["silent", "sound"])
+@pytest.mark.parametrize("kind", ["silent", pytest.param("sound", marks=pytest.mark.slow)])
 def test_zeros_in_the_middle_are_found(kind, clips_of_all_kinds, tmp_path):
     """They stand where a block never reached the disk; many of them decode without a word."""
     content = clips_of_all_kinds[kind]
@@ -467,6 +468,7 @@ def test_a_large_box_of_another_kind_is_none_of_our_business(kind, clip):
     assert inspect(clip).frames == 24
 
 
+@pytest.mark.slow
 def test_a_picture_too_large_is_refused(tmp_path):
     black = Image.new("RGB", (4096, 4098))
     path = make_clip(tmp_path / "clip.mp4", picture=lambda _: black, frames=1, sound=False)
@@ -539,6 +541,7 @@ def test_a_flipped_bit_never_breaks_more_than_the_clip(whole, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @sharing_one_clip
 @given(data=st.data())
 def test_a_spoilt_index_never_breaks_more_than_the_clip(data, whole, tmp_path):
@@ -756,6 +759,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @sharing_one_clip
 @given(request=st.dictionaries(st.text(), json_values, max_size=8))
 def test_any_json_comes_back_as_it_was(request, whole, tmp_path):

@@ -113,6 +113,7 @@ def test_a_box_that_nobody_knows_is_not_even_odd(box, films, tmp_path):
     assert receive(film, tmp_path / "fox.mp4").odd == []
 
 
+@pytest.mark.slow
 def test_a_film_to_the_end_of_its_file_that_was_cut_is_not_whole(films, tmp_path):
     film = with_size(films["index first"], 0)
     path = tmp_path / "cut.mp4"

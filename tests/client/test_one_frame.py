@@ -110,6 +110,7 @@ def test_a_clip_without_pictures_has_none(tmp_path):
         media.last_frame(make_clip(tmp_path / "a.mp4", picture=None))
 
 
+@pytest.mark.slow
 def test_what_comes_before_the_last_key_frame_is_not_decoded(tmp_path):
     path = make_clip(tmp_path / "long.mp4", picture=numbered, frames=40 * FPS, sound=False)
 

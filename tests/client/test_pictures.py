@@ -184,10 +184,16 @@ def test_what_an_encoder_rounds_is_no_difference(request_, facts):
     assert explain.explain_differences([]) == ""
 
 
-def test_nobody_asked_for_the_shape_of_references():
-    """The model has no such field: it makes the film as they are."""
-    references = needed(REFERENCES, resolution="720p")
-    assert differences(references, facts_of(720, 1280, references.duration)) == []
+def test_what_a_model_does_not_take_was_asked_by_nobody():
+    """References from upright pictures become an upright film; Omni has no switch for sound."""
+    references = VideoRequest(
+        "a fox",
+        model="google/veo-3.1-reference-to-video",
+        image_urls=("https://a.example/b.jpg",),
+    )
+    omni = VideoRequest("a fox", model="google/gemini-omni-1.1-flash", resolution="720p")
+    assert differences(references, facts_of(1080, 1920)) == []
+    assert differences(omni, facts_of(1280, 720, sound=False)) == []
 
 
 def test_a_difference_is_data():

@@ -136,6 +136,7 @@ def test_what_is_transparent_is_white():
     assert nearest(opened(prepare(keyed, HD)).getpixel((9, 9))) == WHITE
 
 
+@pytest.mark.slow
 def test_the_colours_of_another_space_are_meant():
     """A profile that calls every colour by another name is followed, and a broken one is not."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
@@ -292,7 +293,14 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+LARGE = ("900 million pixels", "a bomb of 200 MB", "a WebP of 40 million", "in scans, 50 million")
+"""They take long to make."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in HOSTILE],
+)
 def test_what_cannot_be_sent_is_told_in_a_sentence(name):
     make, says = HOSTILE[name]
     with pytest.raises(BadPicture) as caught:

@@ -187,6 +187,7 @@ def test_an_error_is_read_as_object_or_as_text(error, words):
     assert read_generation("a", {"status": "error", "error": error}).error == words
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["status", "video", "error", "meta", "duration"]), ANY_JSON))
 def test_no_answer_breaks_the_reader(answer):
     generation = read_generation("a", answer)
@@ -279,12 +280,14 @@ def test_a_price_that_is_not_told_is_not_guessed(pricing):
     assert priced(pricing) is None
 
 
+@pytest.mark.slow
 @given(ANY_JSON)
 def test_no_price_list_breaks_the_reader(answer):
     read_price("m", {"data": answer}).estimate(VideoRequest("a fox"))
     read_price("m", {"data": [{"id": "m", "pricing": answer}]}).estimate(VideoRequest("a fox"))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["kind", "units", "variants", "currency"]), ANY_JSON))
 def test_no_pricing_breaks_the_estimate(pricing):
     priced(pricing)

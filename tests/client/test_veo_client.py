@@ -550,6 +550,7 @@ def test_a_date_in_retry_after(date, monkeypatch):
     assert read_retry_after(date) == 30
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_retry_after_breaks_the_client(header):
     seconds = read_retry_after(header)

@@ -25,7 +25,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from demo import film, render_queue
+from demo import api, film, render_queue
 from demo.api import LARGEST_BODY, percentiles
 from demo.orders import MODELS
 from demo_server import FAULTS, DemoServer
@@ -415,6 +415,27 @@ def test_a_body_of_the_largest_size_is_read(server: DemoServer) -> None:
     body = json.dumps({"model": MODEL, "prompt": "a fox"}).encode().rjust(LARGEST_BODY)
     url = f"{server.base_url}/v2/video/generations"
     assert requests.post(url, body, headers=KEY, timeout=10).status_code == 200
+
+
+def test_bodies_that_arrive_together_have_one_bound(server: DemoServer, monkeypatch) -> None:
+    """One of 28 MB is fine, a hundred at once are not; what was refused may be sent again."""
+    monkeypatch.setattr(api, "MOST_ARRIVING", 300_000)
+    address = urllib.parse.urlsplit(server.base_url)
+    body = {"prompt": "a fox", "padding": "x" * 100_000}
+    with socket.create_connection((address.hostname, address.port)) as half:
+        half.sendall(b"POST /v2/video/generations HTTP/1.1\r\nHost: a\r\n")
+        half.sendall(b"Authorization: Bearer k\r\nContent-Length: 900000\r\n\r\n")
+        half.sendall(bytes(290_000))
+        refused = until(lambda: post(server, **body), lambda answer: answer.status_code != 200)
+        assert_refused(refused, 429, "Too many large requests arrive at the same time.")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert post(server, "a fox").status_code == 200, "a small one has room"
+    assert until(lambda: post(server, **body), lambda answer: answer.status_code == 200)
+
+
+def until(ask: Callable[[], requests.Response], is_so: Callable) -> requests.Response:
+    """The first answer that is so, of a hundred."""
+    return next(filter(is_so, (ask() for _ in range(100))))
 
 
 def test_fields_that_do_no_harm_are_accepted(server: DemoServer) -> None:
@@ -907,15 +928,18 @@ def test_a_look_over_an_open_connection_is_quick(server: DemoServer) -> None:
     """40 looks took 1.7 s when each answer's second half waited for the client's delayed ACK."""
     generation_id = create(server, "a fox")
     with requests.Session() as session:
-        started = time.monotonic()
+        took = []
         for _ in range(40):
+            started = time.monotonic()
             session.get(
                 f"{server.base_url}/v2/video/generations",
                 params={"generation_id": generation_id},
                 headers=KEY,
                 timeout=10,
             )
-    assert time.monotonic() - started < 1
+            took.append(time.monotonic() - started)
+    # Other work on the machine holds up some of them, the client's ACK held up each by 40 ms.
+    assert sorted(took)[10] < 1 / 40
 
 
 def test_no_call_is_logged_even_where_calls_are(

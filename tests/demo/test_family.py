@@ -443,20 +443,33 @@ def bomb(width: int, height: int) -> bytes:
 
 
 WHOLE = encoded(picture(1, 64, 36), "JPEG")
+LARGE = ("900 million pixels", "a strip of 48 million pixels")
+"""They take long to make."""
 BAD_PICTURES = {
-    "nothing": (b"", "a JPEG, PNG or WebP picture"),
-    "text": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a JPEG, PNG or WebP picture"),
-    "gif": (encoded(picture(1, 64, 36), "GIF"), "a JPEG, PNG or WebP picture"),
-    "only a head": (WHOLE[:10], "a JPEG, PNG or WebP picture"),
-    "900 million pixels": (bomb(30_000, 30_000), "a picture of at most 16,777,216 pixels"),
-    "17 million pixels": (bomb(4_097, 4_096), "a picture of at most 16,777,216 pixels"),
-    "too many bytes": (bytes(8 * 2**20 + 3), "at most 8,388,608 bytes"),
+    "nothing": (lambda: b"", "a JPEG, PNG or WebP picture"),
+    "text": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a JPEG, PNG or WebP picture"),
+    "gif": (lambda: encoded(picture(1, 64, 36), "GIF"), "a JPEG, PNG or WebP picture"),
+    "only a head": (lambda: WHOLE[:10], "a JPEG, PNG or WebP picture"),
+    "900 million pixels": (lambda: bomb(30_000, 30_000), "a picture of at most 16,777,216 pixels"),
+    "17 million pixels": (lambda: bomb(4_097, 4_096), "a picture of at most 16,777,216 pixels"),
+    "a strip of 48 million pixels": (
+        lambda: encoded(Image.new("L", (60_000, 800)), "JPEG"),
+        "a picture of at most 16,777,216 pixels",
+    ),
+    "too many bytes": (lambda: bytes(8 * 2**20 + 3), "at most 8,388,608 bytes"),
 }
 
 
-@pytest.mark.parametrize(("data", "words"), BAD_PICTURES.values(), ids=BAD_PICTURES)
-def test_what_is_no_picture_is_refused(server, data, words):
-    fields = least(FIRST_LAST, last_image_url=uri_of(data))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if each in LARGE else [])
+        for each in BAD_PICTURES
+    ],
+)
+def test_what_is_no_picture_is_refused(server, name):
+    make, words = BAD_PICTURES[name]
+    fields = least(FIRST_LAST, last_image_url=uri_of(make()))
     assert_refused(post(server, "a fox", **fields), 400, f"last_image_url: Expected {words}, rec")
 
 

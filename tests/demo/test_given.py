@@ -1,8 +1,10 @@
 """Films from pictures and clips, small: what is exact, what is cropped, what nobody can draw."""
 
 import itertools
+import random
 import subprocess
 import sys
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -94,21 +96,42 @@ def test_reds_stay_red():
 
 
 def test_words_come_after_the_first_frame_and_go_before_a_last_picture(tmp_path):
-    alone, both = compose(given=given(tmp_path)), compose(given=given(tmp_path, last=OTHER))
-    for film, ends_clean in ((alone, False), (both, True)):
+    alone, both = (compose(given=given(tmp_path, last=last), duration=2) for last in (None, OTHER))
+    for film, has_last in ((alone, False), (both, True)):
         lumas = [planes_of(frame, np.uint8)[0].copy() for frame in film]
         assert np.array_equal(lumas[0], yuv_of(ONE)[0])
         corner = np.s_[4:16, 200:310]
         assert np.percentile(lumas[FADE][corner], 10) < 40, "a dark plate"
         assert np.percentile(lumas[FADE][corner], 99) > 180, "bright letters"
-        assert np.array_equal(lumas[-1], yuv_of(OTHER)[0]) is ends_clean
+        assert np.array_equal(lumas[-1], yuv_of(OTHER)[0]) is has_last
+
+
+def test_the_words_of_a_film_are_gone_before_its_end(tmp_path):
+    """What goes on from the last frame would carry them along, beside its own."""
+    path = demo_film.render(
+        tmp_path / "clip.mp4", prompt="sea", seed=1, duration=1, sound=False, **SHAPE
+    )
+    bare = demo_film.Film(prompt="sea", seed=1, duration=1, **SHAPE, layers=[])
+    *_, last = bare
+    assert psnr(planes_of(last, np.uint8)[0], last_luma_of(path)) > 38
+    went_on = Given(clip=demo_clip.inspect(path), goes_on=True)
+    film = compose(prompt="a cat", given=went_on)
+    path = tmp_path / "on.mp4"
+    demo_film.write_film(path, film, None)
+    film.ahead.layers = []
+    *_, last = film
+    assert psnr(planes_of(last, np.uint8)[0], last_luma_of(path)) > 38
+
+
+def last_luma_of(path):
+    return demo_clip.last_frame(demo_clip.inspect(path), *SIZE)[0]
 
 
 def test_nothing_shines_through_a_plate(tmp_path):
     """An older caption below would, at the next joint."""
     white, black = (Image.new("RGB", SIZE, colour) for colour in ("white", "black"))
-    films = [compose(given=given(tmp_path, first=colour)) for colour in (white, black)]
-    shown = [[planes_of(frame, np.uint8)[0].copy() for frame in film][-1] for film in films]
+    films = [compose(given=given(tmp_path, first=colour), duration=2) for colour in (white, black)]
+    shown = [[planes_of(frame, np.uint8)[0].copy() for frame in film][FADE] for film in films]
     same = shown[0] == shown[1]
     for plate in demo_film.words_on_plates("a fox", *SIZE):
         keep, _ = plate.planes[0]
@@ -198,6 +221,24 @@ def test_a_picture_that_breaks_off_is_told(kind, whole, tmp_path):
         open_picture(saved(tmp_path, "picture", data[: len(data) // 2]), *SIZE)
 
 
+def with_orientation(kind: int, value: bytes) -> bytes:
+    """A lying JPEG whose EXIF holds this of its orientation."""
+    entry = b"\x12\x01" + kind.to_bytes(2, "little") + len(value).to_bytes(4, "little")
+    tiff = b"II*\0\x08\0\0\0\x01\0" + entry + value.ljust(4, b"\0") + b"\0\0\0\0"
+    return encoded(ONE, "JPEG", exif=b"Exif\0\0" + tiff)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(2, b"6\0"), (2, b"left"), (7, b"\xff\xff"), (5, b""), (3, b""), (99, b"1")],
+    ids=["digit as text", "text", "bytes", "no fraction", "nothing", "unknown kind"],
+)
+def test_an_orientation_that_is_no_number_turns_nothing(kind, value, tmp_path):
+    data = with_orientation(kind, value)
+    assert look_at(data) is False
+    assert open_picture(saved(tmp_path, "picture", data), *SIZE).size == SIZE
+
+
 EATS = r"""
 import re, sys
 from pathlib import Path
@@ -215,9 +256,11 @@ print(peak() - before)
 @pytest.mark.slow
 def test_the_largest_pictures_that_are_taken_stay_below_150_mib(tmp_path):
     square, large = (4096, 4096), (8000, 6250)
+    kept = (3839, 4370)  # too small to be reduced
     largest = {
         "png": encoded(Image.new("RGBA", square), "PNG", compress_level=1),
         "progressive": encoded(Image.new("CMYK", square), "JPEG", progressive=True),
+        "kept": encoded(Image.new("RGBA", kept), "PNG", compress_level=1),
         "lines": encoded(Image.new("RGB", large), "JPEG"),
         "webp": encoded(Image.new("RGBA", (3500, 2000)), "WEBP", lossless=True, method=0),
     }
@@ -231,14 +274,14 @@ def test_the_largest_pictures_that_are_taken_stay_below_150_mib(tmp_path):
 # --- Clips of every kind --------------------------------------------------------------------------
 
 
-def write_clip(path, *, size=(160, 96), rate=24, count=24, sound=0):
+def write_clip(path, *, size=(160, 96), rate=24, count=24, sound=0, seconds=1, codec="aac"):
     """A clip in which each frame is as bright as its number says."""
-    with av.open(str(path), "w", format="mp4") as container:
+    with av.open(str(path), "w", format="mp4" if codec == "aac" else "mov") as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "1", "preset": "fast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         streams = [video]
         if sound:
-            streams.append(container.add_stream("aac", rate=sound, layout="mono"))
+            streams.append(container.add_stream(codec, rate=sound, layout="mono"))
         for number in range(count):
             frame = av.VideoFrame(*size, "yuv420p")
             values = min(235, 40 + 4 * number), 90, 200
@@ -248,9 +291,10 @@ def write_clip(path, *, size=(160, 96), rate=24, count=24, sound=0):
             container.mux(video.encode(frame))
         if sound:
             tone = np.sin(np.arange(sound) * 2 * np.pi * 440 / sound)[None].astype(np.float32) / 4
-            piece = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
-            piece.sample_rate, piece.pts = sound, 0
-            container.mux(streams[1].encode(piece))
+            for second in range(seconds):
+                piece = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
+                piece.sample_rate, piece.pts = sound, second * sound
+                container.mux(streams[1].encode(piece))
         for stream in streams:
             container.mux(stream.encode(None))
     return demo_clip.inspect(path)
@@ -300,6 +344,24 @@ def test_the_sound_of_a_clip_is_as_long_as_its_pictures(tmp_path):
     assert demo_clip.sound_of(write_clip(tmp_path / "mute.mp4")) is None
 
 
+def test_no_more_sound_is_decoded_than_there_are_pictures(tmp_path):
+    """A megabyte may hold an hour of silence, which takes 1.4 GB."""
+    clip = write_clip(tmp_path / "clip.mp4", sound=8_000, seconds=20)
+    tracemalloc.start()
+    try:
+        assert demo_clip.sound_of(clip).shape == (2, 48_000)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20  # 20 s take 8 MB, twice
+    finally:
+        tracemalloc.stop()
+
+
+def test_sound_of_a_very_low_rate_is_told(tmp_path):
+    """A thousand samples of it would become 48 million."""
+    clip = write_clip(tmp_path / "clip.mov", sound=1, seconds=2_000, codec="pcm_s16le")
+    with pytest.raises(demo_clip.NoClip, match="sound of a common kind"):
+        demo_clip.sound_of(clip)
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("new", [True, False])
 def test_sound_and_silence_are_joined_without_a_click(before, new, tmp_path):
@@ -333,6 +395,37 @@ def test_a_clip_that_breaks_off_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(demo_clip.NoClip, match="read to its end"):
         list(demo_clip.frames_of(clip, *SIZE))
+
+
+@pytest.mark.parametrize("names", [[b"avc1"], [b"mp4a", b"esds"]], ids=["picture", "sound"])
+def test_a_clip_in_a_code_that_nobody_knows_is_told(names, tmp_path):
+    path = tmp_path / "clip.mp4"
+    write_clip(path, sound=8_000)
+    for name in names:
+        path.write_bytes(path.read_bytes().replace(name, b"zzzz"))
+    with pytest.raises(demo_clip.NoClip):
+        demo_clip.sound_of(demo_clip.inspect(path))
+
+
+@pytest.mark.slow
+def test_a_clip_that_was_changed_anywhere_is_drawn_or_told(tmp_path):
+    path = tmp_path / "clip.mp4"
+    write_clip(path, size=(64, 64), sound=8_000)
+    whole, dice = path.read_bytes(), random.Random(1)
+    index, drawn = whole.index(b"moov"), 0
+    for _ in range(400):
+        changed = bytearray(whole)
+        for at in dice.choices(range(index, len(whole)), k=dice.choice([1, 2, 4])):
+            changed[at] = dice.choice([0, 1, 255, dice.randrange(256)])
+        path.write_bytes(changed)
+        try:
+            clip = demo_clip.inspect(path)
+            demo_clip.last_frame(clip, 64, 64)
+            demo_clip.sound_of(clip)
+            drawn += 1
+        except demo_clip.NoClip:
+            pass
+    assert 0 < drawn < 400
 
 
 def test_an_edit_is_the_clip_in_another_light(tmp_path):

@@ -100,9 +100,9 @@ def test_a_way_to_go_on_costs_what_its_model_costs():
     assert (begins.model, begins.duration) == ("google/veo-3.1-i2v-fast", 6)
     assert (goes_on.model, goes_on.duration) == ("google/veo3-1-fast-extend-video", 7)
     offer = Offer(payer="visitor", dollars=2.8)
-    assert price_label.to_go_on(goes_on, offer, longer=True) == " · +7 s ≈ $2.80"
+    assert price_label.to_go_on(goes_on, offer, longer=True) == " · +7 s · $2.80"
     said = price_label.button([goes_on], 2.8, is_demo=False, continues=True)
-    assert said == "Continue · +7 s ≈ $2.80"
+    assert said == "Continue · +7 s · $2.80"
 
 
 def test_a_frame_takes_the_place_of_what_it_does_not_go_with():

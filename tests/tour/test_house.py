@@ -148,6 +148,7 @@ def texts_in(module: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_javascript_css_and_html_stand_in_files_of_their_own():
     """In `page/assets/`, where an editor, a linter and a formatter know them."""
     found = {
@@ -328,6 +329,7 @@ def pinned_in(name: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / name).read_text(), re.M))
 
 
+@pytest.mark.slow
 def test_what_is_optional_is_imported_by_one_module_alone():
     optional = set().union(*OPTIONAL.values())
     found = {module: imported_by(module) & optional for module in MODULES}
