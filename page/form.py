@@ -122,14 +122,18 @@ def request_of_program(*, model: str, **given: Any) -> VideoRequest:
     return _request(**({"prompt": ""} | given), model=model)
 
 
-def request_to_price(*, model: str, **priced: Any) -> VideoRequest:
-    """A checked request with the settings in `PRICED`, to ask for its price.
+def request_to_price(*, model: str, pictures: object = "", **priced: Any) -> VideoRequest:
+    """A checked request with the settings in `PRICED` and what is filled, to ask for its price.
 
-    Nobody sends it, so its prompt and its pictures say nothing.  A price list may name any field in
-    its conditions: the others have the service's defaults.
+    Nobody sends it, so its prompt and its pictures say nothing; what its model needs is there even
+    if it is not filled yet.  A price list may name any field in its conditions: the others have the
+    service's defaults.
     """
-    needs = known.needs if (known := _model(model)) else ()
-    needed = {name: ANY_INPUT[name] for name in needs}
+    known = _model(model)
+    given = [name for name in inputs_in(pictures) if known and name in known.takes]
+    if given == ["last_image_url"]:
+        given.append("image_url")  # which is still to come
+    needed = {name: ANY_INPUT[name] for name in (*given, *(known.needs if known else ()))}
     taken = _taken(priced | {"model": model})
     return request_of_program(**needed, **taken, prompt="price")
 

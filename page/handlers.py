@@ -113,7 +113,8 @@ class Handlers:
         """What the button says, the line beside it, whose key is used, and what that offers."""
         visitor = identify(browser_state, request)
         try:
-            asked = takes.takes_of(form.request_to_price(**priced), count, differs)
+            wanted = form.request_to_price(**priced, pictures=pictures)
+            asked = takes.takes_of(wanted, count, differs)
         except InvalidRequest:  # the form says what is wrong with it
             return View(generate=texts.GENERATE, cost="").of(self._parts)
         began = visitor.browser_state.get("visit_began")

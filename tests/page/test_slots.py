@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -271,6 +272,26 @@ def test_a_rehearsal_is_short_small_and_fast_and_knows_what_it_was():
     assert len(known) == 4 * rehearsal.MOST_KEPT
     continued = VideoRequest("A fox", model="google/veo3-1-fast-extend-video", video_url="clip:1")
     assert rehearsal.of(continued) is None  # there is nothing shorter or smaller
+
+
+def test_what_a_rehearsal_costs_is_told_of_what_it_sends():
+    """It is the fast one of its own pair, made of what is filled, on the button and at the press."""
+    for filled, names in form.OFFERED.items():
+        pictures = form.pictures_of({name: form.ANY_INPUT[name] for name in filled})
+        for name in names:
+            settings = {"model": name, "generate_audio": True}
+            for field in ("duration", "resolution"):
+                settings[field] = MODELS[name].default(field)
+            told = form.request_to_price(**settings, pictures=pictures)
+            if filled != {"last_image_url"}:  # which is refused
+                sent = form.request_from(**settings, prompt="price", pictures=pictures)
+                assert replace(told, seed=sent.seed) == sent
+            small = rehearsal.of(told)
+            label = MODELS[name].label
+            assert MODELS[small.model if small else name].label in (label, f"{label} Fast")
+    edit = VideoRequest("x", model="google/gemini-omni-1.1-flash", video_url="clip:1", task="edit")
+    assert rehearsal.of(edit).model == edit.model
+    assert rehearsal.of(VideoRequest("x", model="veo-3.1-lite-generate-001")).duration == 4
 
 
 def test_what_was_rehearsed_is_filmed_properly_at_its_price(keyed_page, tab):
