@@ -180,12 +180,13 @@ class Api:
             usd, a number, or null when the list does not tell, and text.
         """
         async with self._caller(request, None) as owner:
-            wanted = form.request_to_price(
+            settings = form.without_defaults(
                 model=model,
                 duration=duration,
                 resolution=resolution,
                 generate_audio=generate_audio,
             )
+            wanted = form.request_to_price(**settings)
             offer = await self._service.offer_for([wanted], owner)
             return {"usd": offer.dollars, "text": explain.dollars(offer.dollars)}
 

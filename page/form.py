@@ -106,36 +106,42 @@ def request_of_program(*, model: str, **given: Any) -> VideoRequest:
     The form's own model makes way for the likeliest that takes what was given; so does each value
     of the form that another model does not take.  What a program changed is held to its word.
     """
-    defaults = asdict(VideoRequest("defaults"))
     inputs = [name for name in INPUTS if given.get(name)]
-    if inputs and model == defaults["model"]:
+    if inputs and model == VideoRequest("defaults").model:
         model = model_for(inputs)
-    if isinstance(model, str) and model in MODELS:
-        takes = MODELS[model]
-        for name, value in [*given.items()]:
-            taken = name in takes.takes and value in getattr(takes, f"{name}s", (value,))
-            if not taken and value == defaults.get(name):
-                del given[name]
     for name in OF_PROGRAMS:
         if name in given and given[name] in (None, ""):
             del given[name]
-    return _request(**({"prompt": ""} | given), model=model)
+    return _request(**{"prompt": "", **without_defaults(model=model, **given)})
 
 
-def request_to_price(*, model: str, pictures: object = "", **priced: Any) -> VideoRequest:
+def without_defaults(**given: Any) -> dict[str, Any]:
+    """`given` without what stands in the form by itself and its model does not take."""
+    model = _model(given.get("model"))
+    if not model:
+        return given
+    defaults = asdict(VideoRequest("defaults"))
+    return {
+        name: value
+        for name, value in given.items()
+        if value != defaults.get(name)
+        or (name in model.takes and value in getattr(model, OF_THE_MODEL.get(name, ""), (value,)))
+    }
+
+
+def request_to_price(*, pictures: object = "", **priced: Any) -> VideoRequest:
     """A checked request with the settings in `PRICED` and what is filled, to ask for its price.
 
     Nobody sends it, so its prompt and its pictures say nothing; what its model needs is there even
     if it is not filled yet.  A price list may name any field in its conditions: the others have the
     service's defaults.
     """
-    known = _model(model)
-    given = [name for name in inputs_in(pictures) if known and name in known.takes]
+    model = _model(priced.get("model"))
+    given = [name for name in inputs_in(pictures) if model and name in model.takes]
     if given == ["last_image_url"]:
         given.append("image_url")  # which is still to come
-    needed = {name: ANY_INPUT[name] for name in (*given, *(known.needs if known else ()))}
-    taken = _taken(priced | {"model": model})
-    return request_of_program(**needed, **taken, prompt="price")
+    needed = {name: ANY_INPUT[name] for name in (*given, *(model.needs if model else ()))}
+    return VideoRequest("price", **_taken(priced), **needed)
 
 
 def priced_with(field: str, values: Mapping[str, Any]) -> VideoRequest:

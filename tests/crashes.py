@@ -111,15 +111,17 @@ class Service:
         self._server.server_close()
         self._thread.join()
 
-    def accept(self, prompt: str, picture: str | None) -> str:
+    def accept(self, prompt: str) -> str:
         with self.lock:
-            if picture:
-                content = base64.b64decode(picture.partition(",")[2])
-                self.pictures[prompt].append(name_of(OWNER, content))
             number = sum(map(len, self.accepted.values()))
             generation_id = f"{number}-{random.randrange(16**8):08x}:google/veo"
             self.accepted[prompt].append(generation_id)
         return generation_id
+
+    def note_picture(self, prompt: str, picture: str) -> None:
+        content = base64.b64decode(picture.partition(",")[2])
+        with self.lock:
+            self.pictures[prompt].append(name_of(OWNER, content))
 
     @property
     def given(self) -> set[str]:
@@ -180,7 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         request = json.loads(body)
         prompt = request["prompt"]
-        generation_id = self.service.accept(prompt, request.get("image_url"))
+        if "image_url" in request:
+            self.service.note_picture(prompt, request["image_url"])
+        generation_id = self.service.accept(prompt)
         self._wait()
         if "#lost-answer" in prompt and len(self.service.accepted[prompt]) == 1:
             self.close_connection = True

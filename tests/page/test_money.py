@@ -26,7 +26,7 @@ from served import (
 from backend.ledger import Spent
 from backend.pricing import Offer, offer_still_valid
 from page import chips, price_label
-from veo_client import VideoRequest
+from veo_client import MODELS, VideoRequest
 
 SHORT = VideoRequest("a fox", duration=4, resolution="720p")
 
@@ -113,7 +113,7 @@ def test_all_choices_of_a_chip_are_priced_at_once():
     form |= {"generate_audio": True, "count": 1, "differs": "seed"}
 
     async def ask():
-        all_asked = asyncio.Barrier(1 + len(chips.CHOICES["duration"]))
+        all_asked = asyncio.Barrier(1 + len(MODELS[form["model"]].durations))
 
         async def offer_for(asked):
             await all_asked.wait()

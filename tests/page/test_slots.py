@@ -275,15 +275,15 @@ def test_a_rehearsal_is_short_small_and_fast_and_knows_what_it_was():
 
 
 def test_what_a_rehearsal_costs_is_told_of_what_it_sends():
-    """It is the fast one of its own pair, made of what is filled, on the button and at the press."""
-    for filled, names in form.OFFERED.items():
-        pictures = form.pictures_of({name: form.ANY_INPUT[name] for name in filled})
+    """The fast one of its pair, made of what is filled, on the button and at the press."""
+    for given, names in form.OFFERED.items():
+        pictures = form.pictures_of({each: form.ANY_INPUT[each] for each in given})
         for name in names:
             settings = {"model": name, "generate_audio": True}
             for field in ("duration", "resolution"):
                 settings[field] = MODELS[name].default(field)
             told = form.request_to_price(**settings, pictures=pictures)
-            if filled != {"last_image_url"}:  # which is refused
+            if given != {"last_image_url"}:  # which is refused
                 sent = form.request_from(**settings, prompt="price", pictures=pictures)
                 assert replace(told, seed=sent.seed) == sent
             small = rehearsal.of(told)
