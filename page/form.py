@@ -151,7 +151,11 @@ def priced_with(field: str, values: Mapping[str, Any]) -> VideoRequest:
     now = _model(values.get("model")) or MODELS[offered[0][0]]
     name, model = min(
         offered,
-        key=lambda each: (each[1].label != now.label, each[1].grade != now.grade),
+        key=lambda each: (
+            each[1].label != now.label,
+            each[1].grade != now.grade,
+            now.grade == "lite" and each[1].grade != "fast",
+        ),
     )
     priced = {each: values[each] for each in PRICED if each in values} | {"model": name}
     for each, of in OF_THE_MODEL.items():

@@ -409,6 +409,8 @@ SLOT = {
     "no_picture": "That's not a picture we can read. Use a JPEG, PNG or WebP.",
     "unsent": "We couldn't send the picture. Try again.",
     "gone": "A picture isn't here any more. Choose it again.",
+    "instead": "That took the place of {other}. ",
+    "undo": UNDO,
     "needs_first": "A last frame needs a first frame, too.",
     "full": "{most} references are the most.",
     "not_with": "{slot} can't be combined with {other}. Clear that slot first.",
