@@ -17,6 +17,7 @@ import gradio as gr
 from page import chips, components, form, texts
 from page.view import Parts
 from page.visitors import VISITOR_ID_HEADER
+from veo.pictures import MOST_PIXELS
 from veo_client import InvalidRequest
 
 
@@ -36,6 +37,7 @@ def build() -> gr.HTML:
         fields=chips.VALUES,
         table=chips.table(),
         header=VISITOR_ID_HEADER,
+        most_pixels=MOST_PIXELS,
         in_a_sentence=texts.IN_A_SENTENCE,
         texts=texts.SLOT,
     )

@@ -407,6 +407,7 @@ SLOT = {
     "sending": "Sending the picture…",
     "wait": "The picture is still on its way. Press again in a moment.",
     "no_picture": "That's not a picture we can read. Use a JPEG, PNG or WebP.",
+    "too_large": "This picture has more pixels than we can take.",
     "unsent": "We couldn't send the picture. Try again.",
     "gone": "A picture isn't here any more. Choose it again.",
     "instead": "That took the place of {other}. ",

@@ -1,7 +1,7 @@
 import { make, makeButton } from "./elements.js";
 import { onFormValues } from "./form_values.js";
 import { filledIn, inputsIn, inTheWay, offeredFor } from "./models.js";
-import { cutPicture } from "./picture_cut.js";
+import { cutPicture, isTooLarge } from "./picture_cut.js";
 import { keepCuts, keptCuts } from "./picture_cuts.js";
 import { isPicture, JOB, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
 import { picturePreview, sendPicture } from "./picture_route.js";
@@ -194,6 +194,7 @@ export function mount({ element, props, watch, trigger }) {
   }
   async function sent(field, file, from) {
     const [film, asked_for] = [shapeKey(), query(field)];
+    if (await isTooLarge(file, props.most_pixels)) throw new Error(texts.too_large);
     let cut;
     try {
       cut = await cutPicture(file, shape(), isWhole(field));

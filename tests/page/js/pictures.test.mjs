@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cropOf } from "../../../page/assets/picture_cut.js";
+import { cropOf, isTooLarge } from "../../../page/assets/picture_cut.js";
 import { makeCuts } from "../../../page/assets/picture_cuts.js";
 import { sendPicture } from "../../../page/assets/picture_route.js";
+import { sizeOf } from "../../../page/assets/picture_size.js";
 import {
   areWords,
   insteadOfOthers,
@@ -94,4 +95,22 @@ test("only the server's own words are said of a picture that is refused", async 
   assert.equal(await says(answers(502, "text/plain", "no upstream")), "");
   assert.equal(await says(() => Promise.reject(new TypeError("Failed to fetch"))), "");
   assert.equal(await says(answers(200, "application/json", '{"name":"picture:1"}')), "picture:1");
+});
+
+test("a picture says how large it is before it is unpacked", async () => {
+  const head = (hex) => Uint8Array.from(hex.match(/../g), (byte) => Number.parseInt(byte, 16));
+  const png = "89504e470d0a1a0a0000000d494844520000012c00000002";
+  for (const hex of [
+    png,
+    "ffd8ffe00004aaaaffffc40002ffc20011080002012c", // behind what it skips
+    "524946463a00000057454250565038202e000000b003009d012a2c010200",
+    "524946461e000000574542505650384c110000002f2b41000007d083",
+    "524946469c01000057454250565038580a000000080000002b0100010000",
+  ])
+    assert.deepEqual(sizeOf(head(hex)), [300, 2]);
+  for (const hex of ["00", png.slice(0, 40), "ffd8ffd9", "ffd8ffe0ffff", "474946383961".repeat(4)])
+    assert.equal(sizeOf(head(hex)), null);
+  assert.ok(await isTooLarge(new Blob([head(png)]), 599));
+  assert.ok(!(await isTooLarge(new Blob([head(png)]), 600)));
+  assert.ok(!(await isTooLarge(new Blob(["text"]), 0)));
 });
