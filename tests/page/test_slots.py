@@ -198,6 +198,9 @@ def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab)
     tab.evaluate(PASTE, [*b"GIF89a"])
     expect(tab.locator("#slots .said")).to_contain_text("not a picture we can read")
     assert kept_form(tab)[2] == "google/veo-3.1-i2v-fast"
+    tab.set_viewport_size({"width": 390, "height": 844})
+    remove.focus()
+    expect(slot(tab, "image_url").locator(".large")).to_be_visible()
 
 
 def test_a_picture_of_another_visitor_leaves_its_slot_empty(demo_page, tab):
@@ -247,6 +250,7 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     expect(tab.locator("#slots .said")).to_have_text("A last frame needs a first frame, too.")
     tab.locator("#generate").click()
     expect(tab.locator("#slots .wrong")).to_contain_text("The first picture is missing")
+    expect(tab.locator("#slots .said")).to_be_hidden()
     actions_of(clip).get_by_role("button", name="Use last frame").click()
     expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
     model = "JSON.parse(localStorage['veo-form'])[2].includes('first-last-image')"
