@@ -294,7 +294,7 @@ def connect_money(after: list[Any], parts: Parts, handlers: Handlers) -> None:
         "trigger_mode": "always_last",
         **QUIET,
     }
-    changing = [*priced.values(), parts.count, parts.differs, parts.clips]
+    changing = [*priced.values(), *pictures.values(), parts.count, parts.differs, parts.clips]
     gr.on([field.change for field in changing], **asks)
     for event in after:
         event.then(**asks)

@@ -137,7 +137,7 @@ async def differences(field: object, offer_for: OfferFor, **values: Any) -> dict
 
 
 async def _price(offer_for: OfferFor, values: Mapping[str, Any]) -> float | None:
-    asked = {name: values[name] for name in form.PRICED}
+    asked = {name: values[name] for name in form.PRICED} | {"pictures": values.get("pictures")}
     try:
         request = form.request_to_price(**asked)
         offer = await offer_for(takes_of(request, values["count"], values["differs"]))

@@ -129,14 +129,18 @@ def without_defaults(**given: Any) -> dict[str, Any]:
     }
 
 
-def request_to_price(**priced: Any) -> VideoRequest:
-    """A checked request with the settings in `PRICED`, to ask for its price.
+def request_to_price(*, pictures: object = "", **priced: Any) -> VideoRequest:
+    """A checked request with the settings in `PRICED` and what is filled, to ask for its price.
 
-    Nobody sends it, so its prompt and its pictures say nothing.  A price list may name any field in
-    its conditions: the others have the service's defaults.
+    Nobody sends it, so its prompt and its pictures say nothing; what its model needs is there even
+    if it is not filled yet.  A price list may name any field in its conditions: the others have the
+    service's defaults.
     """
     model = _model(priced.get("model"))
-    needed = {name: ANY_INPUT[name] for name in model.needs} if model else {}
+    given = [name for name in inputs_in(pictures) if model and name in model.takes]
+    if given == ["last_image_url"]:
+        given.append("image_url")  # which is still to come
+    needed = {name: ANY_INPUT[name] for name in (*given, *(model.needs if model else ()))}
     return VideoRequest("price", **_taken(priced), **needed)
 
 
@@ -147,7 +151,11 @@ def priced_with(field: str, values: Mapping[str, Any]) -> VideoRequest:
     now = _model(values.get("model")) or MODELS[offered[0][0]]
     name, model = min(
         offered,
-        key=lambda each: (each[1].label != now.label, each[1].grade != now.grade),
+        key=lambda each: (
+            each[1].label != now.label,
+            each[1].grade != now.grade,
+            now.grade == "lite" and each[1].grade != "fast",
+        ),
     )
     priced = {each: values[each] for each in PRICED if each in values} | {"model": name}
     for each, of in OF_THE_MODEL.items():

@@ -113,7 +113,8 @@ class Handlers:
         """What the button says, the line beside it, whose key is used, and what that offers."""
         visitor = identify(browser_state, request)
         try:
-            asked = takes.takes_of(form.request_to_price(**priced), count, differs)
+            wanted = form.request_to_price(**priced, pictures=pictures)
+            asked = takes.takes_of(wanted, count, differs)
         except InvalidRequest:  # the form says what is wrong with it
             return View(generate=texts.GENERATE, cost="").of(self._parts)
         began = visitor.browser_state.get("visit_began")
@@ -402,14 +403,10 @@ class Handlers:
         return View(form=seed, tools=toast(texts.SEED_FILLED)).of(self._parts)
 
     async def on_frame(
-        self,
-        request: gr.Request,
-        event: gr.EventData,
-        *,
-        browser_state: BrowserState,
-        pictures: str,
+        self, request: gr.Request, event: gr.EventData, *, browser_state: BrowserState
     ) -> Changed:
-        """A frame of a clip in a slot, or the clip itself to go on from; the form is not sent."""
+        """A frame of a clip for a slot, or the clip itself to go on from; the browser puts it
+        there, for the slots may have changed meanwhile."""
         visitor = identify(browser_state, request)
         job = await self._job_of_event(event, visitor)
         field = str(getattr(event, "field", ""))
@@ -428,10 +425,11 @@ class Handlers:
         except VeoError as error:
             return View(tools=toast(str(error))).of(self._parts)
         said = texts.CLIP_CONTINUED if field == "video_url" else texts.FRAME_USED
-        values = {"pictures": slots.with_input(pictures, field, name)}
+        values = dict[str, Any]()
         if job.request and job.request.aspect_ratio in form.WHOLE_SHAPES:
             values["aspect_ratio"] = job.request.aspect_ratio
-        return View(form=values, tools=toast(said)).of(self._parts)
+        tools = toast(said) | {"picture": {"field": field, "name": name}}
+        return View(form=values, tools=tools).of(self._parts)
 
     async def on_go_on(
         self, request: gr.Request, *, browser_state: BrowserState, **fields: Any

@@ -31,9 +31,17 @@ def of(request: VideoRequest) -> VideoRequest | None:
 
 
 def _fast(request: VideoRequest) -> str:
-    """The faster model that makes the same of it, else its own."""
-    names = models_for(*filled(request))
-    return next((name for name in names if MODELS[name].grade == "fast"), request.model)
+    """The faster one of its model's pair, else its own: another family films something else."""
+    own = MODELS[request.model]
+    return next(
+        (
+            name
+            for name in models_for(*filled(request))
+            if MODELS[name].grade == "fast"
+            and (MODELS[name].does, MODELS[name].takes) == (own.does, own.takes)
+        ),
+        request.model,
+    )
 
 
 def kept(before: object, job_id: str, request: VideoRequest) -> list[Any]:

@@ -17,6 +17,7 @@ import gradio as gr
 from page import chips, components, form, texts
 from page.view import Parts
 from page.visitors import VISITOR_ID_HEADER
+from veo.pictures import MOST_PIXELS
 from veo_client import InvalidRequest
 
 
@@ -36,6 +37,7 @@ def build() -> gr.HTML:
         fields=chips.VALUES,
         table=chips.table(),
         header=VISITOR_ID_HEADER,
+        most_pixels=MOST_PIXELS,
         in_a_sentence=texts.IN_A_SENTENCE,
         texts=texts.SLOT,
     )
@@ -43,25 +45,13 @@ def build() -> gr.HTML:
 
 def connect(parts: Parts, on_frame: Callable[..., Any]) -> None:
     """Let the slots have frames of clips, and the page know when they came, or did not."""
-    pictures = {"pictures": parts.form["pictures"]}
     asked = parts.form["pictures"].input(  # type: ignore[attr-defined]  # Gradio adds events
         on_frame,
-        inputs_kwargs=parts.named("browser_state") | pictures,
-        outputs=[*pictures.values(), parts.form["aspect_ratio"], parts.tools],
+        inputs_kwargs=parts.named("browser_state"),
+        outputs=[parts.form["aspect_ratio"], parts.tools],
         **components.QUIET,
     )
-    asked.then(None, js=components.function("frame_came"), **components.QUIET)
-
-
-def with_input(pictures: str, field: str, name: str) -> str:
-    """`pictures` with `name` in the slot of `field`, and without what does not go with it."""
-    inputs = dict[str, Any]()
-    with suppress(InvalidRequest):
-        inputs = form.inputs_in(pictures)
-    value: Any = [*inputs.get(field, ()), name] if field == "image_urls" else name
-    together = inputs | {field: value}
-    fits = frozenset(together) in form.OFFERED
-    return form.pictures_of(together if fits else {field: value})
+    asked.then(None, parts.tools, js=components.function("frame_came"), **components.QUIET)
 
 
 def continues(pictures: str) -> bool:

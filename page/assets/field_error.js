@@ -1,5 +1,6 @@
 import { tellTheButton } from "./card_news.js";
 import { make } from "./elements.js";
+import { onFormValues } from "./form_values.js";
 
 export function mount({ props, watch }) {
   let said = null;
@@ -9,6 +10,10 @@ export function mount({ props, watch }) {
     for (const field of document.querySelectorAll("#composer [aria-invalid]"))
       field.removeAttribute("aria-invalid");
   }
+  // A slot is filled in more ways than by a click.
+  onFormValues(() => {
+    if (said?.closest("#slots")) gone();
+  });
   watch("value", () => {
     gone();
     if (!props.value) return;

@@ -1,5 +1,6 @@
 import { tellPictureCame } from "./picture_news.js";
 
-export function run() {
-  tellPictureCame();
+// `said` is what the stage says of it, which may be of the one before.
+export function run(said) {
+  tellPictureCame(said || {});
 }

@@ -3,6 +3,8 @@ import { onePress } from "./one_press.js";
 import { sendsPicture, tellPressWaits } from "./picture_news.js";
 import { isAway, notePress, onServer } from "./server_away.js";
 
+const SENDS = "#generate, #rehearse, #clip-tools .properly";
+
 // No double click, no key held down, no second try before an answer.
 export function watchGenerate() {
   const press = onePress();
@@ -16,7 +18,7 @@ export function watchGenerate() {
   window.addEventListener(
     "click",
     (event) => {
-      if (!event.target.closest("#generate, #rehearse")) return;
+      if (!event.target.closest(SENDS)) return;
       if (press.waits() || event.detail > 1) event.stopImmediatePropagation();
       else if (sendsPicture()) {
         event.stopImmediatePropagation();
@@ -34,7 +36,7 @@ export function watchGenerate() {
   window.addEventListener(
     "keydown",
     (event) => {
-      if (event.repeat && event.target.closest("#generate, #rehearse")) event.preventDefault();
+      if (event.repeat && event.target.closest(SENDS)) event.preventDefault();
       if (isShortcut(event)) {
         event.preventDefault();
         if (!event.repeat) document.getElementById("generate").click();

@@ -18,7 +18,8 @@ export function offeredFor(table, filled) {
   return found ? found[1] : [];
 }
 
-// The same model, else one of its name, else one of its grade, else the likeliest; none that is gone
+// The same model, else one of its name, else one of its grade, else the likeliest, which for what
+// costs least is a fast one; none that is gone
 // takes the place of another, if there is a choice.
 export function modelFor(table, model, filled, gone = []) {
   const all = offeredFor(table, filled);
@@ -31,6 +32,7 @@ export function modelFor(table, model, filled, gone = []) {
   return (
     offered.find((name) => of(name).label === label) ||
     offered.find((name) => of(name).grade === grade) ||
+    (grade === "lite" && offered.find((name) => of(name).grade === "fast")) ||
     offered[0]
   );
 }
@@ -41,7 +43,8 @@ export function makeFitting(table) {
   let given = {};
   return (values, gone = []) => {
     const filled = filledOf(inputsIn(values.pictures));
-    const model = modelFor(table, values.model, filled, gone);
+    if (values.model !== given.model) wished.model = values.model;
+    const model = modelFor(table, wished.model, filled, gone);
     const { choices, defaults } = table.models[model] || { choices: {}, defaults: {} };
     const fitted = { model };
     for (const name of table.has_choices) {

@@ -1,3 +1,5 @@
+import { HEAD_BYTES, sizeOf } from "./picture_size.js";
+
 const SHORT_SIDE = { "360p": 360, "720p": 720, "1080p": 1080, "4k": 2160 };
 
 // What of a picture is kept, and how large: the film's shape around its middle, and no more pixels
@@ -12,6 +14,13 @@ export function cropOf(width, height, { aspect_ratio, resolution }, whole) {
     from: [Math.round((width - w) / 2), Math.round((height - h) / 2), w, h],
     size: [Math.max(1, Math.round(w * scale)), Math.max(1, Math.round(h * scale))],
   };
+}
+
+// Whether unpacking it would take more pixels than the server takes; told before that is done.
+export async function isTooLarge(file, most_pixels) {
+  const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  const [width, height] = sizeOf(head) || [0, 0];
+  return width * height > most_pixels;
 }
 
 // The picture as a JPEG of that size, upright, on white, and with nothing else of the file in it;

@@ -29,12 +29,11 @@ export function onPressWaits(heard) {
   document.addEventListener(PRESSED, heard);
 }
 
-// The server has answered about a frame, whatever it said.
-export function tellPictureCame() {
-  delete document.documentElement.dataset.sending;
-  document.dispatchEvent(new Event(CAME));
+// The server has answered about a frame: a `picture`, or none, and when.
+export function tellPictureCame(answer) {
+  document.dispatchEvent(new CustomEvent(CAME, { detail: answer }));
 }
 
 export function onPictureCame(heard) {
-  document.addEventListener(CAME, heard);
+  document.addEventListener(CAME, ({ detail }) => heard(detail));
 }

@@ -5,9 +5,12 @@ const headers = (header) => ({ [header]: window.veoVisitor || localStorage.veoVi
 // The name of a picture that was taken; rejects with the server's sentence, or with none.
 export async function sendPicture(header, query, body) {
   const address = `pictures?${new URLSearchParams(query)}`;
-  const answer = await fetch(address, { method: "POST", headers: headers(header), body });
-  if (answer.ok) return (await answer.json()).name;
-  throw new Error(answer.status < 500 ? await answer.text() : "");
+  const asks = { method: "POST", headers: headers(header), body };
+  const answer = await fetch(address, asks).catch(() => null); // the browser's words are nobody's
+  if (answer?.ok) return (await answer.json()).name;
+  // A proxy's refusal is a page.
+  const isOurs = answer?.headers.get("content-type")?.startsWith("text/plain");
+  throw new Error(isOurs && answer.status < 500 ? await answer.text() : "");
 }
 
 // Its bytes as an address for an <img>; null if it is not there, or not theirs.

@@ -1,7 +1,8 @@
 import { make, makeButton } from "./elements.js";
 import { onFormValues } from "./form_values.js";
-import { filledIn, inputsIn, inTheWay } from "./models.js";
-import { cutPicture } from "./picture_cut.js";
+import { filledIn, inputsIn, inTheWay, offeredFor } from "./models.js";
+import { cutPicture, isTooLarge } from "./picture_cut.js";
+import { keepCuts, keptCuts } from "./picture_cuts.js";
 import { isPicture, JOB, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
 import { picturePreview, sendPicture } from "./picture_route.js";
 
@@ -29,19 +30,35 @@ export function withoutPicture(inputs, field, name) {
   return left.length ? { ...others, [field]: left } : others;
 }
 
+// `inputs` with `name` in the slot of `field`, and without what does not go with it.
+export function insteadOfOthers(table, inputs, field, name) {
+  const together = withPicture(inputs, field, name);
+  return offeredFor(table, Object.keys(together)).length ? together : { [field]: together[field] };
+}
+
+// Whether words are pasted: office programs put a picture of them beside.
+export function areWords(place, types) {
+  if (!place?.closest?.("input, textarea, [contenteditable]")) return false;
+  return [...types].includes("text/plain") || !place.closest("#prompt");
+}
+
 export function mount({ element, props, watch, trigger }) {
   const { slots, table, header, texts, in_a_sentence, fields } = props;
   const find = (selector) => element.querySelector(selector);
   const slotOf = (field) => find(`[data-slot="${field}"]`);
   const nameOf = (field) => slots.find((slot) => slot.field === field).name;
   const originals = new Map(); // the files that were chosen, for another shape
-  const shapes = new Map();
+  const cuts = keptCuts();
+  const drawn = new Map(); // what stands in each slot
   const previews = new Map();
   let inputs = inputsIn(props.value);
   let form = {};
   let wanted; // the slot that a file is chosen for
   let settling;
-  let sending = 0;
+  let unsettled = false; // a shape was chosen that the pictures do not have yet
+  let sending = 0; // files, frames that are asked for, and a shape that is still being chosen
+  let asked = false;
+  let came; // when the last frame did
 
   const isWhole = (field) => field === REFERENCES;
   const shape = () => ({ aspect_ratio: form.aspect_ratio, resolution: form.resolution });
@@ -116,7 +133,6 @@ export function mount({ element, props, watch, trigger }) {
       .replace("{name}", nameOf(field))
       .replace("{count}", names.length)
       .replace("{most}", mostReferences());
-    for (const old of slot.querySelectorAll(".remove, img")) old.remove();
     fill.querySelector(".name").textContent = many ? counted : nameOf(field);
     slot.classList.toggle("filled", names.length > 0);
     slot.classList.toggle("locked", field === CLIP);
@@ -126,6 +142,12 @@ export function mount({ element, props, watch, trigger }) {
     const replaces = names.length && !many && field !== CLIP;
     if (replaces) fill.setAttribute("aria-label", texts.replace.replace("{name}", nameOf(field)));
     else fill.removeAttribute("aria-label");
+    // Whoever is at a button, or hears of it, keeps it.
+    const stands = JSON.stringify(names.map((name) => [name, previews.get(name)]));
+    if (drawn.get(field) === stands) return;
+    drawn.set(field, stands);
+    const held = [...slot.querySelectorAll(".remove")].indexOf(document.activeElement);
+    for (const old of slot.querySelectorAll(".remove, img")) old.remove();
     if (many) slot.prepend(...names.map((name) => removeButton(field, name)));
     else if (names.length) slot.append(removeButton(field, names[0]));
     if (!many && names.length && field !== CLIP) {
@@ -134,6 +156,7 @@ export function mount({ element, props, watch, trigger }) {
       large.className = "large";
       slot.append(large);
     }
+    slot.querySelectorAll(".remove")[held]?.focus();
   }
   function paint() {
     for (const { field } of slots) paintSlot(field);
@@ -143,9 +166,14 @@ export function mount({ element, props, watch, trigger }) {
 
   // Sending
 
+  // A press waits for all of them.
+  function count(more) {
+    sending += more;
+    if (sending) document.documentElement.dataset.sending = "";
+    else delete document.documentElement.dataset.sending;
+  }
   async function whileSending(field, work) {
-    sending += 1;
-    document.documentElement.dataset.sending = "";
+    count(1);
     slotOf(field).classList.add("busy");
     say(texts.sending);
     try {
@@ -155,23 +183,27 @@ export function mount({ element, props, watch, trigger }) {
     } catch (error) {
       say(error.message || texts.unsent, true);
     } finally {
-      sending -= 1;
+      count(-1);
       slotOf(field).classList.remove("busy");
-      if (!sending) delete document.documentElement.dataset.sending;
     }
   }
   const query = (field) => ({ ...shape(), ...(isWhole(field) && { reference: 1 }) });
-  async function sent(field, file) {
+  function note(name, film, from) {
+    cuts.note(name, film, from);
+    keepCuts(cuts);
+  }
+  async function sent(field, file, from) {
+    const [film, asked_for] = [shapeKey(), query(field)];
+    if (await isTooLarge(file, props.most_pixels)) throw new Error(texts.too_large);
     let cut;
     try {
       cut = await cutPicture(file, shape(), isWhole(field));
     } catch {
       throw new Error(texts.no_picture);
     }
-    const key = shapeKey();
-    const name = await sendPicture(header, query(field), cut);
+    const name = await sendPicture(header, asked_for, cut);
     originals.set(name, file);
-    shapes.set(name, key);
+    note(name, film, from);
     previews.set(name, URL.createObjectURL(cut));
     return name;
   }
@@ -186,22 +218,46 @@ export function mount({ element, props, watch, trigger }) {
     }
   }
   // Another shape of the film is another picture: of the file, or of what the server has.
+  const toFollow = () =>
+    ["image_url", "last_image_url"].filter((field) => {
+      const film = inputs[field]?.startsWith("picture:") && cuts.film(inputs[field]);
+      return film && film !== shapeKey();
+    });
   function follow() {
-    for (const field of ["image_url", "last_image_url"]) {
+    for (const field of ["image_url", "last_image_url"])
+      if (inputs[field]?.startsWith("picture:") && !cuts.film(inputs[field]))
+        note(inputs[field], shapeKey());
+    for (const field of toFollow()) {
       const name = inputs[field];
-      if (!name?.startsWith("picture:")) continue;
-      if (!shapes.has(name)) shapes.set(name, shapeKey());
-      if (shapes.get(name) === shapeKey()) continue;
+      const film = shapeKey();
       whileSending(field, async () => {
-        const key = shapeKey();
-        const original = originals.get(name);
-        const other = original
-          ? await sent(field, original)
-          : await sendPicture(header, { ...query(field), again: name });
-        shapes.set(other, key);
-        if (inputs[field] === name) keep({ ...inputs, [field]: other });
+        const other = await inShape(field, name, film);
+        if (inputs[field] === name && film === shapeKey()) keep({ ...inputs, [field]: other });
       });
     }
+  }
+  async function inShape(field, name, film) {
+    if (originals.has(name)) return sent(field, originals.get(name), name);
+    const [first, asked_for] = [cuts.first(name), query(field)];
+    const again = (of) => sendPicture(header, { ...asked_for, again: of });
+    const isThere = first !== name && (await picturePreview(header, first));
+    if (isThere && cuts.film(first) === film) return first;
+    const other = await again(isThere ? first : name);
+    note(other, film, name);
+    return other;
+  }
+  // A press waits from another shape's choice on, not only from the first byte that is sent.
+  function settle() {
+    if (!unsettled && toFollow().length) {
+      unsettled = true;
+      count(1);
+    }
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      follow();
+      if (unsettled) count(-1);
+      unsettled = false;
+    }, KEEPS_STILL);
   }
 
   // Ways in
@@ -232,7 +288,7 @@ export function mount({ element, props, watch, trigger }) {
     });
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files || [])].filter(isPicture);
-    if (!files.length) return;
+    if (!files.length || areWords(event.target, event.clipboardData.types)) return;
     event.preventDefault();
     take(slotAt(document.activeElement) || openSlot(), files);
   });
@@ -240,14 +296,34 @@ export function mount({ element, props, watch, trigger }) {
     if (files) take(slotAt(at) || openSlot(), files);
     else ask({ field: openSlot(), ...frame });
   });
-  onPictureCame(() => {
-    if (find(".said").textContent === texts.sending) say("");
-  });
-  // A frame is cut on the server, which has the clip.
+  // A frame is cut on the server, which has the clip; one at a time, as Gradio drops a second.
   function ask(frame) {
+    if (asked) return say(texts.wait, true);
+    asked = true;
+    count(1);
     say(texts.sending);
-    document.documentElement.dataset.sending = "";
     trigger("input", frame);
+  }
+  onPictureCame(({ picture, at }) => {
+    if (find(".said").textContent === texts.sending) say("");
+    if (picture && at !== came) put(picture);
+    came = at;
+    if (asked) count(-1);
+    asked = false;
+  });
+  function put({ field, name }) {
+    const before = inputs;
+    keep(insteadOfOthers(table, inputs, field, name));
+    const other = Object.keys(before).find((each) => !inputs[each]?.length);
+    if (!other) return;
+    say(texts.instead.replace("{other}", in_a_sentence[other]));
+    find(".said").append(
+      makeButton("undo", texts.undo, () => {
+        say("");
+        keep(before);
+        slotOf(other).querySelector(".remove").focus();
+      }),
+    );
   }
   element.addEventListener("dragover", (event) => {
     if (event.dataTransfer.types.includes(JOB)) event.preventDefault();
@@ -274,8 +350,7 @@ export function mount({ element, props, watch, trigger }) {
     const before = form.model;
     form = Object.fromEntries(fields.map((name, at) => [name, values[at]]));
     if (before !== form.model) paint();
-    clearTimeout(settling);
-    settling = setTimeout(follow, KEEPS_STILL);
+    settle();
   });
   watch("value", () => {
     inputs = inputsIn(props.value);

@@ -17,6 +17,7 @@ export function mount({ element, props, watch, trigger }) {
   onShown((value) => {
     find(".another").hidden = !value.prompt;
     find(".properly").hidden = !value.properly;
+    find(".properly").style.visibility = "";
     find(".properly").textContent = value.properly?.said || "";
     find(".place").hidden = value.state !== "done";
     find(".go-on").hidden = value.state !== "done";
@@ -26,7 +27,8 @@ export function mount({ element, props, watch, trigger }) {
     find(".place").replaceChildren(pickButton(offered, value.prompt, texts.compare));
   });
   find(".properly").addEventListener("click", () => {
-    find(".properly").hidden = true; // one press, one request
+    // One press, one request; its place stays, or a second click would press what stands beside.
+    find(".properly").style.visibility = "hidden";
     trigger("submit", { job: shown.job, offer: shown.properly.offer });
   });
   find(".another").addEventListener("click", () => {

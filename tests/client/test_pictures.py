@@ -7,7 +7,6 @@ import av
 import pytest
 from client.test_media import make_clip
 from PIL import Image
-from test_models import REFERENCES, needed
 
 from veo import explain, media
 from veo.differences import Difference, differences

@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -103,19 +104,10 @@ def test_a_way_to_go_on_costs_what_its_model_costs():
     assert price_label.to_go_on(goes_on, offer, longer=True) == " · +7 s · $2.80"
     said = price_label.button([goes_on], 2.8, is_demo=False, continues=True)
     assert said == "Continue · +7 s · $2.80"
-
-
-def test_a_frame_takes_the_place_of_what_it_does_not_go_with():
-    last = form.pictures_of({"last_image_url": PICTURE})
-    assert json.loads(slots.with_input(last, "image_url", "new")) == {
-        "image_url": "new",
-        "last_image_url": PICTURE,
-    }
-    assert json.loads(slots.with_input(last, "video_url", "clip:1")) == {"video_url": "clip:1"}
-    references = form.pictures_of(REFERENCES)
-    assert json.loads(slots.with_input(references, "image_urls", "new"))["image_urls"][1] == "new"
-    assert slots.continues(slots.with_input(references, "video_url", "clip:1"))
+    assert slots.continues(form.pictures_of({"video_url": "clip:1"}))
     assert not slots.continues("{")
+    lite = VALUES | {"model": "veo-3.1-lite-generate-001"}
+    assert form.priced_with("video_url", lite).model == "google/veo3-1-fast-extend-video"
 
 
 # In the browser
@@ -151,6 +143,16 @@ bytes => {
 """
 
 
+WATCH = """
+() => {
+  window.seen = [];
+  const waits = () => "sending" in document.documentElement.dataset;
+  window.addEventListener("veo-form-values", ({ detail }) =>
+    window.seen.push([detail[1], detail[3], waits()]));
+}
+"""
+
+
 def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab):
     open_page(tab, demo_page)
     choose(tab, "Veo 3.1 Fast")
@@ -170,17 +172,25 @@ def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab)
         expect(tab.locator(name)).to_be_hidden()
     # Another shape is another picture.
     before = kept_form(tab)[1]
+    tab.evaluate(WATCH)
     choose(tab, "9:16")
     tab.wait_for_function(
         "before => JSON.parse(localStorage['veo-form'])[1] !== before", arg=before
     )
+    # A press waits from that choice on: the old picture is in the slot still.
+    waits = [waiting for pictures, shape, waiting in tab.evaluate("seen") if shape == "9:16"]
+    assert waits[0]
     # As it came back, it is the server's.
     tab.reload()
     expect(thumbnail).to_be_visible()
     width, height = thumbnail.evaluate("e => [e.naturalWidth, e.naturalHeight]")
     assert width / height == pytest.approx(9 / 16, abs=0.01)
+    # Another shape is cut from the first picture, and the first shape is that picture again.
     remove = slot(tab, "image_url").get_by_role("button", name="Remove: First frame")
+    choose(tab, "16:9")
     remove.focus()
+    tab.wait_for_function("first => JSON.parse(localStorage['veo-form'])[1] === first", arg=before)
+    expect(remove).to_be_focused()
     tab.keyboard.press("Enter")
     expect(slot(tab, "image_url").locator(".fill")).to_be_focused()
     tab.evaluate(PASTE, [*picture_file()["buffer"]])
@@ -188,6 +198,9 @@ def test_a_picture_decides_what_is_offered_and_survives_a_reload(demo_page, tab)
     tab.evaluate(PASTE, [*b"GIF89a"])
     expect(tab.locator("#slots .said")).to_contain_text("not a picture we can read")
     assert kept_form(tab)[2] == "google/veo-3.1-i2v-fast"
+    tab.set_viewport_size({"width": 390, "height": 844})
+    remove.focus()
+    expect(slot(tab, "image_url").locator(".large")).to_be_visible()
 
 
 def test_a_picture_of_another_visitor_leaves_its_slot_empty(demo_page, tab):
@@ -220,6 +233,12 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     expect(slot(tab, "video_url")).to_be_visible()
     expect(tab.locator("#generate")).to_have_text("Continue · +7 s · free")
     expect(slot(tab, "image_url")).to_be_hidden()
+    expect(tab.locator("#slots .said")).to_contain_text("took the place of a first frame")
+    tab.locator("#slots .undo").click()
+    expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
+    tab.get_by_role("button", name="Go on", exact=True).click()
+    tab.get_by_role("button", name="Continue this clip").click()
+    expect(slot(tab, "video_url")).to_be_visible()
     expect(prompt_of(tab)).to_have_value("A fox in the snow")
     slot(tab, "video_url").locator(".remove").click()
     tab.wait_for_function("JSON.parse(localStorage['veo-form'])[4] === 4")  # s, as before
@@ -231,6 +250,7 @@ def test_a_film_goes_on_from_the_clip_on_the_stage(demo_page, tab):
     expect(tab.locator("#slots .said")).to_have_text("A last frame needs a first frame, too.")
     tab.locator("#generate").click()
     expect(tab.locator("#slots .wrong")).to_contain_text("The first picture is missing")
+    expect(tab.locator("#slots .said")).to_be_hidden()
     actions_of(clip).get_by_role("button", name="Use last frame").click()
     expect(slot(tab, "image_url").locator(".fill img")).to_be_visible()
     model = "JSON.parse(localStorage['veo-form'])[2].includes('first-last-image')"
@@ -244,12 +264,12 @@ def test_nobody_gets_a_frame_of_anothers_clip(demo_page, tab):
     row = demo_page.rows()[-1]
     for field in ("image_url", "video_url", "prompt"):
         event = {"job": row["id"], "field": field}
-        said = call(demo_page, "on_frame", [{"visitor": "s" * 43}, ""], event)
+        said = call(demo_page, "on_frame", [{"visitor": "s" * 43}], event)
         assert "isn't here any more" in said
         assert "picture:" not in said and "clip:" not in said
     owner = {"visitor": row["owner"].removeprefix("browser:")}
     event = {"job": row["id"], "field": "last_image_url", "seconds": 1}
-    assert "picture:" in call(demo_page, "on_frame", [owner, ""], event)
+    assert "picture:" in call(demo_page, "on_frame", [owner], event)
 
 
 # A rehearsal
@@ -271,6 +291,26 @@ def test_a_rehearsal_is_short_small_and_fast_and_knows_what_it_was():
     assert len(known) == 4 * rehearsal.MOST_KEPT
     continued = VideoRequest("A fox", model="google/veo3-1-fast-extend-video", video_url="clip:1")
     assert rehearsal.of(continued) is None  # there is nothing shorter or smaller
+
+
+def test_what_a_rehearsal_costs_is_told_of_what_it_sends():
+    """The fast one of its pair, made of what is filled, on the button and at the press."""
+    for given, names in form.OFFERED.items():
+        pictures = form.pictures_of({each: form.ANY_INPUT[each] for each in given})
+        for name in names:
+            settings = {"model": name, "generate_audio": True}
+            for field in ("duration", "resolution"):
+                settings[field] = MODELS[name].default(field)
+            told = form.request_to_price(**settings, pictures=pictures)
+            if given != {"last_image_url"}:  # which is refused
+                sent = form.request_from(**settings, prompt="price", pictures=pictures)
+                assert replace(told, seed=sent.seed) == sent
+            small = rehearsal.of(told)
+            label = MODELS[name].label
+            assert MODELS[small.model if small else name].label in (label, f"{label} Fast")
+    edit = VideoRequest("x", model="google/gemini-omni-1.1-flash", video_url="clip:1", task="edit")
+    assert rehearsal.of(edit).model == edit.model
+    assert rehearsal.of(VideoRequest("x", model="veo-3.1-lite-generate-001")).duration == 4
 
 
 def test_what_was_rehearsed_is_filmed_properly_at_its_price(keyed_page, tab):

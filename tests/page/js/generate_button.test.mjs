@@ -76,3 +76,12 @@ test("the shortcut presses the button once, in the composer and not in a form of
     assert.ok(!happens("keydown", target, keys).prevented);
   assert.equal(presses, 2);
 });
+
+test("a rehearsal is filmed properly once", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const properly = { closest: (selector) => selector.includes(".properly") };
+  assert.ok(!happens("click", properly, { detail: 1 }).stopped);
+  assert.ok(happens("click", properly, { detail: 1 }).stopped);
+  tellTheButton();
+  assert.ok(happens("click", properly, { detail: 2 }).stopped);
+});

@@ -55,6 +55,23 @@ test("a setting that the model does not take comes back with one that does", () 
   assert.equal(fit({ pictures: "", ...back, duration: 4 }).duration, 4);
 });
 
+test("the model that somebody chose comes back with what it can be made of", () => {
+  const fit = makeFitting(TABLE);
+  const settings = { duration: 8, aspect_ratio: "16:9" };
+  fit({ pictures: "", model: "words-fast", ...settings });
+  const pictures = '{"image_urls":["a"]}';
+  const other = fit({ pictures, model: "words-fast", ...settings });
+  assert.equal(other.model, "references");
+  assert.equal(fit({ pictures: "", ...other }).model, "words-fast");
+  const own = fit({ pictures: "", ...other, model: "words" });
+  assert.equal(fit({ pictures: '{"image_url":"a"}', ...own }).model, "picture");
+});
+
+test("what costs least becomes the next that costs less", () => {
+  const models = { ...TABLE.models, lite: of("Lite", "lite", WORDS, first) };
+  assert.equal(modelFor({ ...TABLE, models }, "lite", ["video_url"]), "quick-longer");
+});
+
 test("a slot is shut by what it does not go with", () => {
   assert.equal(inTheWay(TABLE, {}, "image_url"), null);
   assert.equal(inTheWay(TABLE, { image_url: "a" }, "last_image_url"), null);
