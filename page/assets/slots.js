@@ -5,6 +5,7 @@ import { cutPicture, isTooLarge } from "./picture_cut.js";
 import { keepCuts, keptCuts } from "./picture_cuts.js";
 import { isPicture, JOB, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
 import { picturePreview, sendPicture } from "./picture_route.js";
+import { isAway, onServer } from "./server_away.js";
 
 const REFERENCES = "image_urls";
 const CLIP = "video_url";
@@ -299,17 +300,26 @@ export function mount({ element, props, watch, trigger }) {
   // A frame is cut on the server, which has the clip; one at a time, as Gradio drops a second.
   function ask(frame) {
     if (asked) return say(texts.wait, true);
+    if (isAway()) return say(texts.unsent, true);
     asked = true;
     count(1);
     say(texts.sending);
     trigger("input", frame);
   }
-  onPictureCame(({ picture, at }) => {
+  function answered({ picture, at }) {
     if (find(".said").textContent === texts.sending) say("");
-    if (picture && at !== came) put(picture);
-    came = at;
+    if (picture && at !== came) {
+      came = at;
+      put(picture);
+    }
     if (asked) count(-1);
     asked = false;
+  }
+  onPictureCame(answered);
+  onServer(() => {
+    if (!isAway() || !asked) return;
+    answered({}); // it went with the server
+    say(texts.unsent, true);
   });
   function put({ field, name }) {
     const before = inputs;
