@@ -2,7 +2,7 @@
 
 Words in the prompt choose the scene, the light and the weather; a hash of prompt and seed throws
 all other dice, so the same request gives the same bytes. Every clip says in its picture and in its
-metadata that it is a demo; its last frame is without words, for a film that goes on from it.
+metadata that it is a demo; its last frame is without a caption, for a film that goes on from it.
 
 How it is fast: `scenery.py` paints at a quarter of the size, libswscale enlarges that and
 turns it into YUV, and what must be sharp (stars, trees, caption, badge) is blended into the YUV
@@ -125,7 +125,7 @@ def compose_film(
     if given.references:
         pictures = [print_of(picture, *size) for picture in given.references]
         prints = draw_references(pictures, throw_dice(prompt, seed, "prints"), *size)
-        layers = [*prints, *faded_out(words_on_plates(prompt, *size), duration * FPS)]
+        layers = [*prints, *without_caption_at_the_end(words_on_plates(prompt, *size), duration)]
         return Film(
             prompt=prompt, seed=seed, duration=duration, width=width, height=height, layers=layers
         )
@@ -134,7 +134,10 @@ def compose_film(
         return ChangedClip(given.clip, dice=dice, width=width, height=height, layers=words)
     first = first_planes(given, *size)
     last = yuv_of(picture_of(given.last, *size)) if given.last else None
-    fading = [Fading(word, duration * FPS, comes=True, goes=True) for word in words]
+    *captions, badge = words
+    count = duration * FPS
+    fading = [Fading(caption, count, comes=True, goes=True) for caption in captions]
+    fading.append(Fading(badge, count, comes=True, goes=bool(last)))
     film = PictureFilm(first, last, dice=dice, duration=duration, layers=fading)
     return ContinuedClip(given.clip, film) if given.clip and given.frames_before else film
 
@@ -152,9 +155,12 @@ def words_on_plates(prompt: str, width: int, height: int) -> list[Layer]:
     return [*captions, draw_badge(None, width, height, plate=True)]
 
 
-def faded_out(words: Sequence[Layer], count: int) -> list[Sharp]:
-    """The words of a film of so many frames, gone in the last one: a film may go on from it."""
-    return [Fading(word, count, comes=False, goes=True) for word in words]
+def without_caption_at_the_end(words: Sequence[Layer], duration: int) -> list[Sharp]:
+    """A film's caption, gone in its last frame, which a film may go on from; and its badge, which
+    stays: no frame may be taken for one of Veo's."""
+    *captions, badge = words
+    count = duration * FPS
+    return [*(Fading(each, count, comes=False, goes=True) for each in captions), badge]
 
 
 def picture_of(picture: Picture, width: int, height: int) -> Image.Image:
@@ -224,7 +230,7 @@ class Film:
             self.layers.append(draw_trees(dice, mood, width, height, self.count))
         if layers is None:
             words = [*draw_caption(prompt, width, height), draw_badge(seed, width, height)]
-            layers = faded_out(words, self.count)
+            layers = without_caption_at_the_end(words, duration)
         self.layers += layers
 
     def __iter__(self) -> Iterator[av.VideoFrame]:

@@ -18,6 +18,7 @@ from demo import clip as demo_clip
 from demo import film as demo_film
 from demo.given import Given, NoPicture, Picture, look_at, open_picture
 from demo.layers import FADE, Fading, Layer, planes_of
+from demo.lettering import draw_badge
 from demo.picture_film import PictureFilm, box_of, rgb_of, yuv_of
 
 ROOT = Path(__file__).parents[2]
@@ -106,19 +107,20 @@ def test_words_come_after_the_first_frame_and_go_before_a_last_picture(tmp_path)
         assert np.array_equal(lumas[-1], yuv_of(OTHER)[0]) is has_last
 
 
-def test_the_words_of_a_film_are_gone_before_its_end(tmp_path):
-    """What goes on from the last frame would carry them along, beside its own."""
+def test_the_caption_of_a_film_is_gone_before_its_end(tmp_path):
+    """What goes on from the last frame would carry it along, beside its own."""
     path = demo_film.render(
         tmp_path / "clip.mp4", prompt="sea", seed=1, duration=1, sound=False, **SHAPE
     )
-    bare = demo_film.Film(prompt="sea", seed=1, duration=1, **SHAPE, layers=[])
+    badge = draw_badge(1, *SIZE)
+    bare = demo_film.Film(prompt="sea", seed=1, duration=1, **SHAPE, layers=[badge])
     *_, last = bare
     assert psnr(planes_of(last, np.uint8)[0], last_luma_of(path)) > 38
     went_on = Given(clip=demo_clip.inspect(path), goes_on=True)
     film = compose(prompt="a cat", given=went_on)
     path = tmp_path / "on.mp4"
     demo_film.write_film(path, film, None)
-    film.ahead.layers = []
+    film.ahead.layers = film.ahead.layers[-1:]
     *_, last = film
     assert psnr(planes_of(last, np.uint8)[0], last_luma_of(path)) > 38
 
