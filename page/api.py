@@ -62,6 +62,7 @@ class Api:
         extend: str | None = None,
         person_generation: str | None = None,
         provider: str | None = None,
+        task: str | None = None,
     ) -> tuple[str | None, dict[str, Any]]:
         """Make one clip.  This costs money unless the page runs in demo mode; it is never sent twice.
 
@@ -88,6 +89,7 @@ class Api:
             extend: The id of a clip to go on from; 7 seconds come to it.
             person_generation: Whether people may be shown: dont_allow or allow_adult; few models take it.
             provider: Who makes it: auto, google or fal.
+            task: Follows from what is given; only edit, which changes the clip at video_url, must be said.
 
         Returns:
             The clip's file, none without wait.
@@ -120,6 +122,7 @@ class Api:
                 video_url=video_url,
                 person_generation=person_generation,
                 provider=provider,
+                task=task,
             )
             job = await self._service.begin(wanted, owner=owner, quota_key=quota_key)
             return await self._finished(job) if wait else await wait_for_id(job)

@@ -49,6 +49,7 @@ OF_PROGRAMS = (
     "extend",
     "person_generation",
     "provider",
+    "task",
 )
 """What programs and agents may give beside that, in its order; the form has no widget for it."""
 

@@ -38,6 +38,7 @@ PLAUSIBLE = {
     "extend": [None, "", "an-id", " ", ["an-id"]],
     "person_generation": [None, "", "allow_adult", "everybody"],
     "provider": [None, "", "google", "nobody"],
+    "task": [None, "", "edit", "nothing"],
     "generation_id": ["an-id", "an-id:google/veo-3.1-t2v", "", "../balance", "x" * 10_000, "\x00"],
 }
 TAKEN = {

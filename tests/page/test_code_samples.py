@@ -384,14 +384,16 @@ def any_request(draw):
     text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
     prompt = draw(text.filter(shows_something) | st.just(NASTY))
     model = draw(st.sampled_from(form.OFFERED[frozenset()]))
+    fields = {
+        "duration": draw(st.sampled_from(MODELS[model].durations)),
+        "negative_prompt": draw(text),
+        "generate_audio": draw(st.booleans()),
+        "enhance_prompt": draw(st.booleans()),
+        "seed": draw(st.integers(0, 2**32 - 1)),
+    }
+    takes = MODELS[model].takes
     return VideoRequest(
-        prompt,
-        model=model,
-        duration=draw(st.sampled_from(MODELS[model].durations)),
-        negative_prompt=draw(text),
-        generate_audio=draw(st.booleans()),
-        enhance_prompt=draw(st.booleans()),
-        seed=draw(st.integers(0, 2**32 - 1)),
+        prompt, model=model, **{name: value for name, value in fields.items() if name in takes}
     )
 
 

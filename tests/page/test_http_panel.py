@@ -129,7 +129,7 @@ exchange = Exchange(method="GET", address="/v2", seconds=0.1, status=200)
 heard = [RepeatedExchange(number=1, exchange=exchange)]
 
 with gr.Blocks(analytics_enabled=False) as page:
-    with gr.Accordion("Under the hood", open=False):
+    with gr.Accordion("HTTP", open=False):
         panel = http_panel.build()
     other = gr.Textbox(elem_id="other")
 
@@ -148,7 +148,7 @@ def test_what_it_got_while_folded_stands_there_after_what_leaves_it_as_it_is(tab
     with ServedPage(tmp_path, program=program) as served:
         tab.goto(served.url)
         expect(tab.locator("#other textarea")).to_have_value("after it")
-        unfold(tab)
+        tab.get_by_role("button", name="HTTP").click()
         expect(items(tab).locator(".outcome")).to_have_text("200")
 
 

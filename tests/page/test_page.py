@@ -55,6 +55,7 @@ REST_OF_THE_FIELDS = [each.name for each in fields(VideoRequest) if each.name !=
 # The way of a clip
 
 
+@pytest.mark.new_browser  # in which clips play by themselves
 def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
     """States go by, the asked-for film plays to its end, the download is the same file."""
     open_page(tab, demo_page)
@@ -501,7 +502,7 @@ def test_only_four_endpoints_are_public(demo_page):
     }
     assert optional == {
         "prompt": False,
-        **dict.fromkeys([*REST_OF_THE_FIELDS, "wait", "api_key"], True),
+        **dict.fromkeys([*REST_OF_THE_FIELDS, "last_frame_of", "extend", "wait", "api_key"], True),
     }
 
 

@@ -329,7 +329,7 @@ def test_what_does_not_go_together_is_told_and_nothing_is_sent(keyed_page, ann):
     for given, said in (
         ({"image_url": "a"}, "must be an address"),
         ({"image_url": FAR, "model": "google/veo-3.1-t2v-fast"}, "is nothing"),
-        ({"last_image_url": FAR}, "together"),
+        ({"last_image_url": FAR}, "without a first one"),
         ({"extend": "x", "last_frame_of": "y"}, "not both"),
         ({"extend": "no-such-id"}, "no such clip"),
         ({"image_url": FAR, "seed": 7}, "seed cannot be chosen"),
