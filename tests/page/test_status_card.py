@@ -596,7 +596,10 @@ for action, change in changes.items():
 again = form.retry_request(request, "another_seed")
 assert again.seed != 7
 assert asdict(again) | {"seed": 7} == asdict(request)
-assert set(changes) | {"another_seed"} == explain.SENDING
+fast = "google/veo-3.1-t2v-fast"
+nearest = form.retry_request(request, "nearest_model", fast)
+assert asdict(nearest) == asdict(request) | {"model": fast}
+assert set(changes) | {"another_seed", "nearest_model"} == explain.SENDING
 """)
 
 
