@@ -11,6 +11,7 @@ import sys
 from benchmarks import (
     bench_create,
     bench_download,
+    bench_last_frame,
     bench_page,
     bench_polling,
     bench_redaction,
@@ -30,6 +31,7 @@ BENCHES = (
     bench_redaction,
     bench_download,
     bench_create,
+    bench_last_frame,
     bench_waiting,
     bench_visitors,
     bench_servers,
