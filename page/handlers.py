@@ -162,16 +162,32 @@ class Handlers:
         return View(chips=found).of(self._parts)
 
     async def on_generate(
+        self, request: gr.Request, *, offer: object, **pressed: Any
+    ) -> AsyncIterator[Changed]:
+        """Begin the takes and show them, or say at its field what is wrong with the form."""
+        async for changed in self._press(request, Offer.from_untrusted(offer), **pressed):
+            yield changed
+
+    async def on_rehearse(
+        self, request: gr.Request, *, offer: object, **pressed: Any
+    ) -> AsyncIterator[Changed]:
+        """Begin a rehearsal of the form; the browser keeps how it is filmed properly."""
+        told = offer.get("rehearsal") if isinstance(offer, dict) else None
+        of_it = Offer.from_untrusted(told)
+        async for changed in self._press(request, of_it, is_rehearsal=True, **pressed):
+            yield changed
+
+    async def _press(
         self,
         request: gr.Request,
+        offer: Offer,
         *,
         count: int,
         differs: str,
         browser_state: BrowserState,
-        offer: object,
+        is_rehearsal: bool = False,
         **fields: Any,
     ) -> AsyncIterator[Changed]:
-        """Begin the takes and show them, or say at its field what is wrong with the form."""
         try:
             wanted = form.request_from(**fields)
         except InvalidRequest as error:
@@ -179,12 +195,15 @@ class Handlers:
             return
         visitor = self._identify_and_unfollow(browser_state, request)
         try:
-            asked = takes.takes_of(wanted, count, differs)
+            if is_rehearsal:
+                asked = [rehearsal.of(wanted) or wanted]
+            else:
+                asked = takes.takes_of(wanted, count, differs)
             job = await self._service.begin(
                 asked[0],
                 owner=visitor.owner,
                 quota_key=visitor.quota_key,
-                offer=Offer.from_untrusted(offer),
+                offer=offer,
                 others=asked[1:],
             )
         except VeoError as error:
@@ -192,47 +211,14 @@ class Handlers:
             return
         values = [fields[name] for name in form.FIELDS]
         visitor = visitor.keeping(form=values, asked=[count, differs], job=job.id, takes=[])
-        too_few = texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
-        note = too_few if len(asked) < count else ""
+        note = ""
+        if is_rehearsal:
+            known = rehearsal.kept(visitor.browser_state.get("rehearsed"), job.id, wanted)
+            visitor = visitor.keeping(rehearsed=known)
+        elif len(asked) < count:
+            note = texts.FEWER_VALUES.format(setting=texts.DIFFERS[differs], values=len(asked))
         mistake: Any = None  # the first view takes away what was said at a field
         async for view in self._begin_others(job, asked[1:], visitor, note):
-            yield replace(view, mistake=mistake).of(self._parts)
-            mistake = UNCHANGED
-
-    async def on_rehearse(
-        self,
-        request: gr.Request,
-        *,
-        count: int,
-        differs: str,
-        browser_state: BrowserState,
-        offer: object,
-        **fields: Any,
-    ) -> AsyncIterator[Changed]:
-        """Begin a rehearsal of the form; the browser keeps how it is filmed properly."""
-        try:
-            wanted = form.request_from(**fields)
-        except InvalidRequest as error:
-            yield View(mistake=field_error.at_field(error)).of(self._parts)
-            return
-        told = offer.get("rehearsal") if isinstance(offer, dict) else None
-        visitor = self._identify_and_unfollow(browser_state, request)
-        try:
-            job = await self._service.begin(
-                rehearsal.of(wanted) or wanted,
-                owner=visitor.owner,
-                quota_key=visitor.quota_key,
-                offer=Offer.from_untrusted(told),
-            )
-        except VeoError as error:
-            yield view_of_press(error).of(self._parts)
-            return
-        known = rehearsal.kept(visitor.browser_state.get("rehearsed"), job.id, wanted)
-        values = [fields[name] for name in form.FIELDS]
-        asked = [count, differs]
-        visitor = visitor.keeping(form=values, asked=asked, job=job.id, takes=[], rehearsed=known)
-        mistake: Any = None
-        async for view in self._follow(job, visitor):
             yield replace(view, mistake=mistake).of(self._parts)
             mistake = UNCHANGED
 
