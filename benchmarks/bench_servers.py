@@ -249,7 +249,7 @@ def watch(connection: sa.Connection, servers: list[Process]) -> dict[str, float]
 
 
 def taken(connection: sa.Connection) -> dict[str, int]:
-    return dict(connection.execute(sa.text(TAKEN)).all())  # type: ignore[arg-type]
+    return {server: jobs for server, jobs in connection.execute(sa.text(TAKEN))}
 
 
 def cpu_of_database(connection: sa.Connection) -> float:

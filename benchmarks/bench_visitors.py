@@ -57,8 +57,8 @@ SERVERS = 3
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 from nginx import NginxServer  # noqa: E402  # the tests' servers
-from postgres import PostgresServer  # noqa: E402
-from seaweed import SeaweedServer  # noqa: E402
+from postgres import PostgresServer  # noqa: E402  # as above
+from seaweed import SeaweedServer  # noqa: E402  # as above
 
 Serving = Callable[[str], contextlib.AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]]
 """What serves a page for a service's address: the page's own, and its process."""
