@@ -9,12 +9,14 @@ interface.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shlex
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from veo.models import INPUTS
@@ -23,6 +25,7 @@ from veo_client import BASE_URL, GENERATIONS, KEY_VARIABLES, VideoRequest
 
 __all__ = ["write_samples"]
 
+SAMPLES = Path(__file__).parent / "samples"
 KEY = KEY_VARIABLES[0]
 DEMO_URL = "http://127.0.0.1:8000"
 """Where `python demo_server.py` listens."""
@@ -34,161 +37,10 @@ class _Sample(string.Template):
     delimiter = "§"
 
 
-CLIENT = _Sample("""\
-# In this project's folder; the key comes from the environment: export §key=...
-§{needed}§{imports}§{helpers}\
-client = VeoClient(base_url=§base_url)
-request = VideoRequest(
-§arguments
-)
-for update in client.generate(request):
-    print(f"{update.elapsed:4.0f} s  {update.status}  {update.generation_id}")
-print("saved", client.download(update.video, "clip.mp4"))
-""")
-
-COMMAND = _Sample("""\
-# In this project's folder; the key comes from the environment: export §key=...
-§{needed}\
-AIMLAPI_BASE_URL=§base_url \\
-  python make_clip.py -o clip.mp4 §options \\
-  -- §prompt
-""")
-
-REQUESTS = _Sample("""\
-# pip install requests; the key comes from the environment: export §key=...
-§{needed}§{imports}\
-import os
-import sys
-import time
-
-import requests
-
-URL = §url
-KEY = {"Authorization": "Bearer " + os.environ["§key"]}
-§{helpers}\
-BODY = {
-§body
-}
-
-# The call that costs money. No answer is no reason to send it again: look at your account first.
-answer = requests.post(URL, headers=KEY, json=BODY, timeout=60)
-if not answer.ok:
-    sys.exit(f"{answer.status_code}: {answer.text}")
-generation_id = answer.json()["id"]
-print("id", generation_id)
-
-for _ in range(120):  # 20 minutes
-    time.sleep(10)
-    answer = requests.get(URL, headers=KEY, params={"generation_id": generation_id}, timeout=60)
-    if answer.status_code in (404, 429) or answer.status_code >= 500:
-        continue  # it passes, and looking again costs nothing
-    generation = answer.json()
-    print(generation.get("status"))
-    if not answer.ok or generation.get("status") in ("completed", "error"):
-        break  # with any other status it is still in the making
-else:
-    sys.exit("Stopped looking; the clip may still come under this id.")
-if generation.get("status") != "completed":
-    sys.exit(answer.text)
-
-# The file lies elsewhere: the key does not go there.
-with requests.get(generation["video"]["url"], stream=True, timeout=60) as file:
-    file.raise_for_status()
-    with open("clip.mp4", "wb") as clip:
-        for piece in file.iter_content(1 << 20):
-            clip.write(piece)
-print("saved clip.mp4")
-""")
-
-CURL = _Sample("""\
-#!/usr/bin/env bash
-# Needs curl and python3; the key comes from the environment: export §key=...
-§{needed}\
-set -euo pipefail
-
-url=§url
-
-# Prints one field of a JSON answer: field video url
-field() {
-  python3 -c 'import functools, json, sys
-print(functools.reduce(dict.get, sys.argv[1:], json.load(sys.stdin)))' "$@"
-}
-# The key goes in as a file: an argument would show in the list of processes.
-ask() {
-  curl --silent --show-error --max-time 60 \\
-    --header @<(echo "Authorization: Bearer $§key") "$@"
-}
-§body
-
-# The call that costs money. No answer is no reason to send it again: look at your account first.
-answer=$(ask --fail-with-body --header "Content-Type: application/json" \\
-  §data "$url") ||
-  { echo "$answer" >&2; exit 1; }
-generation_id=$(field id <<<"$answer")
-echo "id $generation_id"
-
-for _ in {1..120}; do # 20 minutes
-  sleep 10
-  # What fails may pass, and looking again costs nothing.
-  answer=$(ask --fail --get --data-urlencode "generation_id=$generation_id" "$url") || continue
-  status=$(field status <<<"$answer")
-  echo "$status"
-  case $status in # with any other it is still in the making
-    completed) break ;;
-    error) echo "$answer" >&2; exit 1 ;;
-  esac
-done
-[[ ${status-} == completed ]] ||
-  { echo "Stopped looking; the clip may still come under this id." >&2; exit 1; }
-
-# The file lies elsewhere: the key does not go there.
-address=$(field video url <<<"$answer")
-curl --silent --show-error --fail --max-time 600 --output clip.mp4 "$address"
-echo "saved clip.mp4"
-""")
-
-NODE = _Sample("""\
-// Node 20 or later: node clip.mjs; the key comes from the environment: export §key=...
-§{needed}\
-import { §files } from "node:fs/promises";
-
-const url = §url;
-const headers = {
-  Authorization: `Bearer ${process.env.§key}`,
-  "Content-Type": "application/json",
-};
-
-const ask = (address, options) =>
-  fetch(address, { headers, signal: AbortSignal.timeout(60_000), ...options });
-§{helpers}\
-const body = §body;
-
-// The call that costs money. No answer is no reason to send it again: look at your account first.
-let answer = await ask(url, { method: "POST", body: JSON.stringify(body) });
-if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-const { id } = await answer.json();
-console.log("id", id);
-
-let generation = { status: "queued" };
-for (let look = 0; look < 120; look++) { // 20 minutes
-  await new Promise((resolve) => setTimeout(resolve, 10_000));
-  answer = await ask(`${url}?generation_id=${encodeURIComponent(id)}`);
-  // It passes, and looking again costs nothing.
-  if ([404, 429].includes(answer.status) || answer.status >= 500) continue;
-  generation = await answer.json();
-  console.log(generation.status);
-  // With any other status it is still in the making.
-  if (!answer.ok || ["completed", "error"].includes(generation.status)) break;
-}
-if (generation.status !== "completed")
-  throw new Error(`No clip under this id so far: ${JSON.stringify(generation)}`);
-
-// The file lies elsewhere: the key does not go there.
-const file = await fetch(generation.video.url, { signal: AbortSignal.timeout(600_000) });
-if (!file.ok) throw new Error(`${file.status} for the file`);
-await writeFile("clip.mp4", file.body);
-console.log("saved clip.mp4");
-""")
+@functools.cache
+def _template(name: str) -> _Sample:
+    """A program, or what it needs for a file or a clip that was made, from `page/samples/`."""
+    return _Sample((SAMPLES / f"{name}.txt").read_text("utf-8"))
 
 
 # What is not written into a program, but read or asked for by it
@@ -279,17 +131,6 @@ def _needed(body: Mapping[str, Any], sign: str = "#") -> str:
     return f"{sign} It reads {told} from the folder where you run it.\n"
 
 
-_PICTURE = _Sample('''
-
-def picture(path: str) -> str:
-    """Upright, §shape, without where and when it was taken."""
-    content = Path(path).read_bytes()
-    return data_uri(prepare(content, film_size(§size)§crop))
-
-
-''')
-
-
 def _client(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> str:
     def write(value: object) -> str:
         if isinstance(value, _Made):  # the client asks for the address itself
@@ -303,7 +144,7 @@ def _client(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> st
     values = _in_our_words(request, body)
     arguments = (f"    {name}={_python_list(value, write)}," for name, value in values.items())
     imports, helpers = _for_files(request, _those(_File, body))
-    return CLIENT.substitute(
+    return _template("client.py").substitute(
         key=KEY,
         needed=_needed(body),
         imports=f"{imports}from veo_client import VeoClient, VideoRequest\n",
@@ -326,7 +167,7 @@ def _for_files(request: VideoRequest, files: Sequence[_File]) -> tuple[str, str]
     if any(file.is_clip for file in files):
         return imports.replace("§", ""), "\n"
     of_film = "no larger than the film" if request.image_urls else "in the film's shape and size"
-    helper = _PICTURE.substitute(
+    helper = _template("client_file.py").substitute(
         shape=of_film,
         size=f"{_python(request.aspect_ratio)}, {_python(request.resolution)}",
         crop=", crop=False" if request.image_urls else "",
@@ -363,7 +204,7 @@ def _command(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> s
         if name != "prompt"
         for each in _each(value)
     ]
-    return COMMAND.substitute(
+    return _template("command.sh").substitute(
         key=KEY,
         needed=_needed(body),
         base_url=shlex.quote(base_url),
@@ -373,21 +214,6 @@ def _command(request: VideoRequest, body: Mapping[str, Any], base_url: str) -> s
 
 
 NO_COMMAND = "# The command cannot say this request: {}.\n"
-
-_READING = """
-def data_uri(kind, path):
-    with open(path, "rb") as file:
-        return f"data:{kind};base64," + base64.b64encode(file.read()).decode()
-
-"""
-_ASKING = """
-def address_of(generation_id):
-    \"\"\"Of a clip that was made: it is good for a while, so it is asked for now.\"\"\"
-    answer = requests.get(URL, headers=KEY, params={"generation_id": generation_id}, timeout=60)
-    answer.raise_for_status()
-    return answer.json()["video"]["url"]
-
-"""
 
 
 def _requests(body: Mapping[str, Any], url: str) -> str:
@@ -399,9 +225,9 @@ def _requests(body: Mapping[str, Any], url: str) -> str:
         return _python(value)
 
     files, made = _those(_File, body), _those(_Made, body)
-    helpers = (_READING if files else "") + (_ASKING if made else "")
+    helpers = _helpers("requests", "py", files, made)
     lines = (f"    {_python(name)}: {_python_list(value, write)}," for name, value in body.items())
-    return REQUESTS.substitute(
+    return _template("requests.py").substitute(
         key=KEY,
         needed=_needed(body),
         imports="import base64\n" if files else "",
@@ -409,21 +235,6 @@ def _requests(body: Mapping[str, Any], url: str) -> str:
         helpers=f"\n{helpers}\n" if helpers else "",
         body="\n".join(lines),
     )
-
-
-_SHELL_READING = """
-# A file as text.  It is too long for an argument: curl reads the body from a file, too.
-data_uri() {
-  printf 'data:%s;base64,' "$1"
-  base64 <"$2" | tr -d '\\n'
-}
-"""
-_SHELL_ASKING = """
-# The address of a clip that was made: it is good for a while, so it is asked for now.
-address_of() {
-  ask --fail --get --data-urlencode "generation_id=$1" "$url" | field video url | tr -d '\\n'
-}
-"""
 
 
 def _curl(body: Mapping[str, Any], url: str) -> str:
@@ -438,8 +249,8 @@ def _curl(body: Mapping[str, Any], url: str) -> str:
         f'"${name}"' + shlex.quote(after) for name, after in zip(rest[::2], rest[1::2], strict=True)
     )
     lines = [f"{name}=$({shlex.join([call, *of])})" for name, call, of in read + asked]
-    helpers = (_SHELL_READING if files else "") + (_SHELL_ASKING if made else "")
-    return CURL.substitute(
+    helpers = _helpers("curl", "sh", files, made)
+    return _template("curl.sh").substitute(
         key=KEY,
         needed=_needed(body),
         url=shlex.quote(url),
@@ -447,19 +258,6 @@ def _curl(body: Mapping[str, Any], url: str) -> str:
         # Linux gives an argument 128 KiB.
         data='--data-binary @<(printf %s "$body")' if files else '--data "$body"',
     )
-
-
-_NODE_READING = """
-const dataUri = async (kind, path) => `data:${kind};base64,${await readFile(path, "base64")}`;
-"""
-_NODE_ASKING = """
-// The address of a clip that was made: it is good for a while, so it is asked for now.
-const addressOf = async (made) => {
-  const answer = await ask(`${url}?generation_id=${encodeURIComponent(made)}`);
-  if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return (await answer.json()).video.url;
-};
-"""
 
 
 def _node(body: Mapping[str, Any], url: str) -> str:
@@ -471,8 +269,8 @@ def _node(body: Mapping[str, Any], url: str) -> str:
         return _json(value)
 
     files, made = _those(_File, body), _those(_Made, body)
-    helpers = (_NODE_READING if files else "") + (_NODE_ASKING if made else "")
-    return NODE.substitute(
+    helpers = _helpers("node", "mjs", files, made)
+    return _template("node.mjs").substitute(
         key=KEY,
         needed=_needed(body, sign="//"),
         files="readFile, writeFile" if files else "writeFile",
@@ -480,6 +278,12 @@ def _node(body: Mapping[str, Any], url: str) -> str:
         helpers=f"{helpers}\n",
         body=_object(body, write),
     )
+
+
+def _helpers(program: str, ending: str, files: Sequence[_File], made: Sequence[_Made]) -> str:
+    """What a program defines to read its files, and to ask where the clips are that were made."""
+    needed = [kind for kind, there in (("file", files), ("made", made)) if there]
+    return "".join(_template(f"{program}_{kind}.{ending}").template for kind in needed)
 
 
 def _object(body: Mapping[str, Any], write: Callable[[object], str]) -> str:

@@ -154,8 +154,6 @@ def test_javascript_css_and_html_stand_in_files_of_their_own():
     found = {
         module: [text for text in texts_in(module) if OTHER_LANGUAGES.search(text)]
         for module in OF_THE_PAGE
-        # The programs to take away are no part of the page.
-        if module != "page.code_samples"
     }
     assert [text for texts in found.values() for text in texts if text.count("\n") > 1] == []
     # Tags around what comes from a file, the call of its function, a word in bold.
