@@ -132,7 +132,8 @@ def served(command: list[str], **settings: str) -> Iterator[tuple[str, subproces
                 time.sleep(0.02)
             yield f"http://127.0.0.1:{port}", process
         finally:
-            os.killpg(process.pid, 9)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, which is told
+                os.killpg(process.pid, 9)
             process.wait()
 
 
