@@ -74,6 +74,8 @@ class Job:
         """By the steady clock, since a look first showed that the service makes it."""
         self._began = time.monotonic() - max(time.time() - entry.created, 0.0)
         """By the steady clock, so that no clock that is set moves what a person sees."""
+        self._request: tuple[dict[str, Any] | None, VideoRequest | None] = (None, None)
+        """As it stands in the row, and as it was read from that: it is asked for at every look."""
         self._changed = asyncio.Event()
         self._left = asyncio.Event()
         """Set while nobody follows it, who did."""
@@ -113,9 +115,9 @@ class Job:
     @property
     def request(self) -> VideoRequest | None:
         """None when only the id of an earlier request is known, or we would not send it today."""
-        with suppress(InvalidRequest, TypeError):  # a later version may have had other fields
-            return VideoRequest(**self.entry.request) if self.entry.request else None
-        return None
+        if self._request[0] is not self.entry.request:
+            self._request = self.entry.request, _as_sent_today(self.entry.request)
+        return self._request[1]
 
     @property
     def is_only_looked_for(self) -> bool:
@@ -238,3 +240,9 @@ class Job:
             self._generating_since = time.monotonic()
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _as_sent_today(request: dict[str, Any] | None) -> VideoRequest | None:
+    with suppress(InvalidRequest, TypeError):  # a later version may have had other fields
+        return VideoRequest(**request) if request else None
+    return None

@@ -15,7 +15,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -260,7 +268,15 @@ class Jobs:
     async def of(self, owner: str, sought: Sought = EVERY_JOB, *, limit: int = 100) -> list[Job]:
         """A visitor's jobs, newest first."""
         read = partial(self.ledger.of, owner, limit, sought=sought)
-        jobs = [*map(self._shown, await self.background.write(read))]
+        return self._wanted(await self.background.write(read))
+
+    async def newest(self, owner: str, limit: int) -> tuple[list[Job], Held]:
+        """A visitor's newest jobs, and how many they have, with the room that their clips take."""
+        entries, held = await self.background.write(self.ledger.newest, owner, limit)
+        return self._wanted(entries), held
+
+    def _wanted(self, entries: Iterable[Entry]) -> list[Job]:
+        jobs = [*map(self._shown, entries)]
         for job in jobs:
             job.want()
         return jobs
@@ -275,10 +291,6 @@ class Jobs:
         """A visitor's jobs that have this id of the service, newest first."""
         entries = await self.background.write(self.ledger.with_id, owner, generation_id)
         return [*map(self._shown, entries)]
-
-    async def held(self, owner: str) -> Held:
-        """How many jobs a visitor has, and how much room their clips take."""
-        return await self.background.write(self.ledger.held, owner)
 
     async def star(self, job_id: str, owner: str, *, starred: bool) -> bool:
         """Give a visitor's own job a star, or take it away; tell whether it is theirs."""

@@ -232,6 +232,21 @@ class Held:
     failed: int
     bytes: float
 
+    @classmethod
+    def of(cls, every: Sequence[Entry]) -> Held:
+        """As `Ledger.held` counts them, of all the jobs of a visitor."""
+        return cls(
+            all=len(every),
+            starred=sum(each.starred is not None for each in every),
+            running=sum(each.state in RUNNING_STATES for each in every),
+            failed=sum(each.state in FAILED_STATES for each in every),
+            bytes=sum(
+                (each.facts or {}).get("size") or 0.0
+                for each in every
+                if each.state == "done" and each.clip
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -710,6 +725,12 @@ class Ledger:
                 limit=limit,
             )
         )
+
+    def newest(self, owner: str, limit: int) -> tuple[list[Entry], Held]:
+        """A visitor's newest jobs, and how many they have: asked for at every change of a job, so
+        who has fewer than `limit` is not counted once more."""
+        entries = self.of(owner, limit)
+        return entries, Held.of(entries) if len(entries) < limit else self.held(owner)
 
     def held(self, owner: str) -> Held:
         """How many jobs a visitor has, of which kind, and the bytes of their clips."""

@@ -641,11 +641,11 @@ class Handlers:
 
     async def _with_strip(self, view: View, visitor: Visitor, *, gone: Sequence[str] = ()) -> View:
         """`view` with the newest clips of the strip; those in `gone` were deleted."""
-        jobs = await self._service.jobs.of(visitor.owner, limit=strip.PAGE + 1)
+        jobs, held = await self._service.jobs.newest(visitor.owner, strip.PAGE + 1)
         clips = strip.newest(
             jobs,
             self._service.storage,
-            held=await self._service.jobs.held(visitor.owner),
+            held=held,
             is_guest=self._service.is_guest,
             gone=gone,
         )

@@ -1354,7 +1354,8 @@ async def test_a_star_is_seen_at_once_whoever_drives_the_job(house):
             service.scripts["look"] = [completed]
             assert (await watch(job))[-1] == "done"
             assert (await jobs.get(job.id, ME)).entry.starred
-            assert (await jobs.held(ME)).starred == 1
+            assert (await jobs.newest(ME, 1))[1].starred == 1
+            assert (await jobs.newest(ME, 2))[1].starred == 1
 
 
 @in_a_loop

@@ -653,8 +653,11 @@ def test_a_visitors_jobs_and_room_are_counted_and_nobody_elses(ledger, clock):
     ledger.star(done.id, "me", starred=True)
     held = {"all": 6, "starred": 1, "running": 2, "failed": 2}
     assert ledger.held("me") == Held(**held, bytes=300)
+    assert ledger.newest("me", 6) == (ledger.of("me", 6), ledger.held("me"))
+    assert ledger.newest("me", 7) == (ledger.of("me"), ledger.held("me"))
     ledger.delete(another.id)
     assert ledger.held("me") == Held(**held | {"all": 5}, bytes=250)
+    assert Held.of(ledger.of("me")) == ledger.held("me")
     assert ledger.held("stranger") == Held(all=0, starred=0, running=0, failed=0, bytes=0)
 
 
