@@ -13,9 +13,11 @@ from veo.models import MODELS, filled, models_for
 from veo_client import InvalidRequest, VideoRequest
 
 SHORT, SMALL = 4, "720p"
-MOST_KEPT = 8
-"""Rehearsals of which a browser keeps how they are filmed properly."""
 CHANGED = ("model", "duration", "resolution")
+EACH = 1 + len(CHANGED)
+"""How many values a browser keeps of a rehearsal, so that it can be filmed properly: its job, and
+what was changed."""
+MOST_VALUES = 8 * EACH
 
 
 def of(request: VideoRequest) -> VideoRequest | None:
@@ -48,13 +50,13 @@ def kept(before: object, job_id: str, request: VideoRequest) -> list[Any]:
     """What a browser keeps, one value after the other, once the rehearsal `job_id` of `request` is
     begun."""
     known = before if isinstance(before, list) else []
-    return [job_id, *_changed(request), *known][: MOST_KEPT * (1 + len(CHANGED))]
+    return [job_id, *_changed(request), *known][:MOST_VALUES]
 
 
 def properly(known: object, job_id: str, request: VideoRequest) -> VideoRequest | None:
     """What the rehearsal `job_id`, which was `request`, is filmed properly with; None if it was
     none, or what a browser kept does not fit."""
-    if not isinstance(known, list) or job_id not in known[:: 1 + len(CHANGED)]:
+    if not isinstance(known, list) or job_id not in known[::EACH]:
         return None
     at = known.index(job_id)
     settings: Mapping[str, Any] = dict(zip(CHANGED, known[at + 1 :], strict=False))

@@ -25,7 +25,8 @@ address can send it, for a browser asks us first whether it may, and we do not a
 
 BrowserState = dict[str, Any]
 """What the browser keeps: who the visitor is, since when, the form and how many takes in what, if a
-draft lies beside it, the job on the card and its id, and the takes of the last press."""
+draft lies beside it, the job on the card and its id, the takes of the last press, and how the last
+rehearsals are filmed properly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +112,12 @@ def _login(scope: Mapping[str, Any]) -> str | None:
 
 
 STATE_TEXTS = {"visitor": 64, "job": 64, "generation_id": LONGEST_ID}
-STATE_LISTS = {"takes": (takes.MOST, 256), "asked": (2, 64), "form": (len(form.FIELDS), 9_000)}
-STATE_LISTS["rehearsed"] = (rehearsal.MOST_KEPT * 4, 4_000)
+STATE_LISTS = {
+    "takes": (takes.MOST, 256),
+    "asked": (2, 64),
+    "form": (len(form.FIELDS), 9_000),
+    "rehearsed": (rehearsal.MOST_VALUES, 4_000),
+}
 """How many values, of how many characters in all; two of the form's are prompts of 4,000."""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from veo.files import reason
-from veo.models import INPUTS, LARGEST_CLIP, MODELS, Model, models_for
+from veo.models import INPUTS, LARGEST_CLIP, LARGEST_UPLOAD, MODELS, Model, models_for
 from veo.pieces import problem_with_bytes
 from veo.types import InvalidRequest, VeoError, Video, VideoRequest
 
@@ -25,9 +25,6 @@ except ModuleNotFoundError:  # av and Pillow are an extra
     media = pictures = None  # type: ignore[assignment]  # modules that are not there
 
 __all__ = ["Given", "model_for"]
-
-MOST_READ = 12 << 20
-"""Bytes of a picture's file, as in `veo.pictures`."""
 
 
 def model_for(given: Collection[str], grade: str | None = None) -> str:
@@ -76,7 +73,7 @@ class Given:
         """The address or the name of the picture in the file, or at the address, `text`."""
         if text.lower().startswith("https://"):
             return text
-        return self._named(field, "picture", _read(text, MOST_READ, field))
+        return self._named(field, "picture", _read(text, LARGEST_UPLOAD, field))
 
     def clip(self, text: str) -> str:
         """The same of a clip to go on from, which may be named by its id."""

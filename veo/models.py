@@ -30,6 +30,8 @@ LONGEST_ADDRESS = 2000
 LARGEST_PICTURE = 2 << 20
 """Bytes of a picture that is sent in the request.  The service names no limit; others that make
 films from pictures take 8 to 20 MB, and a picture of a film's size needs no more than this."""
+LARGEST_UPLOAD = 12 << 20
+"""Bytes of a picture as it comes in, before it is made ready."""
 LARGEST_CLIP = 20 << 20
 """Bytes of a clip that is sent in the request."""
 

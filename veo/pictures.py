@@ -17,10 +17,9 @@ from contextlib import suppress
 from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile
 
-from veo.models import LARGEST_PICTURE
+from veo.models import LARGEST_PICTURE, LARGEST_UPLOAD
 
 __all__ = [
-    "LARGEST_UPLOAD",
     "MOST_PIXELS",
     "BadPicture",
     "as_jpeg",
@@ -29,8 +28,6 @@ __all__ = [
     "prepare",
 ]
 
-LARGEST_UPLOAD = 12 << 20
-"""Bytes of a picture as it comes in."""
 MOST_PIXELS = 50_000_000
 MOST_MEMORY = 100 << 20
 """Bytes that decoding may take: with all that follows it stays below 150 MiB."""

@@ -1,55 +1,28 @@
 import { make, makeButton } from "./elements.js";
 import { onFormValues } from "./form_values.js";
-import { filledIn, inputsIn, inTheWay, offeredFor } from "./models.js";
-import { cutPicture, isTooLarge } from "./picture_cut.js";
-import { keepCuts, keptCuts } from "./picture_cuts.js";
+import { filledIn, inputsIn, inTheWay } from "./models.js";
 import { isPicture, JOB, onPicture, onPictureCame, onPressWaits } from "./picture_news.js";
-import { picturePreview, sendPicture } from "./picture_route.js";
+import { picturePreview } from "./picture_route.js";
+import { pictureShapes } from "./picture_shapes.js";
 import { isAway, onServer } from "./server_away.js";
+import {
+  areWords,
+  insteadOfOthers,
+  REFERENCES,
+  slotFor,
+  withoutPicture,
+  withPicture,
+} from "./slot_inputs.js";
 
-const REFERENCES = "image_urls";
 const CLIP = "video_url";
 const KEEPS_STILL = 400; // milliseconds after the last change of shape
-
-// Which slot takes a picture that nobody chose one for.
-export function slotFor(inputs, isOpen) {
-  const order = inputs[REFERENCES]?.length ? [REFERENCES] : ["image_url", "last_image_url"];
-  return (
-    order.find((field) => (field === REFERENCES || !inputs[field]) && isOpen(field)) || order[0]
-  );
-}
-
-// `inputs` with `name` in the slot of `field`; among references it is one more.
-export function withPicture(inputs, field, name) {
-  const value = field === REFERENCES ? [...(inputs[REFERENCES] || []), name] : name;
-  return { ...inputs, [field]: value };
-}
-
-export function withoutPicture(inputs, field, name) {
-  const { [field]: had, ...others } = inputs;
-  const left = Array.isArray(had) ? had.filter((each) => each !== name) : [];
-  return left.length ? { ...others, [field]: left } : others;
-}
-
-// `inputs` with `name` in the slot of `field`, and without what does not go with it.
-export function insteadOfOthers(table, inputs, field, name) {
-  const together = withPicture(inputs, field, name);
-  return offeredFor(table, Object.keys(together)).length ? together : { [field]: together[field] };
-}
-
-// Whether words are pasted: office programs put a picture of them beside.
-export function areWords(place, types) {
-  if (!place?.closest?.("input, textarea, [contenteditable]")) return false;
-  return [...types].includes("text/plain") || !place.closest("#prompt");
-}
 
 export function mount({ element, props, watch, trigger }) {
   const { slots, table, header, texts, in_a_sentence, fields } = props;
   const find = (selector) => element.querySelector(selector);
   const slotOf = (field) => find(`[data-slot="${field}"]`);
   const nameOf = (field) => slots.find((slot) => slot.field === field).name;
-  const originals = new Map(); // the files that were chosen, for another shape
-  const cuts = keptCuts();
+  const shapes = pictureShapes(props);
   const drawn = new Map(); // what stands in each slot
   const previews = new Map();
   let inputs = inputsIn(props.value);
@@ -61,9 +34,7 @@ export function mount({ element, props, watch, trigger }) {
   let asked = false;
   let came; // when the last frame did
 
-  const isWhole = (field) => field === REFERENCES;
   const shape = () => ({ aspect_ratio: form.aspect_ratio, resolution: form.resolution });
-  const shapeKey = () => Object.values(shape()).join();
   const namesIn = (field) => [inputs[field] || []].flat();
   const mostReferences = () => table.models[form.model]?.references || 3;
 
@@ -188,24 +159,8 @@ export function mount({ element, props, watch, trigger }) {
       slotOf(field).classList.remove("busy");
     }
   }
-  const query = (field) => ({ ...shape(), ...(isWhole(field) && { reference: 1 }) });
-  function note(name, film, from) {
-    cuts.note(name, film, from);
-    keepCuts(cuts);
-  }
-  async function sent(field, file, from) {
-    const [film, asked_for] = [shapeKey(), query(field)];
-    if (await isTooLarge(file, props.most_pixels)) throw new Error(texts.too_large);
-    let cut;
-    try {
-      cut = await cutPicture(file, shape(), isWhole(field));
-    } catch {
-      throw new Error(texts.no_picture);
-    }
-    const name = await sendPicture(header, asked_for, cut);
-    originals.set(name, file);
-    note(name, film, from);
-    previews.set(name, URL.createObjectURL(cut));
+  function shown({ name, cut }) {
+    if (cut) previews.set(name, URL.createObjectURL(cut));
     return name;
   }
   async function take(field, files) {
@@ -213,39 +168,25 @@ export function mount({ element, props, watch, trigger }) {
       const why = whyNot(field);
       if (why) return say(why, true);
       await whileSending(field, async () => {
-        const name = await sent(field, file);
+        const name = shown(await shapes.send(file, shape(), field === REFERENCES));
         if (!namesIn(field).includes(name)) keep(withPicture(inputs, field, name));
       });
     }
   }
-  // Another shape of the film is another picture: of the file, or of what the server has.
-  const toFollow = () =>
-    ["image_url", "last_image_url"].filter((field) => {
-      const film = inputs[field]?.startsWith("picture:") && cuts.film(inputs[field]);
-      return film && film !== shapeKey();
-    });
+  // Another shape of the film is another picture.
+  const framed = () =>
+    ["image_url", "last_image_url"].filter((field) => inputs[field]?.startsWith("picture:"));
+  const toFollow = () => framed().filter((field) => shapes.isOther(inputs[field], shape()));
   function follow() {
-    for (const field of ["image_url", "last_image_url"])
-      if (inputs[field]?.startsWith("picture:") && !cuts.film(inputs[field]))
-        note(inputs[field], shapeKey());
+    for (const field of framed()) shapes.know(inputs[field], shape());
     for (const field of toFollow()) {
       const name = inputs[field];
-      const film = shapeKey();
       whileSending(field, async () => {
-        const other = await inShape(field, name, film);
-        if (inputs[field] === name && film === shapeKey()) keep({ ...inputs, [field]: other });
+        const other = shown(await shapes.again(name, shape()));
+        if (inputs[field] === name && !shapes.isOther(other, shape()))
+          keep({ ...inputs, [field]: other });
       });
     }
-  }
-  async function inShape(field, name, film) {
-    if (originals.has(name)) return sent(field, originals.get(name), name);
-    const [first, asked_for] = [cuts.first(name), query(field)];
-    const again = (of) => sendPicture(header, { ...asked_for, again: of });
-    const isThere = first !== name && (await picturePreview(header, first));
-    if (isThere && cuts.film(first) === film) return first;
-    const other = await again(isThere ? first : name);
-    note(other, film, name);
-    return other;
   }
   // A press waits from another shape's choice on, not only from the first byte that is sent.
   function settle() {

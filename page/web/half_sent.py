@@ -28,7 +28,7 @@ class BoundedConnection(H11Protocol):
     """For at most `guard.LARGEST_BODY`: a phone on a bad line sends a form in five."""
 
     picture_seconds = 120.0
-    """For at most `veo.pictures.LARGEST_UPLOAD`: that is 100 kB a second."""
+    """For at most `veo.models.LARGEST_UPLOAD`: that is 100 kB a second."""
 
     max_half_sent = 50
     """Half-sent requests of one network, once they are older than `new_seconds`."""

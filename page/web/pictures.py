@@ -30,7 +30,7 @@ from backend.ledger import PICTURE
 from backend.pictures import PicturesGone
 from backend.service import Service
 from page.visitors import VISITOR_ID_HEADER, owner_of_scope, quota_key_at
-from veo.pictures import LARGEST_UPLOAD
+from veo.models import LARGEST_UPLOAD
 from veo_client import Busy, InvalidRequest, VeoError
 
 PATH = "/pictures"

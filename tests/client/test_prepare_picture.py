@@ -12,8 +12,8 @@ from PIL import Image, ImageCms
 from test_models import ROOT
 
 from veo import pictures
-from veo.models import LARGEST_PICTURE, MODELS
-from veo.pictures import LARGEST_UPLOAD, BadPicture, film_size, prepare
+from veo.models import LARGEST_PICTURE, LARGEST_UPLOAD, MODELS
+from veo.pictures import BadPicture, film_size, prepare
 
 HD = (1280, 720)
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (255, 255, 255)
@@ -352,6 +352,7 @@ MEASURE = r"""
 import re, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from veo.models import LARGEST_UPLOAD
 from veo.pictures import BadPicture, prepare
 
 def kib(what):

@@ -14,8 +14,7 @@ from PIL import Image
 from served import FOX, ServedPage, program
 
 from veo import media
-from veo.models import MODELS
-from veo.pictures import LARGEST_UPLOAD
+from veo.models import LARGEST_UPLOAD, MODELS
 
 FAR = "https://a.example/b.jpg"
 OTHER = "picture:" + "0" * 64

@@ -288,7 +288,7 @@ def test_a_rehearsal_is_short_small_and_fast_and_knows_what_it_was():
         assert rehearsal.properly(forged, "job", small) is None
     for _ in range(20):
         known = rehearsal.kept(known, "more", request)
-    assert len(known) == 4 * rehearsal.MOST_KEPT
+    assert len(known) == rehearsal.MOST_VALUES
     continued = VideoRequest("A fox", model="google/veo3-1-fast-extend-video", video_url="clip:1")
     assert rehearsal.of(continued) is None  # there is nothing shorter or smaller
 

@@ -10,7 +10,7 @@ import {
   slotFor,
   withoutPicture,
   withPicture,
-} from "../../../page/assets/slots.js";
+} from "../../../page/assets/slot_inputs.js";
 
 test("a picture is cut around its middle and never made larger", () => {
   const film = { aspect_ratio: "16:9", resolution: "720p" };
