@@ -385,15 +385,24 @@ MISTAKES = {
     "reads_then_writes": (frozen_before_it_sends, "wrong way"),
 }
 """What each broken variant of `server_child.py` is found by: a story, and what it breaks."""
+TELLINGS = 3
 
 
 def found_by(postgres: PostgresServer, mistake: str) -> list[tuple[str, str]]:
-    """What a story breaks in which servers make that mistake."""
-    story, _ = MISTAKES[mistake]
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        with Fleet(Path(folder), postgres, dead_after=DEAD, variant=mistake) as fleet:
-            story(fleet)
-            return fleet.judge(deaths=1)
+    """What a story breaks in which servers make that mistake.
+
+    Two servers race in it, and the mistake may lose: then it is told again.
+    """
+    story, kind = MISTAKES[mistake]
+    broken = list[tuple[str, str]]()
+    for _ in range(TELLINGS):
+        with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+            with Fleet(Path(folder), postgres, dead_after=DEAD, variant=mistake) as fleet:
+                story(fleet)
+                broken = fleet.judge(deaths=1)
+        if kind in [each for each, _ in broken]:
+            break
+    return broken
 
 
 # The whole of it

@@ -324,7 +324,7 @@ def test_what_was_rehearsed_is_filmed_properly_at_its_price(keyed_page, tab):
     expect(properly).to_contain_text("Film it properly · ")
     properly.click()
     expect(tab.locator("#status .facts")).to_contain_text("6 s")
-    requests = [row["request"] for row in keyed_page.rows() if "rehearses" in row["request"]]
+    requests = [each for row in keyed_page.rows() if "rehearses" in (each := row["request"] or "")]
     small, whole = map(json.loads, requests)
     assert (small["model"], small["duration"]) == ("google/veo-3.1-t2v-fast", 4)
     assert (whole["model"], whole["duration"]) == ("google/veo-3.1-t2v", 6)
