@@ -9,7 +9,7 @@ from pathlib import Path
 import chromium
 import pytest
 import served as pages
-from films import copy_film
+from films import copy_small_film
 from playwright.sync_api import sync_playwright
 from served import KeptTab, ServedPage, visiting
 
@@ -55,9 +55,9 @@ def films(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(films) -> Iterator[DemoServer]:
-    """One demo service for all; it answers at once, with a real clip of the length and size asked
-    for."""
-    with DemoServer(seconds=0, render=functools.partial(copy_film, films)) as server:
+    """One demo service for all; it answers at once, with a real clip of the length and shape asked
+    for, `films.SMALLER`."""
+    with DemoServer(seconds=0, render=functools.partial(copy_small_film, films)) as server:
         yield server
 
 

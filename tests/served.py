@@ -21,7 +21,7 @@ from pathlib import Path
 import requests
 from fault_server import FaultServer, json_answer
 from films import FOX as FOX
-from films import copy_film
+from films import copy_small_film
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Locator, Page, expect
 
 from demo_server import DemoServer
@@ -102,7 +102,7 @@ def _run(
     if "gradio" in sys.modules:
         _read_the_environment_again()
     if films:
-        DemoServer.__init__.__kwdefaults__["render"] = functools.partial(copy_film, films)
+        DemoServer.__init__.__kwdefaults__["render"] = functools.partial(copy_small_film, films)
     os.chdir(ROOT)
     sys.argv = [str(program)]
     runpy.run_path(str(program), run_name="__main__")
@@ -448,6 +448,11 @@ def finished_takes(tab: Page) -> Locator:
 
 def wait_for(tab: Page, title: str | re.Pattern) -> None:
     expect(tab.locator("#status .title")).to_have_text(title)
+
+
+def wait_until_made(tab: Page) -> None:
+    """The clips before it may have been so quick that it is late after a second."""
+    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
 
 
 def shown_id(tab: Page) -> str:

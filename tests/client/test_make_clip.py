@@ -202,7 +202,7 @@ def test_a_clip_is_saved_and_its_path_alone_is_on_standard_output(demo, folder):
     assert re.search(r"^id \S+:google/veo-3.1-t2v$", err, re.MULTILINE)
     assert re.search(r"^0:0\d of about 1:30  Fetching the video$", err, re.MULTILINE)
     assert re.fullmatch(
-        r"1280 × 720, 4 s, 24 fps, with sound, \d\.\d MB, seed 7", err.splitlines()[-1]
+        r"320 × 180, 4 s, 24 fps, with sound, \d\.\d MB, seed 7", err.splitlines()[-1]
     )
     assert "\r" not in err
     assert "\x1b" not in err

@@ -5,13 +5,12 @@ import functools
 import io
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import requests
-from films import copy_film
+from films import SMALLER, copy_small_film
 from PIL import Image
 from test_demo_server import (
     Renderer,
@@ -123,8 +122,6 @@ ORDERS = {
     OMNI: {"duration": 3, "resolution": "360p"},
 }
 SIZES = dict.fromkeys(ORDERS, (1280, 720)) | {OMNI: (640, 360)}
-SMALLER = 4
-"""Their films are drawn so many times smaller than ordered, because drawing takes its time."""
 SECONDS = {model: order.get("duration", 8) for model, order in ORDERS.items()}
 SECONDS |= {EXTEND: 4 + 7, FAST_EXTEND: 4 + 7}
 
@@ -133,10 +130,7 @@ SECONDS |= {EXTEND: 4 + 7, FAST_EXTEND: 4 + 7}
 def small_films(films):
     """The demo service, with real films that are `SMALLER`."""
 
-    def render(path: Path, *, width: int, height: int, **asked: object) -> Path:
-        return copy_film(films, path, width=width // SMALLER, height=height // SMALLER, **asked)
-
-    with DemoServer(render=render) as running:
+    with DemoServer(render=functools.partial(copy_small_film, films)) as running:
         yield running
 
 

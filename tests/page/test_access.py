@@ -22,6 +22,7 @@ from served import (
     open_sheet,
     visiting,
     wait_for,
+    wait_until_made,
 )
 from test_framing import framer
 
@@ -135,7 +136,7 @@ def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
     send(tab, f"{FOX} #no-credits")
     wait_for(tab, "No credits left")
     send(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     tab.locator("#clip-tools").get_by_role("button", name="HTTP").click()
     tab.locator("#exchanges summary").first.click()
     found = violations(tab, "on its way")
@@ -277,7 +278,7 @@ def test_the_keyboard_alone_makes_a_clip_and_comes_by_everything(keyed_page, tab
     tab_to(tab, "Generate")
     tab.keyboard.press("Enter")
     wait_for(tab, "Your clip is ready")
-    expect(tab.locator("#status .detail")).to_contain_text("1280 × 720, 4 s")
+    expect(tab.locator("#status .detail")).to_contain_text("320 × 180, 4 s")
     expect(tab.locator("#generate")).to_be_focused()
     unfold_everything(tab)
     tab.mouse.click(2, 2)

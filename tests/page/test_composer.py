@@ -22,6 +22,7 @@ from served import (
     prompt_of,
     visiting,
     wait_for,
+    wait_until_made,
 )
 from test_money import Shop
 
@@ -174,7 +175,7 @@ def test_the_shortcut_is_one_press(keys, keyed_page, tab):
         tab.keyboard.down("Enter")
     tab.keyboard.up("Enter")
     tab.keyboard.up(keys.partition("+")[0])
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     assert sum(prompt in (row["request"] or "") for row in keyed_page.rows()) == 1
     expect(prompt_of(tab)).to_have_value(prompt)
 

@@ -37,7 +37,7 @@ def test_a_visitor_makes_a_clip_in_firefox(demo_page):
         firefox.click("//button[@id='generate']")
         firefox.wait_for(f"{TITLE} === 'Your demo clip is ready'")
         assert "Making the video" in firefox.run("return [...titles]")
-        firefox.wait_for(f"{VIDEO}.readyState >= 2 && {VIDEO}.videoWidth === 1280")
+        firefox.wait_for(f"{VIDEO}.readyState >= 2 && {VIDEO}.videoWidth === 320")
         firefox.run(f"{VIDEO}.muted = true; {VIDEO}.play();")
         firefox.wait_for(f"{VIDEO}.currentTime > 0.2")
         assert firefox.errors() == []

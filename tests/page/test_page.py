@@ -34,6 +34,7 @@ from served import (
     service_that_never_finishes,
     shown_id,
     wait_for,
+    wait_until_made,
 )
 
 from backend import config
@@ -64,11 +65,11 @@ def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
     expect(tab.locator("#status .clock")).to_contain_text("usually about 0:08")
     wait_for(tab, "Making the video")
     wait_for(tab, "Your demo clip is ready")
-    expect(tab.locator("#status .detail")).to_contain_text("1280 × 720, 4 s, 24 fps, with sound")
+    expect(tab.locator("#status .detail")).to_contain_text("320 × 180, 4 s, 24 fps, with sound")
 
     video = tab.locator("#video video")
     tab.wait_for_function("document.querySelector('#video video')?.ended")
-    assert video.evaluate("v => [v.duration, v.videoWidth, v.videoHeight]") == [4, 1280, 720]
+    assert video.evaluate("v => [v.duration, v.videoWidth, v.videoHeight]") == [4, 320, 180]
     assert video.evaluate("v => v.webkitAudioDecodedByteCount") > 0
 
     with tab.expect_download() as download:
@@ -86,7 +87,7 @@ def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
 def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     generation_id = shown_id(tab)
 
     tab.reload()
@@ -166,7 +167,7 @@ def test_every_control_reaches_the_request(tab, tmp_path):
             tab.get_by_role("checkbox", name="Enhance prompt").uncheck()
             tab.get_by_role("checkbox", name="Auto-fix").uncheck()
             tab.get_by_role("button", name="Generate").dblclick()  # one press
-            wait_for(tab, "Making the video")
+            wait_until_made(tab)
             (sent,) = [request for request in service.requests if request.method == "POST"]
     assert sent.json() == {
         "prompt": FOX,
@@ -187,7 +188,7 @@ def test_a_second_idea_is_sent_while_the_first_is_made(keyed_page, tab):
     for prompt in ("A first idea #stuck", "A second idea #stuck"):
         press_generate(tab, prompt)
         expect(tab.locator("#my-clips li").first).to_contain_text(prompt)
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
     sent = [row["request"] or "" for row in keyed_page.rows()]
     assert [sum(idea in request for request in sent) for idea in ("first", "second")] == [1, 1]
 
@@ -200,7 +201,7 @@ def test_a_key_held_down_is_one_press(keyed_page, tab):
     for _ in range(30):
         tab.keyboard.down("Enter")
         tab.wait_for_timeout(50)
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     assert sum(prompt in (row["request"] or "") for row in keyed_page.rows()) == 1
 
 
@@ -261,7 +262,7 @@ def test_an_empty_seed_is_chosen_anew(tab, tmp_path):
             close_sheet(tab)
             for _ in range(2):
                 press_generate(tab, FOX)
-                wait_for(tab, "Making the video")
+                wait_until_made(tab)
                 hide(tab)
             seeds = [each["seed"] for each in posts(service)]
     assert len(set(seeds)) == 2
@@ -388,10 +389,10 @@ def test_a_new_job_takes_the_card_from_the_one_that_a_reload_found(keyed_page, t
     """The old one is always at it and would come back with each of its updates."""
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     stuck = shown_id(tab)
     tab.reload()
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     press_generate(tab, f"{FOX} #no-credits")
     wait_for(tab, "No credits left")
     assert shown_id(tab) != stuck
@@ -405,7 +406,7 @@ def test_one_running_job_after_another_can_be_picked(keyed_page, tab):
     ids = []
     for prompt in ("One #stuck", "Two #stuck"):
         press_generate(tab, prompt)
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         ids.append(shown_id(tab))
         hide(tab)
     newest_first = tab.locator("#my-clips li")
@@ -511,7 +512,7 @@ def test_a_program_generates_resumes_and_asks_the_price(keyed_page):
     file, facts = client.predict(FOX, duration=4, resolution="720p", seed=7, api_name="/generate")
     assert media.inspect(file).frames == 96
     assert facts["request"]["seed"] == 7
-    assert (facts["width"], facts["height"], facts["duration"]) == (1280, 720, 4)
+    assert (facts["width"], facts["height"], facts["duration"]) == (320, 180, 4)
     assert facts["demo"] is False
 
     again, resumed = client.predict(facts["generation_id"], api_name="/resume")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import requests
+from films import SMALLER
 from PIL import Image
 from served import FOX, ServedPage, program
 
@@ -238,8 +239,10 @@ def test_no_log_line_and_no_file_holds_what_a_camera_wrote(served, ann):
 
 
 def as_picture(content):
+    """As large as the tests' films are."""
     with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(picture.convert("RGB")).astype(float)
+        small = picture.convert("RGB").resize((1280 // SMALLER, 720 // SMALLER))
+        return np.asarray(small).astype(float)
 
 
 def likeness(one, other):

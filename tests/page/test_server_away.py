@@ -12,6 +12,7 @@ from served import (
     press_generate,
     service_that_never_finishes,
     wait_for,
+    wait_until_made,
 )
 
 from page import texts
@@ -34,7 +35,7 @@ def test_a_server_that_went_while_a_clip_runs_is_told_of_and_nothing_counted(
     with ServedPage(tmp_path, **environment) as served:
         open_page(tab, served)
         press_generate(tab, FOX)
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         served.kill()
         wait_for(tab, texts.SERVER_AWAY)
         expect(tab.locator("#status .happened")).to_have_text(texts.SERVER_AWAY_TRYING)
@@ -46,7 +47,7 @@ def test_a_server_that_went_while_a_clip_runs_is_told_of_and_nothing_counted(
         expect_lost(tab, texts.PRESS_UNSENT)
     with ServedPage(tmp_path, served.port, **environment):
         # It loads itself anew.
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         expect_lost(tab, texts.PRESS_UNSENT)
         assert len(posts(service)) == 1
         tab.locator("#generate").click()
@@ -71,5 +72,5 @@ def test_a_press_as_the_server_goes_is_told_of_and_another_is_heard(service, tab
         expect(tab.locator("#generate")).to_be_enabled()
         expect(tab.get_by_label("Prompt", exact=True)).to_have_value(FOX)
         tab.locator("#generate").click()
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         assert len(posts(service)) == 1

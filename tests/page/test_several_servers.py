@@ -13,7 +13,16 @@ from nginx import NginxServer, program
 from playwright.sync_api import expect
 from postgres import PostgresServer
 from seaweed import SeaweedServer
-from served import ServedPage, free_port, hide, open_page, press_generate, shown_id, wait_for
+from served import (
+    ServedPage,
+    free_port,
+    hide,
+    open_page,
+    press_generate,
+    shown_id,
+    wait_for,
+    wait_until_made,
+)
 from several_servers import Service
 
 pytestmark = pytest.mark.slow
@@ -111,7 +120,7 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
     open_page(tab, behind)
     usual = time.monotonic() - opened
     press_generate(tab, "a fox")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     generation_id, before = shown_id(tab), behind.server_of(tab)
     killed = time.monotonic()
     behind.kill(before)
@@ -130,7 +139,7 @@ def test_a_visitor_whose_server_is_killed_sees_the_job_again_and_gets_the_clip(b
     # A page whose press went to one server and whose news came from another would hear nothing.
     behind.service.is_completed = False
     press_generate(tab, "an owl")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     behind.start_again(before)
     time.sleep(6)  # nginx asks it again after five
     hide(tab)

@@ -342,7 +342,8 @@ def test_a_model_that_is_gone_leaves_a_button_for_the_nearest(demo_page, tab):
     tab.get_by_role("button", name="Use Veo 3.1 Fast (free)").click()
     expect(tab.locator("#chips [data-field=model]")).to_have_text("Veo 3.1 Fast")
     expect(tab.get_by_role("button", name="Use Veo 3.1 (free)")).to_be_visible()
-    first, second = [json.loads(row["request"]) for row in demo_page.rows()][-2:]
+    requests = [each for row in demo_page.rows() if (each := row["request"])]
+    first, second = map(json.loads, requests[-2:])
     assert (first["model"], second["model"]) == ("google/veo-3.1-t2v", "google/veo-3.1-t2v-fast")
     assert {**first, "model": ""} == {**second, "model": ""}  # also the seed
 

@@ -14,6 +14,7 @@ from served import (
     press_generate,
     visiting,
     wait_for,
+    wait_until_made,
 )
 
 from page import texts
@@ -70,7 +71,7 @@ def test_what_is_said_of_a_clip_goes_out_of_its_way_and_stays_in_the_details(key
     expect(tab.locator("#status .card")).to_have_css("opacity", "0", timeout=20_000)
     expect(tab.locator("#status .card")).to_have_css("pointer-events", "none")
     tab.locator("#status").get_by_role("button", name=texts.DETAILS).click()
-    expect(tab.locator("#status .facts")).to_contain_text("1280 × 720, 4 s")
+    expect(tab.locator("#status .facts")).to_contain_text("320 × 180, 4 s")
     expect(tab.locator("#status [aria-current=step]")).to_be_visible()
 
 
@@ -101,7 +102,7 @@ def seed(row) -> int:
 def test_the_picture_that_stood_there_stays_while_the_next_clip_is_made(keyed_page, tab):
     a_clip(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     expect(tab.locator("#video video")).to_be_hidden()
     expect(tab.locator("#video canvas")).to_be_visible()
     expect(tab.locator("#status .fill")).to_be_visible()
@@ -130,9 +131,9 @@ def test_a_page_that_is_opened_while_a_clip_is_made_does_not_scroll(keyed_page, 
     tab.set_viewport_size({"width": 844, "height": 390})
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     tab.reload()
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     tab.wait_for_timeout(500)
     assert tab.evaluate("scrollY") == 0
 
@@ -188,7 +189,7 @@ def test_forced_colours_show_the_buttons_and_the_bar(keyed_page, browser):
     with visiting(browser, forced_colors="active") as tab:
         open_page(tab, keyed_page)
         press_generate(tab, f"{FOX} #stuck")
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         for selector in ("#status .track", "#status .puts-away", "#status .fold", "#generate"):
             expect(tab.locator(selector)).to_have_css("border-top-style", "solid")
         backgrounds = [

@@ -470,7 +470,7 @@ def test_who_asks_for_it_is_told_at_the_end(keyed_page, tab):
     tab.wait_for_function("chimes == 1")
     count, (said,) = tab.evaluate(told)
     assert count == 1
-    assert said.startswith("Your clip is ready: 1280 × 720")
+    assert said.startswith("Your clip is ready: 320 × 180")
 
     notices.click()
     expect(notices).to_have_attribute("aria-pressed", "false")

@@ -33,6 +33,7 @@ from served import (
     shown_id,
     visiting,
     wait_for,
+    wait_until_made,
 )
 
 from demo import film as demo_film
@@ -178,7 +179,7 @@ def test_a_page_without_a_clipboard_copies_all_the_same(keyed_page, tab):
 def test_a_second_tab_and_a_reload_find_the_job_where_it_is(demo_page, tab):
     open_page(tab, demo_page)
     press_generate(tab, FOX)
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     second = tab.context.new_page()
     second.goto(demo_page.url)
     wait_for(second, re.compile("Making the video|Your demo clip is ready"))
@@ -194,7 +195,7 @@ def test_stop_waiting_stops_looking_and_not_the_job(demo_page, tab):
     tab.route("**/gradio_api/cancel", lambda _: None)
     open_page(tab, demo_page)
     press_generate(tab, FOX)
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     hide(tab)
     expect(first(tab).locator(".state")).to_have_text("Ready")
     wait_for(tab, "No longer watching")
@@ -228,7 +229,7 @@ def test_the_list_is_asked_for_only_while_a_clip_goes_on_and_the_page_is_seen(de
 
     assert asks_in(30) == 0
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     hide(tab)
     for _ in range(3):
         with tab.expect_request(lambda request: "queue/join" in request.url):
@@ -267,7 +268,7 @@ def test_a_killed_server_loses_no_clip_and_sends_nothing_twice(tab, tmp_path):
         with ServedPage(tmp_path, **environment) as served:
             open_page(tab, served)
             press_generate(tab, FOX)
-            wait_for(tab, "Making the video")
+            wait_until_made(tab)
             port = served.port
         tab.goto("about:blank")  # Gradio's own page would reload itself in the middle of ours
         finish.set()
@@ -297,7 +298,7 @@ def test_a_visitors_job_waits_for_its_key_after_a_restart(tab, tmp_path, demo):
         open_page(tab, served)
         give_key()
         press_generate(tab, f"{FOX} #stuck")
-        wait_for(tab, "Making the video")
+        wait_until_made(tab)
         port = served.port
     tab.goto("about:blank")
     with ServedPage(tmp_path, port=port, **environment) as served:
@@ -738,7 +739,7 @@ def test_a_film_that_was_left_does_not_stop_the_next_when_it_fails(many_page, ta
 def test_a_menu_stays_as_it_is_while_its_clip_is_made(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     expect(first(tab).locator(".state")).to_have_text("Making the video")
     title = actions_of(first(tab)).locator(".title")
     shown, before = title.element_handle(), first(tab).evaluate("item => item.row.elapsed")
@@ -791,23 +792,23 @@ def test_a_refused_clip_has_its_colours_in_the_dark(keyed_page, browser):
 def test_what_was_hidden_stays_so_over_a_reload_until_it_is_asked_for(keyed_page, tab):
     open_page(tab, keyed_page)
     press_generate(tab, f"{FOX}, hidden #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     hide(tab)
     for _ in range(2):
         tab.reload()
         wait_for(tab, "No longer watching")
     expect(first(tab).locator(".state")).to_have_text("Making the video")
     play(first(tab))
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     tab.reload()
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     hide(tab)
     tab.reload()
     wait_for(tab, "No longer watching")
     tab.locator("#status").get_by_role("button", name="Check again").click()
-    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+    wait_until_made(tab)
     tab.reload()
-    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+    wait_until_made(tab)
 
 
 @pytest.mark.parametrize("stored", ["7", "{}", "[", '[[1], {"a": 2}]', "null"])
@@ -815,9 +816,9 @@ def test_what_a_browser_kept_of_what_was_hidden_breaks_nothing(stored, keyed_pag
     open_page(tab, keyed_page)
     tab.evaluate("stored => localStorage.setItem('veo-hidden', stored)", stored)
     press_generate(tab, f"{FOX} #stuck")
-    wait_for(tab, "Making the video")
+    wait_until_made(tab)
     tab.reload()
-    wait_for(tab, re.compile("Making the video|Taking longer than usual"))
+    wait_until_made(tab)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
