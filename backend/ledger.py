@@ -198,6 +198,15 @@ class Entry:
 _NAMES = tuple(each.name for each in fields(Entry))
 _ENTRY = tuple(_jobs.c[name] for name in _NAMES)
 
+_NEWEST_FIRST = (_jobs.c.created.desc(), _jobs.c.id.desc())
+_NEWEST = (
+    sa.select(*_ENTRY)
+    .where(_jobs.c.owner == sa.bindparam("owner"), _jobs.c.deleted.is_(None))
+    .order_by(*_NEWEST_FIRST)
+    .limit(sa.bindparam("limit"))
+)
+"""Built once: the newest of a visitor are read at every change of a job."""
+
 Only = Literal["all", "starred", "running", "failed"]
 
 
@@ -727,9 +736,9 @@ class Ledger:
         )
 
     def newest(self, owner: str, limit: int) -> tuple[list[Entry], Held]:
-        """A visitor's newest jobs, and how many they have: asked for at every change of a job, so
-        who has fewer than `limit` is not counted once more."""
-        entries = self.of(owner, limit)
+        """A visitor's newest jobs, and how many they have; who has fewer than `limit`
+        is not counted once more."""
+        entries = [*map(_entry, self._rows(_NEWEST, owner=owner, limit=limit))]
         return entries, Held.of(entries) if len(entries) < limit else self.held(owner)
 
     def held(self, owner: str) -> Held:
@@ -906,15 +915,14 @@ class Ledger:
     def _read(
         self, *where: sa.ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> Iterator[Entry]:
-        newest = (_jobs.c.created.desc(), _jobs.c.id.desc())
-        order = newest if newest_first else (_jobs.c.created,)
+        order = _NEWEST_FIRST if newest_first else (_jobs.c.created,)
         query = sa.select(*_ENTRY).where(*where).order_by(*order).limit(limit)
         return map(_entry, self._rows(query))
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
+    def _rows(self, query: sa.Select[Any], **named: object) -> Sequence[Any]:
         try:
             with self._engine.connect() as connection:
-                return connection.execute(query).all()
+                return connection.execute(query, named).all()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise OutOfReach(str(getattr(error, "orig", error))) from error
 
