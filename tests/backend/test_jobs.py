@@ -138,7 +138,7 @@ async def test_a_job_is_seen_through_and_everybody_sees_the_end(demo, house):
     assert house.files() == ["clip.json", "demo-clip.mp4", "poster.jpg"]
     assert house.storage.file(job.entry.clip, "poster").read_bytes()[:2] == b"\xff\xd8"
     assert media.read_request(clip) == FOX.body()
-    assert (job.facts.width, job.facts.frames, job.facts.size) == (1280, 96, clip.stat().st_size)
+    assert (job.facts.width, job.facts.frames, job.facts.size) == (320, 96, clip.stat().st_size)
     note = json.loads(clip.with_name("clip.json").read_text())
     assert note["request"] == FOX.body()
     assert media.Facts(**note["facts"]) == job.facts

@@ -201,9 +201,9 @@ def test_a_clip_is_saved_and_its_path_alone_is_on_standard_output(demo, folder):
     assert err.splitlines()[0] == "Sending the request."
     assert re.search(r"^id \S+:google/veo-3.1-t2v$", err, re.MULTILINE)
     assert re.search(r"^0:0\d of about 1:30  Fetching the video$", err, re.MULTILINE)
-    assert re.fullmatch(
-        r"320 × 180, 4 s, 24 fps, with sound, \d\.\d MB, seed 7", err.splitlines()[-1]
-    )
+    what_came, what_did_not = err.splitlines()[-2:]
+    assert re.fullmatch(r"320 × 180, 4 s, 24 fps, with sound, \d\.\d MB, seed 7", what_came)
+    assert what_did_not == "Not as asked: 720p; it came with 320 × 180."
     assert "\r" not in err
     assert "\x1b" not in err
     assert names(folder) == ["fox.mp4"]

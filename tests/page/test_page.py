@@ -17,6 +17,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect
 from served import (
     FOX,
+    FRESH,
     ServedPage,
     choice,
     choose,
@@ -82,6 +83,21 @@ def test_from_a_prompt_to_a_playing_clip(demo_page, tab, tmp_path):
     seed = media.read_request(saved)["seed"]
     name = download.value.suggested_filename
     assert re.fullmatch(rf"demo-A-red-fox-.*-seed-{seed}\.mp4", name)
+
+
+def test_the_program_itself_films_just_what_was_asked_for(tab, tmp_path):
+    """Without the films of the tests, which are smaller, so that a card says so."""
+    with ServedPage(tmp_path, python=FRESH) as served:
+        open_page(tab, served)
+        press_generate(tab, FOX)
+        wait_for(tab, "Your demo clip is ready")
+        card = tab.locator("#status")
+        expect(card.locator(".detail")).to_contain_text("1280 × 720, 4 s, 24 fps, with sound")
+        expect(card).not_to_contain_text("Not as asked")
+        video = tab.locator("#video video").element_handle()
+        tab.wait_for_function("v => v.videoWidth === 1280 && v.videoHeight === 720", arg=video)
+    (row,) = served.rows()
+    assert (row["state"], row["payer"]) == ("done", "demo")
 
 
 def test_a_reload_in_the_middle_finds_form_and_job(demo_page, tab):

@@ -78,14 +78,22 @@ class Streams:
     """The streams of news that a page hears."""
 
     def __init__(self, tab):
-        self._tab, self._open = tab, set()
-        tab.on("request", lambda asked: "/queue/data" in asked.url and self._open.add(asked))
+        self._tab, self._open, self._changed = tab, set(), None
+        tab.on("request", lambda asked: "/queue/data" in asked.url and self._begin(asked))
         for ended in ("requestfinished", "requestfailed"):
-            tab.on(ended, lambda asked: self._open.discard(asked))
+            tab.on(ended, lambda asked: asked in self._open and self._end(asked))
+
+    def _begin(self, asked):
+        self._open.add(asked)
+        self._changed = time.monotonic()
+
+    def _end(self, asked):
+        self._open.discard(asked)
+        self._changed = time.monotonic()
 
     def wait_for_their_end(self):
-        """Gradio's page ends a stream some time after its last news."""
-        while self._open:
+        """Gradio's page ends a stream some time after its last news, and may begin another."""
+        while not self._changed or self._open or time.monotonic() - self._changed < 1:
             self._tab.wait_for_timeout(50)
 
 
