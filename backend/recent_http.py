@@ -5,9 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from veo.trace import Exchange, RepeatedExchange
+from veo.trace import Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedExchange:
+    """An exchange, and how many times in a row it was the same."""
+
+    number: int
+    exchange: Exchange
+    """The last of them."""
+    times: int = 1
+    began: float = field(default=0.0, compare=False)
+    """When the first of them was asked, in seconds since the epoch."""
+    ended: float = field(default=0.0, compare=False)
+    """When the last of them was answered."""
 
 
 class RecentHttp:

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from backend.jobs import Job
+from backend.recent_http import RepeatedExchange
 from page import code_samples, components, texts
-from veo.trace import Exchange, RepeatedExchange
+from veo.trace import Exchange
 from veo_client import BASE_URL
 
 

@@ -389,16 +389,10 @@ def _tasks_for(request: VideoRequest, model: Model) -> tuple[str, ...]:
     return tuple(model.tasks[each] for each in alike if each in model.tasks)
 
 
-_ADDRESS = re.compile(rf"https://[!#-;=?-~]{{3,{LONGEST_ADDRESS}}}", re.IGNORECASE)
-_HERE = {
-    "picture": re.compile("picture:[0-9a-f]{64}"),
-    "clip": re.compile("clip:[!-~]{1,500}"),
-}
-_DATA = {
-    "picture": re.compile("data:image/(?:jpeg|png|webp);base64"),
-    "clip": re.compile("data:video/mp4;base64"),
-}
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_ADDRESS = rf"(?i)https://[!#-;=?-~]{{3,{LONGEST_ADDRESS}}}"
+_HERE = {"picture": "picture:[0-9a-f]{64}", "clip": "clip:[!-~]{1,500}"}
+_DATA = {"picture": "data:image/(?:jpeg|png|webp);base64", "clip": "data:video/mp4;base64"}
+_BASE64 = r"[A-Za-z0-9+/]+={0,2}"
 
 
 def is_kept_here(address: str) -> bool:
@@ -406,7 +400,7 @@ def is_kept_here(address: str) -> bool:
 
     `picture:` and the hash of one on the shelf, or `clip:` and the id of one that was made.
     """
-    return any(name.fullmatch(address) for name in _HERE.values())
+    return any(re.fullmatch(name, address) for name in _HERE.values())
 
 
 def problem_with(name: str, value: object) -> str | None:
@@ -417,7 +411,7 @@ def problem_with(name: str, value: object) -> str | None:
         return f"{words} must be an address."
     if value.startswith("data:"):
         return _problem_with_data(kind, words, value)
-    if not _ADDRESS.fullmatch(value) and not _HERE[kind].fullmatch(value):
+    if not re.fullmatch(_ADDRESS, value) and not re.fullmatch(_HERE[kind], value):
         return f"{words} must be an address that begins with https://."
     return None
 
@@ -426,12 +420,12 @@ def _problem_with_data(kind: str, words: str, value: str) -> str | None:
     # Only the head is looked at by a pattern that may try again: the rest is megabytes.
     head, _, content = value.partition(",")
     largest = LARGEST_CLIP if kind == "clip" else LARGEST_PICTURE
-    if not _DATA[kind].fullmatch(head):
+    if not re.fullmatch(_DATA[kind], head):
         formats = "MP4" if kind == "clip" else "JPEG, PNG or WebP"
         return f"{words} must be {formats}, in base64."
     if len(content) > (largest + 2) // 3 * 4:
         return f"{words} is larger than {largest >> 20} MiB."
-    if len(content) % 4 or not _BASE64.fullmatch(content):
+    if len(content) % 4 or not re.fullmatch(_BASE64, content):
         return f"{words} is no base64."
     return None
 

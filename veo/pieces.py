@@ -29,10 +29,10 @@ PIECE = 48 << 10
 whole base64; as base64 it is 64 KiB."""
 
 KINDS = (
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
-    (re.compile(rb"....ftyp", re.DOTALL), "video/mp4"),
+    (rb"\xff\xd8\xff", "image/jpeg"),
+    (rb"\x89PNG\r\n\x1a\n", "image/png"),
+    (rb"(?s)RIFF....WEBP", "image/webp"),
+    (rb"(?s)....ftyp", "video/mp4"),
 )
 """How a file begins that may be sent, and what it is called."""
 
@@ -107,7 +107,7 @@ def _head(content: bytes) -> str:
 
 
 def _kind(content: bytes) -> str | None:
-    return next((kind for begins, kind in KINDS if begins.match(content)), None)
+    return next((kind for begins, kind in KINDS if re.match(begins, content)), None)
 
 
 def _check(name: str, value: object) -> None:

@@ -33,11 +33,10 @@ LONGEST_PASTE = 2000
 """Characters of a key with all that is around it."""
 
 _AROUND_A_KEY = "".join({*QUOTES.keys(), *QUOTES.values()}) + ",;\\<>()[]"
-_LABEL = re.compile(
-    r"(?:(?:export|setx?)\s+|\$env:)?(?:[\"']?(?:AIML_?API_KEY|x-aimlapi-key|(?:\w{1,30}[-_])?"
+_LABEL = (
+    r"(?i)(?:(?:export|setx?)\s+|\$env:)?(?:[\"']?(?:AIML_?API_KEY|x-aimlapi-key|(?:\w{1,30}[-_])?"
     r"api[-_ ]?key|authorization)[\"']?\s*[:=]|AIML_?API_KEY(?=\s)|(?:bearer|token)(?=[\s:]|$):?)"
-    r"\s*",
-    re.IGNORECASE,
+    r"\s*"
 )
 """What a line of a program, a file or a header has before the key."""
 
@@ -65,7 +64,7 @@ def key_in(pasted: str | None) -> str:
     while key != before:
         before = key
         key = _trimmed(key).strip(_AROUND_A_KEY)
-        key = _LABEL.sub("", key, count=1) if _LABEL.match(key) else key
+        key = re.sub(_LABEL, "", key, count=1) if re.match(_LABEL, key) else key
     return key
 
 

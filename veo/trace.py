@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from veo.types import strip_data, strip_query
 
-__all__ = ["Exchange", "RepeatedExchange", "redact", "visible"]
+__all__ = ["Exchange", "redact", "visible"]
 
 LARGEST_READ = 32 << 10
 """Bytes or characters; what comes after them is not looked at."""
@@ -42,26 +42,12 @@ class Exchange:
     """Why there is no answer: the error's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepeatedExchange:
-    """An exchange, and how many times in a row it was the same."""
-
-    number: int
-    exchange: Exchange
-    """The last of them."""
-    times: int = 1
-    began: float = field(default=0.0, compare=False)
-    """When the first of them was asked, in seconds since the epoch."""
-    ended: float = field(default=0.0, compare=False)
-    """When the last of them was answered."""
-
-
 def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str:
     """`said` as text: JSON spread out, `secret` and what follows an address's `?` left out."""
     text = said[:LARGEST_READ] if isinstance(said, str) else _spread_out(said)
     is_cut = isinstance(said, bytes | str) and len(said) > LARGEST_READ
     if is_cut:
-        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        text = re.sub(_ESCAPED, lambda found: chr(int(found[1], 16)), text)
     if secret:
         text = _without(secret, text)
         # Half a key, which is not found, may stand where it was cut.
@@ -72,7 +58,7 @@ def redact(said: bytes | str | Mapping[str, object], *, secret: str = "") -> str
 
 
 # In JSON that was cut short, and so was not read: an address or a key may be spelt with them.
-_ESCAPED = re.compile(r"\\u00(2[13-9a-f]|[346][0-9a-f]|5[0-9abd-f]|7[0-9a-e])", re.IGNORECASE)
+_ESCAPED = r"(?i)\\u00(2[13-9a-f]|[346][0-9a-f]|5[0-9abd-f]|7[0-9a-e])"
 
 
 def _spread_out(said: bytes | Mapping[str, object]) -> str:

@@ -429,7 +429,7 @@ def _read_video(generation_id: str, answer: Mapping[str, Any]) -> Video | None:
     if not found:
         return None
     # One that is no web address is told as such, if there is no other.
-    url, video = next((each for each in found if _WEB_ADDRESS.match(each[0])), found[0])
+    url, video = next((each for each in found if re.match(_WEB_ADDRESS, each[0])), found[0])
     return Video(
         generation_id=generation_id,
         url=url,
@@ -460,10 +460,8 @@ def _says_something(error: object, depth: int = _DEEPEST) -> bool:
     return bool(error.strip() if isinstance(error, str) else error)
 
 
-_AMOUNT = re.compile(
-    r"(?:US)?\$?\s{0,3}((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?)\s{0,3}(?:USD)?", re.ASCII
-)
-_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_AMOUNT = r"(?a)(?:US)?\$?\s{0,3}((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?)\s{0,3}(?:USD)?"
+_WEB_ADDRESS = r"(?i)https?://"
 
 
 def _usages(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -482,7 +480,7 @@ def _first_amount(places: Sequence[Mapping[str, Any]], *names: str) -> float | N
 
 def _amount(value: object) -> float | None:
     """A number that is not negative, also one that was written as text: `"0.06"`, `"$0.06"`."""
-    if isinstance(value, str) and (written := _AMOUNT.fullmatch(value[:40].strip())):
+    if isinstance(value, str) and (written := re.fullmatch(_AMOUNT, value[:40].strip())):
         value = float(written[1])
     number = read_number(value)
     return None if number is None or number < 0 else number
@@ -621,7 +619,7 @@ _DATA_URI = r"data:[a-z]{1,20}\\?/[\w/\\+=;:,.%-]{64,}+"
 
 def strip_query(text: str) -> str:
     """`text` without what follows an address's `?`: whoever has a signed one has the file."""
-    pieces = _SIGNED.split(f" {text}")  # between addresses, an address, between, …
+    pieces = re.split(_SIGNED, f" {text}")  # between addresses, an address, between, …
     shown = ["?…"] * (len(pieces) * 3 // 2)
     shown[0::3], shown[1::3] = pieces[0::2], pieces[1::2]
     return "".join(shown)[1:]
@@ -629,7 +627,7 @@ def strip_query(text: str) -> str:
 
 # A word up to the query of its first address, and that query.  Each word is tried once, from its
 # beginning, and no step is taken back: foreign words may be 64 KiB of slashes.
-_SIGNED = re.compile(
+_SIGNED = (
     r'([\s"][^\s"/]*+(?:/(?!\\?/)[^\s"/]*+)*+/\\?/[^\s"?#]*+)'  # "https://host/path, \/\/host
     r'[?#][^\s"]*+'
 )

@@ -1,7 +1,7 @@
 """How the last exchanges of each job are kept."""
 
-from backend.recent_http import RecentHttp
-from veo.trace import Exchange, RepeatedExchange
+from backend.recent_http import RecentHttp, RepeatedExchange
+from veo.trace import Exchange
 
 LOOK = Exchange(method="GET", address="/v2", seconds=0.1, status=200, answer="queued")
 

@@ -10,9 +10,10 @@ from fault_server import FaultServer, json_answer
 from playwright.sync_api import expect
 from served import FOX, ServedPage, actions_of, open_page, press_generate, wait_for
 
+from backend.recent_http import RepeatedExchange
 from page import http_panel, texts
 from page.code_samples import DEMO_URL
-from veo.trace import Exchange, RepeatedExchange
+from veo.trace import Exchange
 from veo_client import BASE_URL
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(1)} {{value}} <b id=evil>boo</b>"
@@ -122,7 +123,8 @@ from types import SimpleNamespace
 
 import gradio as gr
 from page import http_panel
-from veo.trace import Exchange, RepeatedExchange
+from backend.recent_http import RepeatedExchange
+from veo.trace import Exchange
 
 job = SimpleNamespace(id="job", state="running", is_demo=False)
 exchange = Exchange(method="GET", address="/v2", seconds=0.1, status=200)
