@@ -19,7 +19,7 @@ from demo import film
 from demo.given import Given, Picture
 from demo.picture_film import rgb_of
 
-ROUNDS = 6
+ROUNDS = 9
 DURATION = 8
 WIDTH, HEIGHT = film.SIZES["1080p", "16:9"]
 PROMPTS = {
