@@ -736,8 +736,7 @@ class Ledger:
         )
 
     def newest(self, owner: str, limit: int) -> tuple[list[Entry], Held]:
-        """A visitor's newest jobs, and how many they have; who has fewer than `limit`
-        is not counted once more."""
+        """A visitor's newest jobs, and what `held` tells, which is asked only if there are more."""
         entries = [*map(_entry, self._rows(_NEWEST, owner=owner, limit=limit))]
         return entries, Held.of(entries) if len(entries) < limit else self.held(owner)
 
