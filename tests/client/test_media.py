@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import json
 import math
 import os
@@ -619,6 +620,26 @@ def test_the_same_clip_gives_the_same_pictures(clip, tmp_path):
         make(clip, tmp_path / f"1{name}")
         make(clip, tmp_path / f"2{name}")
         assert (tmp_path / f"1{name}").read_bytes() == (tmp_path / f"2{name}").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_a_clip_that_was_looked_at_leaves_no_frame_and_no_thread(clip, tmp_path):
+    """A frame of 1080p is 3 MiB, and Python may collect what refers to itself minutes later."""
+
+    def left():
+        frames = [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+        return len(frames), len(list(Path("/proc/self/task").iterdir()))
+
+    gc.collect()
+    gc.disable()
+    before = left()
+    try:
+        inspect(clip, poster=tmp_path / "poster.jpg")
+        filmstrip(clip, tmp_path / "strip.png")
+        media.last_frame(clip)
+        assert left() == before
+    finally:
+        gc.enable()
 
 
 def test_a_filmstrip_is_spread_evenly_over_the_whole_clip(tmp_path):
