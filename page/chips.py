@@ -9,6 +9,7 @@ the browser has the table, for no server is waited for.  This module asks no pri
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -68,14 +69,19 @@ def build() -> gr.HTML:
     )
 
 
-def table() -> dict[str, Any]:
+def table() -> str:
     """What the browser has to know of the models: which are offered for what is filled, and what
-    each takes."""
-    return {
-        "offered": [[sorted(filled), names] for filled, names in form.OFFERED.items()],
-        "models": {name: _in_the_browser(model) for name, model in MODELS.items()},
-        "has_choices": [*form.OF_THE_MODEL],
-    }
+    each takes.
+
+    As JSON, for Gradio copies each value in each prop at each step of each event: a text is one.
+    """
+    return json.dumps(
+        {
+            "offered": [[sorted(filled), names] for filled, names in form.OFFERED.items()],
+            "models": {name: _in_the_browser(model) for name, model in MODELS.items()},
+            "has_choices": [*form.OF_THE_MODEL],
+        }
+    )
 
 
 def _in_the_browser(model: Model) -> dict[str, Any]:

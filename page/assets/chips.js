@@ -4,7 +4,8 @@ import { filledIn, makeFitting, offeredFor } from "./models.js";
 
 export function mount({ element, props, watch, trigger }) {
   if (!("popover" in element)) element.hidden = true; // an older browser shows the widgets
-  const { chips, fields, table, texts } = props;
+  const { chips, fields, texts } = props;
+  const table = JSON.parse(props.table);
   const fit = makeFitting(table);
   let named = {};
   let gone = []; // models that the service does not list any more

@@ -18,7 +18,8 @@ const CLIP = "video_url";
 const KEEPS_STILL = 400; // milliseconds after the last change of shape
 
 export function mount({ element, props, watch, trigger }) {
-  const { slots, table, header, texts, in_a_sentence, fields } = props;
+  const { slots, header, texts, in_a_sentence, fields } = props;
+  const table = JSON.parse(props.table);
   const find = (selector) => element.querySelector(selector);
   const slotOf = (field) => find(`[data-slot="${field}"]`);
   const nameOf = (field) => slots.find((slot) => slot.field === field).name;

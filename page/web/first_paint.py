@@ -20,6 +20,7 @@ HEAD = (
     f"<title>{html.escape(texts.TITLE)}</title>"
     f"<style>{components.read('first_paint.css')}</style>"
     + components.script("stream_ends", header=stream_ends.ENDED)
+    + components.script("hidden_clocks")
 )
 
 SCRIPT = components.script(
