@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
+# The tests start hundreds of Pythons: without what the first has compiled, each compiles all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run servers test test-quick check bench notebooks lab crash-test
 
 setup: $(VENV)/for-running $(VENV)/for-testing
@@ -21,8 +24,9 @@ test: $(VENV)/for-testing
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The rooms below the page, for whoever changes one: no browser, no notebook, nothing that takes long.
+# Four at a time, for half of the time a service is waited for that is slow on purpose.
 test-quick: $(VENV)/for-testing
-	$(BIN)/pytest tests/client tests/backend tests/demo tests/tour -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest tests/client tests/backend tests/demo tests/tour -n 4 --dist loadfile -m "not slow"
 
 check: $(VENV)/for-testing
 	$(BIN)/ruff check

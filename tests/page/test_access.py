@@ -98,6 +98,7 @@ def choose_the_quickest(tab: Page) -> None:
 def test_axe_has_nothing_against_the_page_while_it_is_filled_in(keyed_page, tab):
     open_page(tab, keyed_page)
     found = violations(tab, "idle")
+    tab.emulate_media(reduced_motion="reduce")  # a film that plays takes as long as axe
 
     tab.locator("#prompt textarea").fill(FOX)
     unfold_everything(tab)
@@ -132,6 +133,7 @@ def test_axe_has_nothing_against_the_page_while_it_is_filled_in(keyed_page, tab)
 
 @pytest.mark.new_browser
 def test_axe_has_nothing_against_the_page_while_clips_are_made(keyed_page, tab):
+    tab.emulate_media(reduced_motion="reduce")
     open_page(tab, keyed_page)
     send(tab, f"{FOX} #no-credits")
     wait_for(tab, "No credits left")

@@ -20,9 +20,19 @@ from served import (
 
 from page import texts
 
+SCHEMES = ("light", "dark")
+
 
 def expect_all_within_reach(tab: Page) -> None:
-    """Nothing is wider than the screen, the stage is at the page's top, the button in sight."""
+    """By day and by night, nothing is wider than the screen, the stage is at the page's top, the
+    button in sight."""
+    for scheme in SCHEMES:
+        tab.emulate_media(color_scheme=scheme)
+        tab.wait_for_selector("body.dark" if scheme == "dark" else "body:not(.dark)")
+        _expect_all_within_reach(tab)
+
+
+def _expect_all_within_reach(tab: Page) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     # At once, for the page may be scrolling.
     button_ends, stage_begins, window_ends = tab.evaluate(
@@ -35,13 +45,11 @@ def expect_all_within_reach(tab: Page) -> None:
     assert stage_begins < 200
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_visitor_walks_through_everything(width, scheme, demo_page, browser, tmp_path):
     with visiting(browser, width=width, scheme=scheme) as tab:
         open_page(tab, demo_page)
-        dark = tab.evaluate("document.body.classList.contains('dark')")
-        assert dark is (scheme == "dark")
+        assert tab.evaluate("document.body.classList.contains('dark')") is (scheme == "dark")
         expect_all_within_reach(tab)
 
         # 1. Money before the click
