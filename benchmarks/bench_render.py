@@ -43,9 +43,9 @@ def rows() -> list[Row]:
             # Nobody waits for the aurora's drawing.
             limit=2.4 if scene == "aurora" else 2.2,
         )
-        for scene, (ours, peer) in measured.items()
+        for scene, (ours, peer, _) in measured.items()
     ]
-    slowest = max(ours for ours, _ in measured.values())
+    slowest = max(least for _, _, least in measured.values())
     ours, peer = measure_picture()
     from_picture = Row(
         name="render 4 s of 1080p from a picture",
@@ -66,8 +66,9 @@ def rows() -> list[Row]:
     return [*against_encoder, from_picture, against_clock]
 
 
-def measure(prompt: str) -> tuple[float, float]:
-    """Return the seconds of a whole render and of encoding its finished frames."""
+def measure(prompt: str) -> tuple[float, float, float]:
+    """Return the seconds of a whole render, of encoding its finished frames, and the least of a
+    render: disturbance only adds."""
     request = {"prompt": prompt, "seed": 7, "width": WIDTH, "height": HEIGHT, "duration": DURATION}
     frames = list(film.Film(**request))
     ours, peer = [], []
@@ -76,7 +77,7 @@ def measure(prompt: str) -> tuple[float, float]:
         for _ in range(ROUNDS):
             ours.append(seconds_of(lambda: film.render(path, **request, sound=True)))
             peer.append(seconds_of(lambda: encode_only(path, frames)))
-    return typical(ours, peer)
+    return *typical(ours, peer), min(ours)
 
 
 def typical(ours: list[float], peer: list[float]) -> tuple[float, float]:

@@ -1,10 +1,12 @@
 -- What a server holds whose heartbeat is too old goes to whoever is alive, all in one statement.
 -- The row is another then: a server that was frozen and wakes finds none of its own to finish.
 -- Procrastinate's own retry_job keeps the row, tells nobody, and two that rescue at once collide.
+-- Whose heartbeat arrives meanwhile is alive: it would go on with what it has taken since.
 WITH stale AS (
     SELECT id
     FROM procrastinate_workers
     WHERE last_heartbeat < now() - make_interval(secs => %(dead)s)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM procrastinate_jobs
     WHERE status = 'doing' AND (worker_id IS NULL OR worker_id IN (SELECT id FROM stale))

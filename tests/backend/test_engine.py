@@ -64,6 +64,21 @@ def test_a_killed_servers_job_is_looked_at_again_and_paid_once(fleet):
     assert fleet.judge(deaths=1) == []
 
 
+def test_nothing_is_taken_from_a_server_whose_heartbeat_is_arriving(fleet):
+    """Else it goes on with what it took meanwhile, and two look."""
+    a = fleet.server("a")
+    job = a_running_job(fleet, a)
+    a.freeze()
+    with fleet.ledger._writing.begin() as connection:
+        connection.exec_driver_sql("UPDATE procrastinate_workers SET last_heartbeat = now()")
+        b = fleet.server("b")
+        time.sleep(2 * DEAD)
+        assert fleet.takes(job) == ["a"], fleet.story(job)
+    looked_at_by(fleet, b, job, time.time())
+    finish(fleet, job)
+    assert fleet.judge(deaths=1) == []
+
+
 def test_a_frozen_server_that_wakes_neither_looks_nor_writes(fleet):
     """It stood before a write; another took the job, and has not come to that write yet."""
     a, _ = fleet.server("a", stops_before="downloading"), fleet.server("b")
