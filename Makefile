@@ -24,7 +24,7 @@ test: $(VENV)/for-testing
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The rooms below the page, for whoever changes one: no browser, no notebook, nothing that takes long.
-# Four at a time, for half of the time a service is waited for that is slow on purpose.
+# Four at a time even on two cores: half of the time they wait for a service that is slow on purpose.
 test-quick: $(VENV)/for-testing
 	$(BIN)/pytest tests/client tests/backend tests/demo tests/tour -n 4 --dist loadfile -m "not slow"
 

@@ -33,6 +33,7 @@ PROMPTS = {
 def rows() -> list[Row]:
     """Measure every kind of scene, in runs that alternate with the peer's."""
     measured = {scene: measure(prompt) for scene, prompt in PROMPTS.items()}
+    typical = {scene: with_the_middle_ratio(pairs) for scene, pairs in measured.items()}
     against_encoder = [
         Row(
             name=f"render 8 s of 1080p, {scene}",
@@ -43,10 +44,11 @@ def rows() -> list[Row]:
             # Nobody waits for the aurora's drawing.
             limit=2.4 if scene == "aurora" else 2.2,
         )
-        for scene, (ours, peer, _) in measured.items()
+        for scene, (ours, peer) in typical.items()
     ]
-    slowest = max(least for _, _, least in measured.values())
-    ours, peer = measure_picture()
+    # The quickest of each, for what else runs only adds to it.
+    slowest = max(min(ours for ours, _ in pairs) for pairs in measured.values())
+    ours, peer = with_the_middle_ratio(measure_picture())
     from_picture = Row(
         name="render 4 s of 1080p from a picture",
         ours=ours,
@@ -66,9 +68,14 @@ def rows() -> list[Row]:
     return [*against_encoder, from_picture, against_clock]
 
 
-def measure(prompt: str) -> tuple[float, float, float]:
-    """Return the seconds of a whole render, of encoding its finished frames, and the least of a
-    render: disturbance only adds."""
+def with_the_middle_ratio(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """The typical pair.  The least of each side would be of different moments: a short run finds
+    one in which the machine is quicker sooner than a long one."""
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
+
+
+def measure(prompt: str) -> list[tuple[float, float]]:
+    """Return the seconds of a whole render and of encoding its finished frames, once a round."""
     request = {"prompt": prompt, "seed": 7, "width": WIDTH, "height": HEIGHT, "duration": DURATION}
     frames = list(film.Film(**request))
     ours, peer = [], []
@@ -77,17 +84,10 @@ def measure(prompt: str) -> tuple[float, float, float]:
         for _ in range(ROUNDS):
             ours.append(seconds_of(lambda: film.render(path, **request, sound=True)))
             peer.append(seconds_of(lambda: encode_only(path, frames)))
-    return *typical(ours, peer), min(ours)
+    return [*zip(ours, peer, strict=True)]
 
 
-def typical(ours: list[float], peer: list[float]) -> tuple[float, float]:
-    """The pair with the ratio in the middle.  The least of each would be of different moments: a
-    short run finds one in which the machine is quicker sooner than a long one."""
-    pairs = sorted(zip(ours, peer, strict=True), key=lambda pair: pair[0] / pair[1])
-    return pairs[len(pairs) // 2]
-
-
-def measure_picture() -> tuple[float, float]:
+def measure_picture() -> list[tuple[float, float]]:
     """The same for a film that begins with a picture, in seconds of all threads."""
     request = {"prompt": PROMPTS["sea"], "seed": 7, "width": WIDTH, "height": HEIGHT, "duration": 4}
     ours, peer = [], []
@@ -104,7 +104,7 @@ def measure_picture() -> tuple[float, float]:
                 )
             )
             peer.append(seconds_of(lambda: encode_only(path, frames), time.process_time))
-    return typical(ours, peer)
+    return [*zip(ours, peer, strict=True)]
 
 
 def seconds_of(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:

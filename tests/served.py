@@ -335,6 +335,14 @@ class KeptTab:
         context.clear_cookies()
 
 
+def by_day_and_night(tab: Page) -> Iterator[str]:
+    """The schemes, one after the other, with the page in it."""
+    for scheme, body in (("light", "body:not(.dark)"), ("dark", "body.dark")):
+        tab.emulate_media(color_scheme=scheme)
+        tab.wait_for_selector(body)
+        yield scheme
+
+
 def by_way_of(javascript: str) -> str:
     """For a page's start: each piece of Gradio's streams, `piece`, goes through `javascript`."""
     return f"""

@@ -541,7 +541,7 @@ def _picture(frame: av.VideoFrame, video: VideoStream) -> Image.Image:
 def _in_its_colours(frame: av.VideoFrame) -> Image.Image:
     """The frame in RGB.  Where a clip names no colour space it is that of HDTV, else reds shift."""
     # A frame's own reformatter has a thread for each core, and keeps them until Python next
-    # collects what refers to itself: eight clips looked at together were 400 threads, 60 MiB.
+    # collects what refers to itself: eight clips looked at together left hundreds, and 60 MiB.
     rgb = VideoReformatter().reformat(
         frame,
         format="rgb24",
@@ -590,7 +590,7 @@ def _turn(frame: av.VideoFrame) -> Image.Transpose | None:
     """
     # `frame.side_data` would keep the frame, and be kept by it, until Python next collects such:
     # for each 1080p clip that is looked at 24 MiB, until then.
-    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # no stub
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # not typed
     if matrix is None:
         return None
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))

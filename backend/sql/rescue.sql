@@ -1,7 +1,8 @@
 -- What a server holds whose heartbeat is too old goes to whoever is alive, all in one statement.
 -- The row is another then: a server that was frozen and wakes finds none of its own to finish.
 -- Procrastinate's own retry_job keeps the row, tells nobody, and two that rescue at once collide.
--- Whose heartbeat arrives meanwhile is alive: it would go on with what it has taken since.
+-- A server whose heartbeat is being written is alive, and is left alone: it may have taken its jobs
+-- again already.
 WITH stale AS (
     SELECT id
     FROM procrastinate_workers

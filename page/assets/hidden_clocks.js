@@ -1,7 +1,7 @@
-// Before Gradio's own scripts: at each event it counts the seconds, in every frame, for a spinner
-// that this page never shows; and after the one that was there while the page loaded, for ever.
+// Before Gradio's own scripts: its spinners count the seconds of each event, in every frame.  This
+// page shows none of them; the one over a page that loads even counts on when it is gone.
 
-// The callback has no name; this is what only it does.
+// The callback has no name: it is known by what it alone does.
 const counts = (callback) => String(callback).includes("(performance.now()-");
 
 export function run() {

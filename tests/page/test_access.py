@@ -13,6 +13,7 @@ from served import (
     FOX,
     ServedPage,
     actions_of,
+    by_day_and_night,
     choose,
     close_sheet,
     fill_unfolded,
@@ -64,9 +65,7 @@ def violations(tab: Page, state: str, within: str = "", sizes=SIZES) -> list[str
     found = []
     for width, size in sizes.items():
         tab.set_viewport_size(size)
-        for scheme in ("light", "dark"):
-            tab.emulate_media(color_scheme=scheme)
-            tab.wait_for_selector("body.dark" if scheme == "dark" else "body:not(.dark)")
+        for scheme in by_day_and_night(tab):
             if not tab.evaluate("'axe' in window"):
                 tab.evaluate(AXE)
             wrong = tab.evaluate(RUN_AXE, {"within": within, "colours": scheme == "dark"})

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import requests
 from served import Visitors
 
 from page import components
@@ -57,3 +58,17 @@ def test_what_gradio_catches_of_a_script_that_breaks_fails_a_test(demo_page, bro
     visitors.context.close()
     with pytest.raises(AssertionError):
         visitors.nothing_was_wrong()
+
+
+def values_in(given):
+    """How many there are in JSON."""
+    inside = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    return sum(map(values_in, inside)) if isinstance(given, dict | list) else 1
+
+
+def test_no_component_brings_much_that_each_event_copies(demo_page):
+    """Gradio copies every value of a component that an event writes to, five times an event."""
+    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
+    sizes = [values_in(each["props"]) for each in config["components"]]
+    assert len(sizes) > 50
+    assert max(sizes) <= 150

@@ -1,7 +1,6 @@
 """What a reader's tools miss in Gradio's own parts is mended: groups, folded parts, language."""
 
 import pytest
-import requests
 from playwright.sync_api import Browser, expect
 from served import ServedPage, choice, open_page, open_sheet, visiting
 
@@ -45,49 +44,6 @@ def test_the_page_is_english_in_every_browser(demo_page: ServedPage, browser: Br
     with visiting(browser, locale="de-DE") as tab:
         open_page(tab, demo_page)
         assert tab.evaluate("document.documentElement.lang") == "en"
-
-
-ASKED = """
-  window.asked = 0;
-  const ask = window.requestAnimationFrame;
-  window.requestAnimationFrame = callback => { window.asked += 1; return ask(callback); };
-"""
-
-
-def frames_a_second(tab):
-    tab.evaluate("asked = 0")
-    tab.wait_for_timeout(1000)
-    return tab.evaluate("asked")
-
-
-@pytest.mark.new_browser
-@pytest.mark.parametrize("mended", [True, False])
-def test_a_page_that_is_only_looked_at_asks_for_no_frames(mended, demo_page, tab):
-    """Its CPU goes to them: 6 of 100 of a core.  The day Gradio asks for none, ours can go."""
-    tab.emulate_media(reduced_motion="reduce")
-    tab.add_init_script(ASKED)
-    if not mended:
-        tab.add_init_script(
-            "Object.defineProperty(window, 'requestAnimationFrame', "
-            "{ value: requestAnimationFrame, writable: false });"
-        )
-    open_page(tab, demo_page)
-    # What moves while the page loads may go on for seconds.
-    assert any(frames_a_second(tab) < 5 for _ in range(5)) is mended
-
-
-def values_in(given):
-    """How many there are in JSON."""
-    inside = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
-    return sum(map(values_in, inside)) if isinstance(given, dict | list) else 1
-
-
-def test_no_component_brings_much_that_each_event_copies(demo_page):
-    """Gradio copies every value of a component that an event writes to, five times an event."""
-    config = requests.get(f"{demo_page.url}/config", timeout=10).json()
-    sizes = [values_in(each["props"]) for each in config["components"]]
-    assert len(sizes) > 50
-    assert max(sizes) <= 150
 
 
 def test_a_prompt_reads_in_its_own_direction(demo_page, tab):

@@ -1,14 +1,14 @@
 """Gradio, uvicorn and mcp still have the inside that `page/gradio_patches` leans on.
 
 What each patch does to a visitor is tested beside its subject; the table in
-`page/gradio_patches/__init__.py` says where.
+`docs/gradio-patches.md` says where.
 """
 
 import subprocess
 import sys
 
 import pytest
-from served import ROOT, ServedPage, in_a_fresh_python
+from served import ROOT, ServedPage, in_a_fresh_python, open_page
 
 COUNT_STUBS = """
 import sys
@@ -165,3 +165,32 @@ config = uvicorn.Config(None)
 config.load()
 assert config.http_protocol_class is BoundedConnection
 """)
+
+
+ASKED = """
+  window.asked = 0;
+  const ask = window.requestAnimationFrame;
+  window.requestAnimationFrame = callback => { window.asked += 1; return ask(callback); };
+"""
+
+
+def frames_a_second(tab):
+    tab.evaluate("asked = 0")
+    tab.wait_for_timeout(1000)
+    return tab.evaluate("asked")
+
+
+@pytest.mark.new_browser
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_page_that_is_only_looked_at_asks_for_no_frames(mended, demo_page, tab):
+    """Its CPU goes to them: 6 of 100 of a core.  The day Gradio asks for none, ours can go."""
+    tab.emulate_media(reduced_motion="reduce")
+    tab.add_init_script(ASKED)
+    if not mended:
+        tab.add_init_script(
+            "Object.defineProperty(window, 'requestAnimationFrame', "
+            "{ value: requestAnimationFrame, writable: false });"
+        )
+    open_page(tab, demo_page)
+    # What moves while the page loads may go on for seconds.
+    assert any(frames_a_second(tab) < 5 for _ in range(5)) is mended

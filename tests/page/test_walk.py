@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from served import (
     FOX,
     actions_of,
+    by_day_and_night,
     choose,
     close_sheet,
     fill_unfolded,
@@ -20,29 +21,21 @@ from served import (
 
 from page import texts
 
-SCHEMES = ("light", "dark")
-
 
 def expect_all_within_reach(tab: Page) -> None:
     """By day and by night, nothing is wider than the screen, the stage is at the page's top, the
     button in sight."""
-    for scheme in SCHEMES:
-        tab.emulate_media(color_scheme=scheme)
-        tab.wait_for_selector("body.dark" if scheme == "dark" else "body:not(.dark)")
-        _expect_all_within_reach(tab)
-
-
-def _expect_all_within_reach(tab: Page) -> None:
-    assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    # At once, for the page may be scrolling.
-    button_ends, stage_begins, window_ends = tab.evaluate(
-        """() => {
-          const box = each => document.querySelector(each).getBoundingClientRect();
-          return [box('#generate').bottom, box('#stage').top + scrollY, innerHeight];
-        }"""
-    )
-    assert button_ends <= window_ends
-    assert stage_begins < 200
+    for _ in by_day_and_night(tab):
+        assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        # At once, for the page may be scrolling.
+        button_ends, stage_begins, window_ends = tab.evaluate(
+            """() => {
+              const box = each => document.querySelector(each).getBoundingClientRect();
+              return [box('#generate').bottom, box('#stage').top + scrollY, innerHeight];
+            }"""
+        )
+        assert button_ends <= window_ends
+        assert stage_begins < 200
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -11,7 +11,6 @@ from test_redact import NASTY, again, grows_with_its_length
 
 VERBS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 
-
 # Where one of several is taken, all of them, by how it is written.
 TABLES = {
     "begins": "[begins for begins, _ in KINDS]",
